@@ -1,0 +1,87 @@
+/** The JSON envelopes of the four exchanges; byte strings are base64url without padding. */
+import type { CardKindName, ModeName, ModuleKindName, SuiteName } from "./suites.ts";
+
+/** POST /v1/bindings (step 311). */
+export interface AccessRequest {
+  readonly tenant?: string;
+  readonly cardId: string;
+  readonly suites: readonly SuiteName[];
+  readonly modes: readonly ModeName[];
+  readonly moduleKind: ModuleKindName;
+}
+
+/** Step 312: what START SESSION needs. */
+export interface CardChallenge {
+  readonly sid: string;
+  readonly token: string;
+  readonly credential: string;
+  readonly suite: SuiteName;
+  readonly mode: ModeName;
+}
+
+/** POST /v1/bindings/{sid}/card (step 316). `proof` as the card gave it. */
+export interface CardProofRequest {
+  readonly token: string;
+  readonly cardId: string;
+  readonly proof: string;
+  readonly imsi: string;
+  readonly moduleKind: ModuleKindName;
+}
+
+/** Step 320; also the answer to AUTS. */
+export interface AccessChallenge {
+  readonly token: string;
+  readonly challenge: string;
+}
+
+/** POST /v1/bindings/{sid}/answer (step 327). `statement` as the card signed it. */
+export interface AnswerRequest {
+  readonly token: string;
+  readonly statement: string;
+  readonly proof: string;
+}
+
+/** Step 332. */
+export interface BindingVerdict {
+  readonly verdict: Verdict;
+  readonly result: string;
+}
+
+/** A card that is locked already gets no challenge. */
+export interface LockedVerdict {
+  readonly verdict: "FAILURE";
+}
+
+/** POST /v1/bindings/{sid}/receipt, after step 334. */
+export interface ReceiptRequest {
+  readonly token: string;
+  readonly receipt: string;
+}
+
+export type Verdict = "SUCCESS" | "FAILURE";
+export type CardProofResponse = AccessChallenge | LockedVerdict;
+export type AnswerResponse = AccessChallenge | BindingVerdict;
+
+export const PROBLEM_CODES = [
+  "malformed",
+  "card_not_authenticated",
+  "session_expired",
+  "out_of_order",
+  "quota",
+  "too_large",
+  "unavailable",
+  "not_found",
+  "unauthorized",
+  "conflict",
+] as const;
+export type ProblemCode = (typeof PROBLEM_CODES)[number];
+
+/** RFC 9457. `title` says what the code says and nothing about the input. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: ProblemCode;
+}
+
+export type { CardKindName, ModeName, ModuleKindName, SuiteName };
