@@ -46,7 +46,9 @@ export function decodeFields<const T extends readonly Field[]>(
     values.push(element.value);
     offset = element.end;
   }
-  return offset === bytes.length ? (values as unknown as { [K in keyof T]: Bytes }) : undefined;
+  if (offset !== bytes.length) return undefined;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one value was pushed per field
+  return values as unknown as { [K in keyof T]: Bytes };
 }
 
 /** All elements of `bytes`, each of which must be `field`; between `countMin` and `countMax`. */

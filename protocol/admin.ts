@@ -1,0 +1,142 @@
+/** The JSON envelopes of /v1/admin; byte strings are base64url, keys of subscribers are hex. */
+import type { BindingRule } from "./rules.ts";
+import type { StepReport } from "./steps.ts";
+import type { CardKindName, SuiteName } from "./suites.ts";
+
+/** PUT /v1/admin/tenants/{tenant}: whom this operator trusts. */
+export interface TenantSettings {
+  /** The key that vouches for platform keys: 65 bytes, 04 || X || Y. */
+  readonly anchorPublicKey: string;
+  /** Root certificates of card issuers, DER. */
+  readonly cardRoots: readonly string[];
+}
+
+/** POST /v1/admin/platform-keys: the platform makes a key pair and keeps the private half. */
+export interface PlatformKeyRequest {
+  readonly tenant?: string;
+  readonly suite: SuiteName;
+}
+
+export interface PlatformKey {
+  readonly generation: number;
+  readonly publicKey: string;
+}
+
+/** PUT /v1/admin/platform-keys/{generation}: the anchor's signature puts the key into use. */
+export interface PlatformKeyActivation {
+  readonly tenant?: string;
+  readonly suite: SuiteName;
+  /** 64 bytes over credentialStatement. */
+  readonly signature: string;
+}
+
+/** PUT /v1/admin/floor: generations below it are void from the next result on. */
+export interface FloorUpdate {
+  readonly tenant?: string;
+  readonly suite: SuiteName;
+  readonly floor: number;
+}
+
+/** POST /v1/admin/enrolments: a challenge for the proof of possession. */
+export interface EnrolmentRequest {
+  readonly tenant?: string;
+  readonly cardId: string;
+}
+
+export interface EnrolmentChallenge {
+  readonly challenge: string;
+  /** Returned with the card; names the challenge, the card and the tenant. */
+  readonly token: string;
+}
+
+/** POST /v1/admin/cards. */
+export interface CardEnrolment {
+  readonly tenant?: string;
+  readonly cardId: string;
+  readonly kind: CardKindName;
+  /** The card's certificate first, then each issuer up to, not including, the root; DER. */
+  readonly certificates: readonly string[];
+  readonly servicePublicKey: string;
+  readonly challenge: string;
+  readonly token: string;
+  /** 64 bytes over enrolmentStatement. */
+  readonly proof: string;
+}
+
+export type CardStatus = "active" | "revoked";
+
+/** GET /v1/admin/cards/{cardId}. */
+export interface CardRecordView {
+  readonly tenant: string;
+  readonly cardId: string;
+  readonly kind: CardKindName;
+  readonly suites: readonly SuiteName[];
+  readonly status: CardStatus;
+  readonly publicKey: string;
+  readonly servicePublicKey: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+}
+
+/** PUT /v1/admin/cards/{cardId}/status. */
+export interface CardStatusUpdate {
+  readonly tenant?: string;
+  readonly status: CardStatus;
+}
+
+/** POST /v1/admin/revocations: a certificate that no chain may use any more. */
+export interface Revocation {
+  readonly tenant?: string;
+  /** SHA-256 of the certificate's DER, hex. */
+  readonly fingerprint: string;
+}
+
+/** POST /v1/admin/subscribers; K, OP and OPc never come back. Exactly one of op and opc. */
+export interface SubscriberEnrolment {
+  readonly tenant?: string;
+  readonly imsi: string;
+  /** Digits of the MNC inside the IMSI. */
+  readonly mncLength: 2 | 3;
+  readonly k: string;
+  readonly op?: string;
+  readonly opc?: string;
+  /** Two bytes; 0000 unless the card is to see another AMF. */
+  readonly amf?: string;
+  /** Bits of IND in SQN (TS 33.102, C.1.1.1); 5 unless the profile differs. */
+  readonly indBits?: number;
+}
+
+export type SubscriberStatus = "active" | "barred";
+
+/** GET /v1/admin/subscribers/{imsi}. */
+export interface SubscriberView {
+  readonly tenant: string;
+  readonly imsi: string;
+  readonly operator: string;
+  readonly status: SubscriberStatus;
+  readonly algorithm: "milenage";
+}
+
+/** PUT /v1/admin/subscribers/{imsi}/status. */
+export interface SubscriberStatusUpdate {
+  readonly tenant?: string;
+  readonly status: SubscriberStatus;
+}
+
+/** PUT /v1/admin/rules/{id}; the id is in the path. */
+export interface RuleUpdate extends Omit<BindingRule, "id"> {
+  readonly tenant?: string;
+}
+
+/** GET /v1/admin/audit?session=... or ?card=...: events in the order of their numbers. */
+export interface AuditEventView {
+  readonly writer: string;
+  readonly number: number;
+  readonly at: number;
+  readonly type: string;
+  readonly cardId: string;
+  readonly session: string;
+  /** Why, in one word; only here, never on the wire. */
+  readonly reason: string;
+  readonly trail: readonly StepReport[];
+}
