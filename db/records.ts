@@ -1,0 +1,141 @@
+/**
+ * The rows of the catalog as the platform reads them, and the repositories that keep them. One
+ * method is one atomic unit: a synchronous transaction on bun:sqlite, one batch on D1.
+ */
+import type { AuditEventView, CardStatus, SubscriberStatus } from "#protocol/admin";
+import type { BindingRule } from "#protocol/rules";
+import type { CardKindName, ModeName, SuiteName } from "#protocol/suites";
+
+export interface TenantRecord {
+  readonly tenant: string;
+  /** 65 bytes. */
+  readonly anchorPublicKey: Uint8Array;
+  /** DER. */
+  readonly cardRoots: readonly Uint8Array[];
+}
+
+export interface PlatformKeyRecord {
+  readonly tenant: string;
+  readonly suite: SuiteName;
+  /** Counts up from 1 in each tenant and suite. */
+  readonly generation: number;
+  /** 65 bytes. */
+  readonly publicKey: Uint8Array;
+  /** PKCS #8, wrapped. */
+  readonly wrappedPrivateKey: Uint8Array;
+  /** The platform key credential as the card sees it, once the anchor has signed. */
+  readonly credential: Uint8Array | undefined;
+}
+
+/** The newest active key of a tenant's suite and the lowest generation still valid. */
+export interface ActivePlatformKey extends PlatformKeyRecord {
+  readonly credential: Uint8Array;
+  readonly floor: number;
+}
+
+export interface CardRecord {
+  readonly tenant: string;
+  readonly cardId: string;
+  readonly kind: CardKindName;
+  /** Strongest first. */
+  readonly suites: readonly SuiteName[];
+  readonly modes: readonly ModeName[];
+  readonly status: CardStatus;
+  /** Pinned; 65 bytes. */
+  readonly publicKey: Uint8Array;
+  /** 65 bytes. */
+  readonly servicePublicKey: Uint8Array;
+  /** Card first, then issuers without the root; DER. */
+  readonly certificates: readonly Uint8Array[];
+  /** SHA-256, hex, of each certificate of the chain, the root included. */
+  readonly fingerprints: readonly string[];
+  /** When every certificate of the chain is valid; Unix milliseconds. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+/** A card with what the registry knows against it at this moment. */
+export interface RegisteredCard extends CardRecord {
+  /** One of its certificates has been revoked, or its root is no longer trusted. */
+  readonly chainRevoked: boolean;
+}
+
+export interface SubscriberRecord {
+  readonly tenant: string;
+  readonly imsi: string;
+  /** MCC and MNC. */
+  readonly operator: string;
+  readonly status: SubscriberStatus;
+  readonly algorithm: "milenage";
+  readonly wrappedK: Uint8Array;
+  readonly wrappedOpc: Uint8Array;
+  /** 2 bytes. */
+  readonly amf: Uint8Array;
+  readonly indBits: number;
+  /** Raised when K or OPc are replaced. */
+  readonly keyVersion: number;
+}
+
+/** The rules that name a card, and the version of the rule set they were read from. */
+export interface ApplicableRules {
+  readonly version: number;
+  readonly rules: readonly BindingRule[];
+}
+
+export interface AuditEvent extends AuditEventView {
+  readonly tenant: string;
+}
+
+export type InsertOutcome = "inserted" | "taken";
+
+export interface Repositories {
+  readonly tenants: {
+    find(tenant: string): Promise<TenantRecord | undefined>;
+    save(record: TenantRecord): Promise<void>;
+  };
+  readonly platformKeys: {
+    /** Stores a key under the next generation and returns it. */
+    create(
+      key: Pick<PlatformKeyRecord, "tenant" | "suite" | "publicKey" | "wrappedPrivateKey">,
+    ): Promise<number>;
+    find(tenant: string, suite: SuiteName, generation: number): Promise<PlatformKeyRecord | undefined>;
+    /** "taken" when the generation has a credential already or does not exist. */
+    activate(
+      tenant: string,
+      suite: SuiteName,
+      generation: number,
+      credential: Uint8Array,
+    ): Promise<InsertOutcome>;
+    findActive(tenant: string, suite: SuiteName): Promise<ActivePlatformKey | undefined>;
+    /** Raises the floor; never lowers it; "refused" above the newest active generation. */
+    raiseFloor(tenant: string, suite: SuiteName, floor: number): Promise<"raised" | "refused">;
+  };
+  readonly cards: {
+    find(tenant: string, cardId: string): Promise<RegisteredCard | undefined>;
+    /** "taken" when the card id or the public key is registered already, in any tenant for the key. */
+    insert(record: CardRecord): Promise<InsertOutcome>;
+    setStatus(tenant: string, cardId: string, status: CardStatus): Promise<boolean>;
+    revokeCertificate(tenant: string, fingerprint: string): Promise<void>;
+  };
+  readonly subscribers: {
+    find(tenant: string, imsi: string): Promise<SubscriberRecord | undefined>;
+    insert(record: SubscriberRecord): Promise<InsertOutcome>;
+    setStatus(tenant: string, imsi: string, status: SubscriberStatus): Promise<boolean>;
+  };
+  readonly rules: {
+    findApplicable(tenant: string, cardId: string): Promise<ApplicableRules>;
+    list(tenant: string): Promise<ApplicableRules>;
+    /** Each change raises the version of the tenant's rule set in the same unit. */
+    save(tenant: string, rule: BindingRule): Promise<number>;
+    remove(tenant: string, id: string): Promise<boolean>;
+  };
+  readonly audit: {
+    /** At least once: an event with the same writer and number is kept once. */
+    append(events: readonly AuditEvent[]): Promise<void>;
+    find(
+      tenant: string,
+      by: { readonly session: string } | { readonly cardId: string },
+      limit: number,
+    ): Promise<AuditEvent[]>;
+  };
+}

@@ -1,0 +1,275 @@
+// Derives every table of the core from its definition and writes the two generated assembly files.
+//
+//   bun wasm/tables.ts            rewrite wasm/assembly/{aes-tables,base-table-p256}.ts
+//
+// AES (FIPS 197): the S-box is inversion in GF(2^8), section 5.1.1, followed by an affine map. A byte
+// permutation instruction looks up 16 entries at once without touching memory by a secret index, so
+// the inversion is brought down to nibbles with the tower GF((2^4)^2) (the approach of M. Hamburg,
+// "Accelerating AES with Vector Permute Instructions", CHES 2009):
+//
+//   x = i + k*sBar, j = i + k, s and sBar the conjugate roots of t^2 + t + 1/a over GF(2^4)
+//   io = 1/(1/i + a/k) + j,  jo = 1/(1/j + a/k) + i
+//   1/x = (sBar*(1+a) + s)/(a*io) + (sBar + s*(1+a))/(a*jo)
+//
+// Division by zero gives INFINITY, an index with its top bit set, for which a lookup yields 0.
+//
+// P-256 (SP 800-186 section 3.2.1.3): odd multiples of G for a signed window of BASE_WINDOW_BITS.
+
+const AES_POLYNOMIAL = 0x11b; // m(x) = x^8 + x^4 + x^3 + x + 1, FIPS 197 section 4.2
+const AFFINE_CONSTANT = 0x63; // FIPS 197 section 5.1.1
+const ROUNDS = 10; // AES-128, FIPS 197 section 5
+const INFINITY = 0x80; // top bit set: a vector lookup with this index gives 0
+
+const LIMB_BITS = 29n;
+const LIMBS = 9;
+const BASE_WINDOW_BITS = 8;
+const P = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
+const G: AffinePoint = {
+  x: 0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296n,
+  y: 0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5n,
+};
+
+type AffinePoint = { x: bigint; y: bigint };
+
+/** Product in GF(2^8), FIPS 197 section 4.2. */
+function multiply(a: number, b: number): number {
+  let product = 0;
+  for (let bit = 0; bit < 8; bit += 1) {
+    if ((b >> bit) & 1) product ^= a << bit;
+  }
+  for (let bit = 14; bit >= 8; bit -= 1) {
+    if ((product >> bit) & 1) product ^= AES_POLYNOMIAL << (bit - 8);
+  }
+  return product;
+}
+
+function power(base: number, exponent: number): number {
+  let result = 1;
+  for (let step = 0; step < exponent; step += 1) result = multiply(result, base);
+  return result;
+}
+
+/** Inverse in GF(2^8); 0 for 0, as SubBytes wants it. */
+function invert(x: number): number {
+  return power(x, 254);
+}
+
+/** The linear part of the affine map of SubBytes, FIPS 197 equation (5.2). */
+function affineLinear(b: number): number {
+  let result = 0;
+  for (let i = 0; i < 8; i += 1) {
+    const bit = (b >> i) ^ (b >> ((i + 4) % 8)) ^ (b >> ((i + 5) % 8));
+    result |= ((bit ^ (b >> ((i + 6) % 8)) ^ (b >> ((i + 7) % 8))) & 1) << i;
+  }
+  return result;
+}
+
+/** A nibble for each element of the subfield GF(2^4), so that addition is exclusive or. */
+function subfieldElements(): number[] {
+  let generator = 2;
+  while (power(generator, 15) !== 1 || power(generator, 5) === 1 || power(generator, 3) === 1) {
+    generator += 1;
+  }
+  return Array.from({ length: 16 }, (_, nibble) => {
+    let element = 0;
+    for (let bit = 0; bit < 4; bit += 1) {
+      if ((nibble >> bit) & 1) element ^= power(generator, bit);
+    }
+    return element;
+  });
+}
+
+function at(table: readonly number[], index: number): number {
+  const value = table[index];
+  if (value === undefined) throw new RangeError(`table index ${index}`);
+  return value;
+}
+
+type AesTables = Record<string, { note: string; bytes: number[] }>;
+
+/** The twelve 16-entry tables, each checked against the S-box of FIPS 197 before it is returned. */
+function aesTables(): { tables: AesTables; toTower: (byte: number) => number } {
+  const element = subfieldElements();
+  const nibbleOf = new Map(element.map((value, nibble) => [value, nibble]));
+  const a = element.slice(1).find((candidate) => {
+    return element.every((t) => (multiply(t, t) ^ t) !== invert(candidate));
+  });
+  if (a === undefined) throw new Error("no irreducible polynomial t^2 + t + 1/a");
+  const inverseOfA = invert(a);
+  let s = 2;
+  while ((multiply(s, s) ^ s) !== inverseOfA) s += 1;
+  const sBar = s ^ 1;
+
+  // The byte (i << 4 | k) stands for i + k*sBar.
+  const fromTower = (tower: number): number =>
+    at(element, tower >> 4) ^ multiply(at(element, tower & 15), sBar);
+  const towerOf = new Map(Array.from({ length: 256 }, (_, tower) => [fromTower(tower), tower]));
+  const toTower = (byte: number): number => towerOf.get(byte) ?? -1;
+
+  const nibbles = Array.from({ length: 16 }, (_, n) => n);
+  const divide = (numerator: number): number[] =>
+    nibbles.map((n) =>
+      n === 0 ? INFINITY : (nibbleOf.get(multiply(numerator, invert(at(element, n)))) ?? -1),
+    );
+  const factorI = multiply(multiply(sBar, 1 ^ a) ^ s, inverseOfA);
+  const factorJ = multiply(sBar ^ multiply(s, 1 ^ a), inverseOfA);
+  const substitute = (factor: number, finish: (byte: number) => number): number[] =>
+    nibbles.map((n) => finish(affineLinear(multiply(factor, invert(at(element, n))))));
+  const double = (byte: number): number => toTower(multiply(2, byte));
+  const tables: AesTables = {
+    INVERSE: { note: "1/n in GF(2^4)", bytes: divide(1) },
+    A_OVER: { note: "a/n in GF(2^4)", bytes: divide(a) },
+    SUB_I: {
+      note: "SubBytes without 63, from io, tower basis",
+      bytes: substitute(factorI, toTower),
+    },
+    SUB_J: { note: "the same from jo", bytes: substitute(factorJ, toTower) },
+    SUB2_I: {
+      note: "{02} times SubBytes, from io, tower basis",
+      bytes: substitute(factorI, double),
+    },
+    SUB2_J: { note: "the same from jo", bytes: substitute(factorJ, double) },
+    LAST_I: {
+      note: "SubBytes without 63, from io, plain basis",
+      bytes: substitute(factorI, (b) => b),
+    },
+    LAST_J: { note: "the same from jo", bytes: substitute(factorJ, (b) => b) },
+    TOWER_LOW: { note: "plain to tower basis, low nibble", bytes: nibbles.map(toTower) },
+    TOWER_HIGH: { note: "the same, high nibble", bytes: nibbles.map((n) => toTower(n << 4)) },
+    PLAIN_LOW: { note: "tower to plain basis, low nibble", bytes: nibbles.map(fromTower) },
+    PLAIN_HIGH: { note: "the same, high nibble", bytes: nibbles.map((n) => fromTower(n << 4)) },
+  };
+  checkSubstitution(tables, toTower);
+  return { tables, toTower };
+}
+
+/** Runs the nibble network over all 256 bytes and compares it with SubBytes as defined. */
+function checkSubstitution(tables: AesTables, toTower: (byte: number) => number): void {
+  const lookup = (name: string, index: number): number =>
+    index & 0x80 ? 0 : at(tables[name]?.bytes ?? [], index & 15);
+  for (let byte = 0; byte < 256; byte += 1) {
+    const tower = toTower(byte);
+    const i = tower >> 4;
+    const k = tower & 15;
+    const j = i ^ k;
+    const ak = lookup("A_OVER", k);
+    const io = lookup("INVERSE", lookup("INVERSE", i) ^ ak) ^ j;
+    const jo = lookup("INVERSE", lookup("INVERSE", j) ^ ak) ^ i;
+    const sub = affineLinear(invert(byte));
+    const wanted = [toTower(sub), toTower(multiply(2, sub)), sub];
+    ["SUB", "SUB2", "LAST"].forEach((name, index) => {
+      if ((lookup(`${name}_I`, io) ^ lookup(`${name}_J`, jo)) !== wanted[index]) {
+        throw new Error(`the table ${name} does not give SubBytes of ${byte}`);
+      }
+    });
+  }
+}
+
+function vector(bytes: readonly number[]): string {
+  const words = [0, 4, 8, 12].map((offset) => {
+    const hex = [3, 2, 1, 0].map((i) =>
+      at(bytes, offset + i)
+        .toString(16)
+        .padStart(2, "0"),
+    );
+    return `0x${hex.join("")}`;
+  });
+  return `i32x4(${words.join(", ")})`;
+}
+
+const HEADER = "// Generated by wasm/tables.ts. Do not edit: change the generator and run it.\n";
+
+/** Text of wasm/assembly/aes-tables.ts. */
+export function generateAesTables(): string {
+  const { tables, toTower } = aesTables();
+  const lines = [
+    HEADER +
+      "// Nibble tables of AES-128 (FIPS 197); byte n of each vector is the entry for nibble n.\n",
+  ];
+  for (const [name, { note, bytes }] of Object.entries(tables)) {
+    lines.push(`/** ${note} */\nexport const ${name}: v128 = ${vector(bytes)};`);
+  }
+  const splat = (byte: number): number[] => Array.from({ length: 16 }, () => byte);
+  lines.push(
+    `/** {63} of SubBytes in every byte, plain basis */`,
+    `export const AFFINE_PLAIN: v128 = ${vector(splat(AFFINE_CONSTANT))};`,
+    `/** {63} of SubBytes in every byte, tower basis */`,
+    `export const AFFINE_TOWER: v128 = ${vector(splat(toTower(AFFINE_CONSTANT)))};`,
+  );
+  const rcon = Array.from({ length: ROUNDS }, (_, round) => toTower(power(2, round)));
+  lines.push(
+    "/** Rcon[1..10] in the tower basis, one byte each; FIPS 197 section 5.2, Table 5 */",
+    `export const RCON: usize = memory.data<u8>([${rcon.join(", ")}]);`,
+  );
+  return `${lines.join("\n")}\n`;
+}
+
+function modulo(x: bigint): bigint {
+  return ((x % P) + P) % P;
+}
+
+/** a^-1 mod p by Fermat's little theorem. */
+function invertModulo(a: bigint): bigint {
+  let result = 1n;
+  let base = modulo(a);
+  for (let exponent = P - 2n; exponent > 0n; exponent >>= 1n) {
+    if (exponent & 1n) result = modulo(result * base);
+    base = modulo(base * base);
+  }
+  return result;
+}
+
+/** Affine addition on y^2 = x^3 - 3x + b, SP 800-186 appendix A.1.1; neither point nor sum is O. */
+function addPoints(p: AffinePoint, q: AffinePoint): AffinePoint {
+  const slope =
+    p.x === q.x
+      ? modulo((3n * p.x * p.x - 3n) * invertModulo(2n * p.y))
+      : modulo((q.y - p.y) * invertModulo(q.x - p.x));
+  const x = modulo(slope * slope - p.x - q.x);
+  return { x, y: modulo(slope * (p.x - x) - p.y) };
+}
+
+/** Nine little-endian 29-bit limbs of x * 2^261 mod p. */
+function montgomeryLimbs(x: bigint): string[] {
+  const value = modulo(x << (LIMB_BITS * BigInt(LIMBS)));
+  return Array.from({ length: LIMBS }, (_, i) =>
+    String((value >> (LIMB_BITS * BigInt(i))) & ((1n << LIMB_BITS) - 1n)),
+  );
+}
+
+/** Text of wasm/assembly/base-table-p256.ts. */
+export function generateBaseTable(): string {
+  const twice = addPoints(G, G);
+  const numbers: string[] = [];
+  let point = G;
+  const count = 1 << (BASE_WINDOW_BITS - 2);
+  for (let index = 0; index < count; index += 1) {
+    numbers.push(...montgomeryLimbs(point.x), ...montgomeryLimbs(point.y));
+    if (index + 1 < count) point = addPoints(point, twice);
+  }
+  const rows: string[] = [];
+  let row = " ";
+  for (const number of numbers) {
+    if (row.length + number.length + 2 > 100) {
+      rows.push(row);
+      row = " ";
+    }
+    row += ` ${number},`;
+  }
+  rows.push(row);
+  return `${HEADER}// Odd multiples (2n + 1)G of the base point of P-256, n = 0..${count - 1} (SP 800-186 section 3.2.1.3).
+// Each entry is affine x then y, nine 29-bit limbs each, least significant first, times 2^261 mod p.
+
+/** Bits of the signed window the table serves: digits are odd and below 2^${BASE_WINDOW_BITS - 1} in magnitude. */
+export const BASE_WINDOW_BITS: i32 = ${BASE_WINDOW_BITS};
+
+export const BASE_TABLE: usize = memory.data<i32>([
+${rows.join("\n")}
+]);
+`;
+}
+
+if (import.meta.main) {
+  await Bun.write(`${import.meta.dir}/assembly/aes-tables.ts`, generateAesTables());
+  await Bun.write(`${import.meta.dir}/assembly/base-table-p256.ts`, generateBaseTable());
+}
