@@ -1,5 +1,6 @@
 /** What a module of the platform may ask for. Types only. */
 import type { Repositories } from "#db/records";
+import type { Limits } from "./limits.ts";
 
 export type {
   ActivePlatformKey,
@@ -33,7 +34,12 @@ export interface Core {
     rand: Uint8Array,
     sqn: Uint8Array,
     amf: Uint8Array,
-  ): { readonly rand: Uint8Array; readonly autn: Uint8Array; readonly xres: Uint8Array };
+  ): {
+    readonly autn: Uint8Array;
+    readonly xres: Uint8Array;
+    readonly ck: Uint8Array;
+    readonly ik: Uint8Array;
+  };
   openAuts(
     k: Uint8Array,
     opc: Uint8Array,
@@ -74,4 +80,8 @@ export interface Dependencies {
   readonly deployment: Uint8Array;
   /** Raised by every restore. */
   readonly storeGeneration: number;
+  readonly limits: Limits;
+  /** IND slot of this point of presence, and how many slots are in use. */
+  readonly slot: number;
+  readonly slots: number;
 }

@@ -1,0 +1,114 @@
+/**
+ * Access authentication, steps 318-320 and 328-330: the platform as the VLR. Whom the centre does
+ * not serve gets a challenge of the right form all the same, so that an authenticated card learns
+ * nothing about other people's IMSIs from the answer (invariant I6).
+ */
+import type { SlotVector, SubscriberSlots } from "./authentication-centre/slot.ts";
+import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
+import { concatBytes, encodeAscii, encodeHex } from "#protocol/bytes";
+import type { ModuleAnswer } from "#protocol/messages";
+import type { Strength } from "#protocol/suites";
+
+export type DummyReason = "imsi_unknown" | "imsi_barred" | "imsi_quota_exceeded" | "sqn_spent";
+
+export interface AccessSession {
+  readonly tenant: string;
+  readonly cardId: string;
+  readonly imsi: string;
+  readonly sid: string;
+  readonly round: number;
+}
+
+export type AccessChallengeOutcome =
+  | { readonly dummy: false; readonly vector: SlotVector }
+  | { readonly dummy: true; readonly vector: SlotVector; readonly reason: DummyReason };
+
+export type AccessOutcome =
+  | {
+      readonly kind: "verified";
+      readonly subscriber: SubscriberRecord;
+      readonly strength: Strength;
+    }
+  | { readonly kind: "resynchronised" }
+  | { readonly kind: "refused"; readonly reason: AccessRefusal };
+
+export type AccessRefusal =
+  | "imsi_unknown"
+  | "imsi_barred"
+  | "no_open_challenge"
+  | "response_mismatch"
+  | "module_refused"
+  | "mac_failure"
+  | "auts_not_newest";
+
+type Tools = Pick<Dependencies, "random" | "vault" | "repositories" | "slot">;
+
+/** The name of a subscriber slot's writer; the IMSI is not readable in it (invariant I13). */
+export function subscriberObject(
+  { vault, slot }: Pick<Dependencies, "vault" | "slot">,
+  tenant: string,
+  imsi: string,
+): string {
+  return `${tenant}:${encodeHex(subscriberMac(vault, tenant, imsi))}#${slot}`;
+}
+
+/** 32 bytes that stand for an IMSI wherever it must not be read. */
+export function subscriberMac(
+  vault: Dependencies["vault"],
+  tenant: string,
+  imsi: string,
+): Uint8Array {
+  return vault.mac("subscriber", encodeAscii(`${tenant}/${imsi}`));
+}
+
+export async function requestChallenge(
+  tools: Tools,
+  slots: SubscriberSlots,
+  session: AccessSession,
+  related: boolean,
+): Promise<AccessChallengeOutcome> {
+  const { tenant, imsi, sid, round, cardId } = session;
+  const subscriber = await tools.repositories.subscribers.find(tenant, imsi);
+  if (subscriber === undefined) return dummyChallenge(tools, "imsi_unknown");
+  if (subscriber.status !== "active") return dummyChallenge(tools, "imsi_barred");
+  const object = subscriberObject(tools, tenant, imsi);
+  const issued = await slots.challenge(object, { sid, round, cardId, subscriber, related });
+  if (!issued.ok) return dummyChallenge(tools, issued.reason);
+  return { dummy: false, vector: issued.value };
+}
+
+/** AUTN = random || AMF 0000 || random: well-formed, and no module's MAC will match. */
+export function dummyVector({ random }: Pick<Dependencies, "random">): SlotVector {
+  return { rand: random(16), autn: concatBytes(random(6), new Uint8Array(2), random(8)) };
+}
+
+function dummyChallenge(tools: Tools, reason: DummyReason): AccessChallengeOutcome {
+  return { dummy: true, vector: dummyVector(tools), reason };
+}
+
+/** Steps 328-330: the centre, in its slot's writer, verifies the answer and consumes the RAND. */
+export async function verifyResponse(
+  tools: Tools,
+  slots: SubscriberSlots,
+  session: AccessSession,
+  answer: ModuleAnswer,
+): Promise<AccessOutcome> {
+  const { tenant, imsi, sid, round, cardId } = session;
+  const subscriber = await tools.repositories.subscribers.find(tenant, imsi);
+  if (subscriber === undefined) return { kind: "refused", reason: "imsi_unknown" };
+  const object = subscriberObject(tools, tenant, imsi);
+  const outcome = await slots.answer(object, { sid, round, cardId, subscriber, answer });
+  if (!outcome.ok) return { kind: "refused", reason: outcome.reason };
+  switch (outcome.value) {
+    case "verified":
+      if (subscriber.status !== "active") return { kind: "refused", reason: "imsi_barred" };
+      return { kind: "verified", subscriber, strength: "USIM" };
+    case "resynchronised":
+      return { kind: "resynchronised" };
+    case "response_mismatch":
+    case "module_refused":
+    case "mac_failure":
+    case "auts_not_newest":
+      return { kind: "refused", reason: outcome.value };
+  }
+}

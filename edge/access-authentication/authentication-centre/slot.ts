@@ -1,0 +1,56 @@
+/**
+ * What the platform asks of the single writer of a subscriber's IND slot, in whatever host that
+ * writer lives. The writer answers each question once and repeats itself when asked again.
+ */
+import type { SubscriberRecord } from "../../dependencies.ts";
+import type { ModuleAnswer } from "#protocol/messages";
+import type { Result } from "#protocol/result";
+
+export interface SlotChallengeRequest {
+  readonly sid: string;
+  readonly round: number;
+  readonly cardId: string;
+  readonly subscriber: SubscriberRecord;
+  /** The card has bound with this IMSI before, so the reserve is open to it. */
+  readonly related: boolean;
+}
+
+export interface SlotVector {
+  /** 16 bytes each. */
+  readonly rand: Uint8Array;
+  readonly autn: Uint8Array;
+}
+
+export interface SlotAnswerRequest {
+  readonly sid: string;
+  readonly round: number;
+  readonly cardId: string;
+  readonly subscriber: SubscriberRecord;
+  readonly answer: ModuleAnswer;
+}
+
+/** What became of an open RAND. Every one of them has consumed it. */
+export const SLOT_OUTCOMES = [
+  "verified",
+  "response_mismatch",
+  "module_refused",
+  "resynchronised",
+  "mac_failure",
+  "auts_not_newest",
+] as const;
+export type SlotOutcome = (typeof SLOT_OUTCOMES)[number];
+
+export type SlotChallengeFailure = "imsi_quota_exceeded" | "sqn_spent";
+export type SlotAnswerFailure = "no_open_challenge";
+
+/** The writers of all slots, by object name. */
+export interface SubscriberSlots {
+  challenge(
+    object: string,
+    request: SlotChallengeRequest,
+  ): Promise<Result<SlotVector, SlotChallengeFailure>>;
+  answer(
+    object: string,
+    request: SlotAnswerRequest,
+  ): Promise<Result<SlotOutcome, SlotAnswerFailure>>;
+}

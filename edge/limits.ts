@@ -1,0 +1,48 @@
+/** Every limit of the platform, with its unit last. Each can be set as SIMLATCH_<NAME>. */
+
+export interface Limits {
+  /** Life of the step-1 token. */
+  readonly challengeSeconds: number;
+  /** A module and a card answer within this, or the terminal is stalling. */
+  readonly answerSeconds: number;
+  readonly sessionSeconds: number;
+  readonly leaseSeconds: number;
+  readonly leaseUses: number;
+  /** AUTS accepted in one session. */
+  readonly resynchronisations: number;
+  readonly challengesPerCardHour: number;
+  /** Of those, for one card and one IMSI. */
+  readonly challengesPerPairHour: number;
+  /** Different IMSIs that one card may ask about. */
+  readonly imsisPerCardHour: number;
+  /** For one IMSI, over all its slots. */
+  readonly challengesPerImsiHour: number;
+  /** Of those, kept for cards that have bound with this IMSI before. */
+  readonly reservedPerImsiHour: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  challengeSeconds: 60,
+  answerSeconds: 30,
+  sessionSeconds: 120,
+  leaseSeconds: 3600,
+  leaseUses: 1000,
+  resynchronisations: 2,
+  challengesPerCardHour: 10,
+  challengesPerPairHour: 10,
+  imsisPerCardHour: 5,
+  challengesPerImsiHour: 10,
+  reservedPerImsiHour: 5,
+};
+
+/** Not configurable: TS 33.102 Annex C and protocol.md fix them. */
+export const RECENT_RANDS = 1024;
+/** TS 33.102, C.2.1: the largest jump of SEQ that a USIM accepts. */
+export const SEQ_DELTA = 2 ** 28;
+/** How far a restore jumps: past everything the lost state can have issued, inside delta. */
+export const SEQ_RESTORE_JUMP = 2 ** 27;
+/** RES of a USIM: 32 bits can be guessed, so a rule would have to ask for less than this. */
+export const RES_BYTES_MIN = 8;
+export const HOUR_MS = 3_600_000;
+/** How long a finished session's stored replies are kept after its end. */
+export const REPLY_KEPT_MS = 600_000;

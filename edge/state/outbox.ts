@@ -1,0 +1,54 @@
+/**
+ * Audit events leave a writer in two moves: recorded in the transaction of what they report,
+ * numbered without gaps; then carried to the audit index at least once and erased here.
+ */
+import type { AuditEvent } from "#edge/dependencies";
+import { readNumber, readText, type Sql } from "./sql.ts";
+
+/** Events carried in one go. */
+const DRAIN_MAX = 64;
+
+export type NewEvent = Omit<AuditEvent, "writer" | "number">;
+
+/** Call inside the transaction of what the event reports. */
+export function recordEvent(sql: Sql, object: string, event: NewEvent): void {
+  const [row] = sql.all(
+    `INSERT INTO outbox_number (object, number) VALUES (?, 1)
+     ON CONFLICT (object) DO UPDATE SET number = number + 1 RETURNING number`,
+    object,
+  );
+  if (row === undefined) throw new Error("the outbox gave no number");
+  const number = readNumber(row, "number");
+  sql.run(
+    "INSERT INTO outbox (object, number, event) VALUES (?, ?, ?)",
+    object,
+    number,
+    JSON.stringify({ ...event, writer: object, number }),
+  );
+}
+
+/** Carries what is waiting; what `append` did not take stays for the next time. */
+export async function drainOutbox(
+  sql: Sql,
+  object: string,
+  append: (events: readonly AuditEvent[]) => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    const rows = sql.all(
+      "SELECT number, event FROM outbox WHERE object = ? ORDER BY number LIMIT ?",
+      object,
+      DRAIN_MAX,
+    );
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- recordEvent wrote these rows
+    await append(rows.map((row) => JSON.parse(readText(row, "event")) as AuditEvent));
+    sql.transaction(() =>
+      sql.run(
+        "DELETE FROM outbox WHERE object = ? AND number <= ?",
+        object,
+        readNumber(last, "number"),
+      ),
+    );
+  }
+}

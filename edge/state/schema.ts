@@ -1,0 +1,88 @@
+/** Tables of the single writers. `object` is the writer's name; docs/storage-schema.md describes all. */
+import type { Sql } from "./sql.ts";
+
+const STATEMENTS = [
+  `CREATE TABLE IF NOT EXISTS card (
+    object TEXT PRIMARY KEY,
+    public_key BLOB NOT NULL,
+    epoch INTEGER NOT NULL,
+    receipt_epoch INTEGER NOT NULL,
+    lock_phase TEXT NOT NULL,
+    lock_id BLOB,
+    current_sid TEXT NOT NULL,
+    store_generation INTEGER NOT NULL
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS card_session (
+    object TEXT NOT NULL,
+    sid TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    terms TEXT NOT NULL,
+    subscriber_mac BLOB NOT NULL,
+    transcript BLOB NOT NULL,
+    round INTEGER NOT NULL,
+    round_expires_at INTEGER NOT NULL,
+    dummy_reason TEXT NOT NULL,
+    token TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    result BLOB,
+    PRIMARY KEY (object, sid)
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS card_reply (
+    object TEXT NOT NULL,
+    sid TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    body TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (object, sid, digest)
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS card_challenge (
+    object TEXT NOT NULL,
+    sid TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    subscriber_mac BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (object, sid, round)
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS card_pair (
+    object TEXT NOT NULL,
+    subscriber_mac BLOB NOT NULL,
+    PRIMARY KEY (object, subscriber_mac)
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS slot (
+    object TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    sqn_generation INTEGER NOT NULL,
+    store_generation INTEGER NOT NULL,
+    challenge_number INTEGER NOT NULL
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS slot_challenge (
+    object TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    sid TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    rand BLOB NOT NULL,
+    autn BLOB NOT NULL,
+    wrapped_xres BLOB,
+    related INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    outcome TEXT,
+    PRIMARY KEY (object, number)
+  ) WITHOUT ROWID`,
+  `CREATE INDEX IF NOT EXISTS slot_challenge_session ON slot_challenge (object, sid, round)`,
+  `CREATE INDEX IF NOT EXISTS slot_challenge_rand ON slot_challenge (object, rand)`,
+  `CREATE TABLE IF NOT EXISTS outbox (
+    object TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    PRIMARY KEY (object, number)
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS outbox_number (
+    object TEXT PRIMARY KEY,
+    number INTEGER NOT NULL
+  ) WITHOUT ROWID`,
+] as const;
+
+export function createStateTables(sql: Sql): void {
+  for (const statement of STATEMENTS) sql.run(statement);
+}

@@ -1,0 +1,199 @@
+/**
+ * The single writer of one IND slot of one subscriber: it alone hands out SQNs of that slot,
+ * remembers each open RAND with its expected answer, and compares the answer once.
+ */
+import {
+  computeVector,
+  matchesExpectedAnswer,
+  openResynchronisation,
+} from "../access-authentication/authentication-centre/embedded.ts";
+import {
+  SLOT_OUTCOMES,
+  type SlotAnswerFailure,
+  type SlotAnswerRequest,
+  type SlotChallengeFailure,
+  type SlotChallengeRequest,
+  type SlotOutcome,
+  type SlotVector,
+} from "../access-authentication/authentication-centre/slot.ts";
+import {
+  decodeSeq,
+  encodeSqn,
+  isSeqSpent,
+  resynchroniseSeq,
+} from "../access-authentication/sequence-number.ts";
+import type { Dependencies } from "../dependencies.ts";
+import { HOUR_MS, RES_BYTES_MIN, SEQ_DELTA, SEQ_RESTORE_JUMP } from "../limits.ts";
+import { failure, type Result, success } from "#protocol/result";
+import { recordEvent } from "./outbox.ts";
+import type { Sql } from "./sql.ts";
+import {
+  closeChallenge,
+  countChallenges,
+  findChallenge,
+  insertChallenge,
+  isRecentRand,
+  loadSlot,
+  saveSlot,
+  type Slot,
+  type SlotChallenge,
+} from "./subscriber-store.ts";
+
+type WriterDependencies = Pick<
+  Dependencies,
+  "clock" | "random" | "core" | "vault" | "limits" | "slot" | "slots" | "storeGeneration"
+>;
+
+export class SubscriberWriter {
+  private readonly sql: Sql;
+  private readonly object: string;
+  private readonly dependencies: WriterDependencies;
+
+  constructor(sql: Sql, object: string, dependencies: WriterDependencies) {
+    this.sql = sql;
+    this.object = object;
+    this.dependencies = dependencies;
+  }
+
+  /** A fresh challenge; the same one again for the same session and round. */
+  challenge(request: SlotChallengeRequest): Result<SlotVector, SlotChallengeFailure> {
+    return this.sql.transaction(() => {
+      const known = findChallenge(this.sql, this.object, request.sid, request.round);
+      if (known !== undefined) return success({ rand: known.rand, autn: known.autn });
+      if (this.isOverQuota(request.related)) return failure("imsi_quota_exceeded");
+      const slot = this.restoredSlot(request);
+      if (isSeqSpent(slot.seq + 1, request.subscriber.indBits)) return failure("sqn_spent");
+      return success(this.issue(request, slot));
+    });
+  }
+
+  /** Closes the open RAND of this session and round; the same outcome again when asked again. */
+  answer(request: SlotAnswerRequest): Result<SlotOutcome, SlotAnswerFailure> {
+    return this.sql.transaction(() => {
+      const open = findChallenge(this.sql, this.object, request.sid, request.round);
+      if (open === undefined) return failure("no_open_challenge");
+      if (open.outcome !== undefined) {
+        const known = SLOT_OUTCOMES.find((outcome) => outcome === open.outcome);
+        return known === undefined ? failure("no_open_challenge") : success(known);
+      }
+      const outcome = this.judge(request, open);
+      closeChallenge(this.sql, this.object, open.number, outcome);
+      return success(outcome);
+    });
+  }
+
+  private isOverQuota(related: boolean): boolean {
+    const { limits, slots, clock } = this.dependencies;
+    const perSlot = Math.max(1, Math.floor(limits.challengesPerImsiHour / slots));
+    const reserved = Math.floor(limits.reservedPerImsiHour / slots);
+    const counts = countChallenges(this.sql, this.object, clock() - HOUR_MS);
+    if (counts.all >= perSlot) return true;
+    return !related && counts.unrelated >= Math.max(1, perSlot - reserved);
+  }
+
+  /** After a restore the lost state may have issued more: jump past it, audited (invariant I4). */
+  private restoredSlot(request: SlotChallengeRequest): Slot {
+    const { storeGeneration } = this.dependencies;
+    const slot = loadSlot(this.sql, this.object, storeGeneration);
+    if (slot.storeGeneration >= storeGeneration) return slot;
+    this.recordGeneration(request, slot.sqnGeneration + 1, "store_restored");
+    return {
+      ...slot,
+      storeGeneration,
+      seq: slot.seq + SEQ_RESTORE_JUMP,
+      sqnGeneration: slot.sqnGeneration + 1,
+    };
+  }
+
+  /**
+   * SEQ, challenge and expected answer are one commit, and the host lets nothing out before it is
+   * on disk: a SEQ is durably taken before its vector leaves (invariant I4).
+   */
+  private issue(request: SlotChallengeRequest, slot: Slot): SlotVector {
+    const { clock, slot: ind } = this.dependencies;
+    const { subscriber, sid, round, related } = request;
+    const rand = this.drawRand();
+    const seq = slot.seq + 1;
+    const sqn = encodeSqn(seq, ind, subscriber.indBits);
+    const { autn, xres } = computeVector(this.dependencies, subscriber, rand, sqn);
+    const number = slot.challengeNumber + 1;
+    const wrappedXres = this.dependencies.vault.wrap("xres", this.xresContext(number), xres);
+    xres.fill(0);
+    saveSlot(this.sql, this.object, { ...slot, seq, challengeNumber: number });
+    const challenge = { number, sid, round, rand, autn, wrappedXres, outcome: undefined };
+    insertChallenge(this.sql, this.object, challenge, { related, at: clock() });
+    return { rand, autn };
+  }
+
+  /** A RAND among the last 1,024 of this slot is never used again. */
+  private drawRand(): Uint8Array {
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const rand = this.dependencies.random(16);
+      if (!isRecentRand(this.sql, this.object, rand)) return rand;
+    }
+    throw new Error("the random source repeats itself");
+  }
+
+  private judge(request: SlotAnswerRequest, open: SlotChallenge): SlotOutcome {
+    const { answer } = request;
+    switch (answer.kind) {
+      case "refusal":
+        return "module_refused";
+      case "auts":
+        return this.resynchronise(request, open, answer.auts);
+      case "res": {
+        const xres = this.unwrapXres(open);
+        const matches = matchesExpectedAnswer(answer.values, xres, RES_BYTES_MIN);
+        xres.fill(0);
+        return matches ? "verified" : "response_mismatch";
+      }
+    }
+  }
+
+  /** TS 33.102, 6.3.5. AUTS counts only for the newest challenge of the slot (invariant I5). */
+  private resynchronise(
+    request: SlotAnswerRequest,
+    open: SlotChallenge,
+    auts: Uint8Array,
+  ): SlotOutcome {
+    const { subscriber } = request;
+    const slot = loadSlot(this.sql, this.object, this.dependencies.storeGeneration);
+    if (slot.challengeNumber !== open.number) return "auts_not_newest";
+    const sqnMs = openResynchronisation(this.dependencies, subscriber, open.rand, auts);
+    if (sqnMs === undefined) return "mac_failure";
+    const seqMs = decodeSeq(sqnMs, subscriber.indBits);
+    const { next, newGeneration } = resynchroniseSeq(slot.seq, seqMs, SEQ_DELTA);
+    const sqnGeneration = slot.sqnGeneration + (newGeneration ? 1 : 0);
+    if (newGeneration) this.recordGeneration(request, sqnGeneration, "sqn_reset");
+    saveSlot(this.sql, this.object, { ...slot, seq: next - 1, sqnGeneration });
+    return "resynchronised";
+  }
+
+  private unwrapXres(open: SlotChallenge): Uint8Array {
+    const context = this.xresContext(open.number);
+    const wrapped = open.wrappedXres ?? new Uint8Array(0);
+    const xres = this.dependencies.vault.unwrap("xres", context, wrapped);
+    if (xres === undefined) throw new Error("an expected answer does not unwrap");
+    return xres;
+  }
+
+  private xresContext(number: number): string {
+    return `${this.object}/${number}`;
+  }
+
+  private recordGeneration(
+    request: SlotChallengeRequest | SlotAnswerRequest,
+    generation: number,
+    reason: string,
+  ): void {
+    recordEvent(this.sql, this.object, {
+      tenant: request.subscriber.tenant,
+      at: this.dependencies.clock(),
+      type: "sqn_generation_raised",
+      cardId: request.cardId,
+      session: request.sid,
+      reason: `${reason} ${generation}`,
+      trail: [],
+    });
+  }
+}
