@@ -21,31 +21,39 @@ export type Random = (length: number) => Uint8Array;
 
 /** The algorithms of suite P-256 and of the embedded authentication centre. */
 export interface Core {
-  sha256(data: Uint8Array): Uint8Array;
+  readonly sha256: (data: Uint8Array) => Uint8Array;
   /** 65-byte point, message, 64-byte r || s. */
-  verifyP256(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  readonly verifyP256: (
+    publicKey: Uint8Array,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ) => boolean;
   /** As verifyP256, for the DER signatures of certificates. */
-  verifyP256Der(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
-  isP256Point(publicKey: Uint8Array): boolean;
-  deriveOpc(k: Uint8Array, op: Uint8Array): Uint8Array;
-  generateVector(
+  readonly verifyP256Der: (
+    publicKey: Uint8Array,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ) => boolean;
+  readonly isP256Point: (publicKey: Uint8Array) => boolean;
+  readonly deriveOpc: (k: Uint8Array, op: Uint8Array) => Uint8Array;
+  readonly generateVector: (
     k: Uint8Array,
     opc: Uint8Array,
     rand: Uint8Array,
     sqn: Uint8Array,
     amf: Uint8Array,
-  ): {
+  ) => {
     readonly autn: Uint8Array;
     readonly xres: Uint8Array;
     readonly ck: Uint8Array;
     readonly ik: Uint8Array;
   };
-  openAuts(
+  readonly openAuts: (
     k: Uint8Array,
     opc: Uint8Array,
     rand: Uint8Array,
     auts: Uint8Array,
-  ): Uint8Array | undefined;
+  ) => Uint8Array | undefined;
 }
 
 /** Everything made from the master key. Purposes separate the keys. */

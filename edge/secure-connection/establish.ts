@@ -2,24 +2,30 @@
  * Secure-connection establishment, steps 311 and 312: which terms a session will have, and the
  * challenge that a card proves itself on. Nothing is stored.
  */
-import type { ActivePlatformKey, Dependencies, RegisteredCard } from "../dependencies.ts";
+import type { Dependencies, RegisteredCard } from "../dependencies.ts";
 import { SUITE } from "#protocol/assigned-numbers";
 import { encodeAscii, encodeBase64Url } from "#protocol/bytes";
-import { DEFAULT_TENANT } from "#protocol/identifiers";
 import { failure, type Result, success } from "#protocol/result";
 import { MODE_NUMBERS, SUITES, type ModeName, type SuiteName } from "#protocol/suites";
 import { hashCredential } from "#protocol/transcript";
 import type { AccessRequest, CardChallenge } from "#protocol/wire";
 import { issueToken } from "./token.ts";
 
+/** An access request whose offer may hold names that this version does not know. */
+export type Offer = Omit<AccessRequest, "suites" | "modes"> & {
+  readonly tenant: string;
+  readonly suites: readonly string[];
+  readonly modes: readonly string[];
+};
+
 export type ChallengeFailure = "suite_not_offered" | "platform_key_absent";
 
 export async function issueCardChallenge(
   dependencies: Dependencies,
-  request: AccessRequest,
+  request: Offer,
 ): Promise<Result<CardChallenge, ChallengeFailure>> {
   const { clock, random, core, limits, repositories } = dependencies;
-  const tenant = request.tenant ?? DEFAULT_TENANT;
+  const { tenant } = request;
   const card = await repositories.cards.find(tenant, request.cardId);
   const { suite, mode } = strongestTerms(dependencies, tenant, request.cardId, card);
   if (!request.suites.includes(suite) || !request.modes.includes(mode)) {
@@ -30,8 +36,12 @@ export async function issueCardChallenge(
   const now = clock();
   const sid = random(16);
   const terms = {
-    ...{ tenant, sid, suite: SUITE.p256, mode: MODE_NUMBERS[mode] },
-    ...credentialTerms(core.sha256, key),
+    tenant,
+    sid,
+    suite: SUITE.p256,
+    mode: MODE_NUMBERS[mode],
+    generation: key.generation,
+    credentialId: hashCredential(core.sha256, key.credential),
   };
   const expiresAt = now + limits.challengeSeconds * 1000;
   const token = issueToken(dependencies, "challenge", request.cardId, terms, { now, expiresAt });
@@ -42,13 +52,6 @@ export async function issueCardChallenge(
     suite,
     mode,
   });
-}
-
-function credentialTerms(
-  hash: (data: Uint8Array) => Uint8Array,
-  key: ActivePlatformKey,
-): { readonly generation: number; readonly credentialId: Uint8Array } {
-  return { generation: key.generation, credentialId: hashCredential(hash, key.credential) };
 }
 
 /**

@@ -9,7 +9,9 @@ import {
   decodeAscii,
   decodeCounter,
   encodeAscii,
+  encodeBase64Url,
   encodeCounter,
+  encodeHex,
   equalBytes,
 } from "#protocol/bytes";
 import { LENGTH, TAG } from "#protocol/assigned-numbers";
@@ -93,6 +95,33 @@ export function openToken(
     generation: decodeCounter(generation),
     credentialId,
   };
+}
+
+/** T2 names its card, so that a front finds the card's writer: 85 card id, then as T. */
+export function issueSessionToken(
+  tools: Tools,
+  cardId: string,
+  terms: SessionTerms,
+  time: { readonly now: number; readonly expiresAt: number },
+): Bytes {
+  const token = issueToken(tools, "session", cardId, terms, time);
+  return concatBytes(encodeTlv(TAG.cardId, cardIdBytes(cardId)), token);
+}
+
+/** `sid` as the path names it, base64url; a token opens no session but its own. */
+export function openSessionToken(
+  tools: Tools,
+  sid: string,
+  token: Uint8Array,
+  now: number,
+): { readonly cardId: string; readonly terms: SessionTerms } | undefined {
+  const end = 2 + LENGTH.cardId;
+  const name = decodeFields(token.subarray(0, end), [[TAG.cardId, LENGTH.cardId, LENGTH.cardId]]);
+  if (name === undefined) return undefined;
+  const cardId = encodeHex(name[0]).toUpperCase();
+  const terms = openToken(tools, "session", cardId, token.subarray(end), now);
+  if (terms === undefined || encodeBase64Url(terms.sid) !== sid) return undefined;
+  return { cardId, terms };
 }
 
 /** The MAC also covers what the holder must already know: deployment and card. */

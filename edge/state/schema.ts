@@ -25,7 +25,9 @@ const STATEMENTS = [
     dummy_reason TEXT NOT NULL,
     token TEXT NOT NULL,
     digest BLOB NOT NULL,
-    result BLOB,
+    verdict TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    result BLOB NOT NULL,
     PRIMARY KEY (object, sid)
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS card_reply (

@@ -13,6 +13,11 @@ export interface Sql {
   transaction<T>(work: () => T): T;
 }
 
+/** A COMMIT failed: what the call had written is gone, and nothing of it was acknowledged. */
+export class StorageError extends Error {
+  override readonly name = "StorageError";
+}
+
 export function readNumber(row: SqlRow, column: string): number {
   const value = row[column];
   if (typeof value !== "number") throw new TypeError(`column ${column} holds no number`);

@@ -1,0 +1,54 @@
+/** The composition root: what the platform is made of, in the order a reader wants to meet it. */
+import { Hono } from "hono";
+import { createRepositories } from "#db/catalog";
+import type { CatalogDatabase } from "#db/database";
+import * as core from "#wasm";
+import type { Configuration } from "./bindings.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { createAdminRoutes } from "./routes/admin.ts";
+import { createBindingRoutes } from "./routes/bindings.ts";
+import { createErrorHandler, handleNotFound } from "./routes/problem.ts";
+import { createSigner } from "./signer.ts";
+import type { CardWriters } from "./state/card-writer.ts";
+import { createVault } from "./vault.ts";
+
+export interface Composition {
+  readonly dependencies: Dependencies;
+  readonly adminKey: string | undefined;
+}
+
+/** `writeLine` takes one line of JSON of the log. */
+export function compose(
+  configuration: Configuration,
+  database: CatalogDatabase,
+  writeLine: (line: string) => void,
+): Composition {
+  const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
+  const clock = (): number => Date.now();
+  const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
+  const dependencies: Dependencies = {
+    clock,
+    random,
+    core,
+    vault: createVault(masterKey, random),
+    signer: createSigner(core.ecdsaDerToRaw),
+    log: (event, fields) => writeLine(JSON.stringify({ at: clock(), event, ...fields })),
+    repositories: createRepositories(database),
+    deployment,
+    storeGeneration,
+    limits,
+    slot,
+    slots,
+  };
+  return { dependencies, adminKey: configuration.adminKey };
+}
+
+export function createApp({ dependencies, adminKey }: Composition, cards: CardWriters): Hono {
+  const app = new Hono();
+  app.onError(createErrorHandler(dependencies.log));
+  app.notFound(handleNotFound);
+  app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.route("/v1/bindings", createBindingRoutes(dependencies, cards));
+  if (adminKey !== undefined) app.route("/v1/admin", createAdminRoutes(dependencies, adminKey));
+  return app;
+}

@@ -1,0 +1,21 @@
+/** Composition on Cloudflare, once per isolate: configuration and catalog of this environment. */
+import { openD1 } from "#db/d1";
+import { compose, type Composition } from "./app.ts";
+import { checkEnvironment, type UncheckedEnvironment } from "./bindings.ts";
+
+export interface CatalogEnvironment extends UncheckedEnvironment {
+  readonly DB: D1Database;
+}
+
+const compositions = new WeakMap<D1Database, Composition>();
+
+export function composeWorker(env: CatalogEnvironment): Composition {
+  const known = compositions.get(env.DB);
+  if (known !== undefined) return known;
+  const composition = compose(checkEnvironment(env), openD1(env.DB), (line) => {
+    // oxlint-disable-next-line no-console -- the log of a Worker is its console
+    console.log(line);
+  });
+  compositions.set(env.DB, composition);
+  return composition;
+}

@@ -1,0 +1,74 @@
+/** Enrolment, status and revocation of cards. */
+import { Hono } from "hono";
+
+import type { CardRecordView } from "#protocol/admin";
+import { encodeBase64Url } from "#protocol/bytes";
+
+import type { CardRecord, Dependencies } from "../dependencies.ts";
+import { enrolCard, issueEnrolmentChallenge } from "../enrolment.ts";
+import {
+  cardEnrolment,
+  cardPath,
+  cardStatusUpdate,
+  enrolmentRequest,
+  revocation,
+  tenantQuery,
+} from "./admin-schemas.ts";
+import { respondProblem, validateJson, validatePath, validateQuery } from "./problem.ts";
+
+export function createCardRoutes(dependencies: Dependencies): Hono {
+  const { cards, tenants } = dependencies.repositories;
+  const routes = new Hono();
+
+  routes.post("/enrolments", validateJson(enrolmentRequest), async (c) => {
+    const { tenant, cardId } = c.req.valid("json");
+    if ((await tenants.find(tenant)) === undefined) return respondProblem(c, "not_found");
+    return c.json(issueEnrolmentChallenge(dependencies, tenant, cardId), 201);
+  });
+
+  routes.post("/cards", validateJson(cardEnrolment), async (c) => {
+    const enrolled = await enrolCard(dependencies, c.req.valid("json"));
+    if (!enrolled.ok) return respondProblem(c, enrolled.reason);
+    return c.json(viewCard(enrolled.value), 201);
+  });
+
+  routes.get("/cards/:cardId", validatePath(cardPath), validateQuery(tenantQuery), async (c) => {
+    const { tenant } = c.req.valid("query");
+    const card = await cards.find(tenant, c.req.valid("param").cardId);
+    return card === undefined ? respondProblem(c, "not_found") : c.json(viewCard(card));
+  });
+
+  routes.put(
+    "/cards/:cardId/status",
+    validatePath(cardPath),
+    validateJson(cardStatusUpdate),
+    async (c) => {
+      const { tenant, status } = c.req.valid("json");
+      const found = await cards.setStatus(tenant, c.req.valid("param").cardId, status);
+      return found ? c.body(null, 204) : respondProblem(c, "not_found");
+    },
+  );
+
+  routes.post("/revocations", validateJson(revocation), async (c) => {
+    const { tenant, fingerprint } = c.req.valid("json");
+    if ((await tenants.find(tenant)) === undefined) return respondProblem(c, "not_found");
+    await cards.revokeCertificate(tenant, fingerprint);
+    return c.body(null, 204);
+  });
+
+  return routes;
+}
+
+function viewCard(card: CardRecord): CardRecordView {
+  return {
+    tenant: card.tenant,
+    cardId: card.cardId,
+    kind: card.kind,
+    suites: card.suites,
+    status: card.status,
+    publicKey: encodeBase64Url(card.publicKey),
+    servicePublicKey: encodeBase64Url(card.servicePublicKey),
+    notBefore: new Date(card.notBefore).toISOString(),
+    notAfter: new Date(card.notAfter).toISOString(),
+  };
+}

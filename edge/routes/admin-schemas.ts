@@ -1,0 +1,115 @@
+/**
+ * The requests of /v1/admin (protocol/admin.ts) as schemas. Unknown members are refused: a
+ * misspelt `tenant` would otherwise be the default one.
+ */
+import * as v from "valibot";
+
+import { LENGTH } from "#protocol/assigned-numbers";
+import { encodeHex } from "#protocol/bytes";
+import { OPERATOR_PATTERN } from "#protocol/identifiers";
+
+import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX } from "../secure-connection/limits.ts";
+import { base64Url, cardId, cardKind, hex, imsi, suite, tenant, tenantName } from "./fields.ts";
+
+/** K, OP and OPc (TS 35.206, 2.3). */
+const KEY_BYTES = 16;
+const AMF_BYTES = 2;
+/** TS 23.003, 2.2. */
+export const MCC_DIGITS = 3;
+const AMF_DEFAULT = "0000";
+const IND_BITS_DEFAULT = 5;
+/** As libosmocore: what remains of the 48 bits must count for the life of a card. */
+const IND_BITS_MAX = 28;
+/** A body has no room for more. */
+const CARD_ROOTS_MAX = 16;
+/** Tokens of another length are refused as tokens. */
+const ENROLMENT_TOKEN_BYTES_MAX = 255;
+const COUNTER_MAX = 0xffff_ffff;
+
+const counter = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(COUNTER_MAX));
+const certificate = base64Url(1, CERTIFICATE_BYTES_MAX);
+const publicKey = base64Url(LENGTH.publicKey);
+const signature = base64Url(LENGTH.signature);
+const operator = v.pipe(v.string(), v.regex(OPERATOR_PATTERN));
+const key = hex(KEY_BYTES);
+
+export const tenantPath = v.strictObject({ tenant: tenantName });
+export const cardPath = v.strictObject({ cardId });
+export const subscriberPath = v.strictObject({ imsi });
+export const rulePath = v.strictObject({
+  id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)),
+});
+export const generationPath = v.strictObject({
+  generation: v.pipe(v.string(), v.regex(/^[1-9][0-9]{0,9}$/), v.transform(Number), counter),
+});
+export const tenantQuery = v.strictObject({ tenant });
+export const auditQuery = v.union([
+  v.strictObject({ tenant, card: cardId }),
+  v.strictObject({ tenant, session: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/)) }),
+]);
+
+export const tenantSettings = v.strictObject({
+  anchorPublicKey: publicKey,
+  cardRoots: v.pipe(v.array(certificate), v.maxLength(CARD_ROOTS_MAX)),
+});
+
+export const platformKeyRequest = v.strictObject({ tenant, suite });
+export const platformKeyActivation = v.strictObject({ tenant, suite, signature });
+export const floorUpdate = v.strictObject({ tenant, suite, floor: counter });
+
+export const enrolmentRequest = v.strictObject({ tenant, cardId });
+export const cardEnrolment = v.strictObject({
+  tenant,
+  cardId,
+  kind: cardKind,
+  certificates: v.pipe(
+    v.array(certificate),
+    v.minLength(1),
+    v.maxLength(CHAIN_CERTIFICATES_MAX - 1),
+  ),
+  servicePublicKey: publicKey,
+  challenge: base64Url(LENGTH.nonce),
+  token: base64Url(1, ENROLMENT_TOKEN_BYTES_MAX),
+  proof: signature,
+});
+export const cardStatusUpdate = v.strictObject({
+  tenant,
+  status: v.picklist(["active", "revoked"]),
+});
+export const revocation = v.strictObject({
+  tenant,
+  fingerprint: v.pipe(
+    hex(LENGTH.hash),
+    v.transform((bytes) => encodeHex(bytes)),
+  ),
+});
+
+/** Exactly one of OP and OPc; the MSIN has at least one digit (TS 23.003, 2.2). */
+export const subscriberEnrolment = v.pipe(
+  v.strictObject({
+    tenant,
+    imsi,
+    mncLength: v.picklist([2, 3]),
+    k: key,
+    op: v.optional(key),
+    opc: v.optional(key),
+    amf: v.optional(hex(AMF_BYTES), AMF_DEFAULT),
+    indBits: v.optional(
+      v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(IND_BITS_MAX)),
+      IND_BITS_DEFAULT,
+    ),
+  }),
+  v.check(({ op, opc }) => (op === undefined) !== (opc === undefined)),
+  v.check(({ imsi: digits, mncLength }) => digits.length > MCC_DIGITS + mncLength),
+);
+export const subscriberStatusUpdate = v.strictObject({
+  tenant,
+  status: v.picklist(["active", "barred"]),
+});
+
+export const ruleUpdate = v.strictObject({
+  tenant,
+  target: v.union([v.strictObject({ card: cardId }), v.strictObject({ all: v.literal(true) })]),
+  condition: v.union([v.strictObject({ imsi }), v.strictObject({ operator })]),
+  onMismatch: v.picklist(["lock", "refuse"]),
+});

@@ -1,0 +1,85 @@
+/** Enrolment and status of subscribers. */
+import { Hono } from "hono";
+import type { InferOutput } from "valibot";
+
+import type { SubscriberView } from "#protocol/admin";
+
+import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
+import {
+  MCC_DIGITS,
+  subscriberEnrolment,
+  subscriberPath,
+  subscriberStatusUpdate,
+  tenantQuery,
+} from "./admin-schemas.ts";
+import { respondProblem, validateJson, validatePath, validateQuery } from "./problem.ts";
+
+type Enrolment = InferOutput<typeof subscriberEnrolment>;
+
+export function createSubscriberRoutes(dependencies: Dependencies): Hono {
+  const { subscribers, tenants } = dependencies.repositories;
+  const routes = new Hono();
+
+  routes.post("/subscribers", validateJson(subscriberEnrolment), async (c) => {
+    const enrolment = c.req.valid("json");
+    if ((await tenants.find(enrolment.tenant)) === undefined) {
+      return respondProblem(c, "not_found");
+    }
+    const record = toRecord(dependencies, enrolment);
+    const outcome = await subscribers.insert(record);
+    if (outcome === "taken") return respondProblem(c, "conflict");
+    return c.json(viewSubscriber(record), 201);
+  });
+
+  routes.get(
+    "/subscribers/:imsi",
+    validatePath(subscriberPath),
+    validateQuery(tenantQuery),
+    async (c) => {
+      const { tenant } = c.req.valid("query");
+      const found = await subscribers.find(tenant, c.req.valid("param").imsi);
+      return found === undefined ? respondProblem(c, "not_found") : c.json(viewSubscriber(found));
+    },
+  );
+
+  routes.put(
+    "/subscribers/:imsi/status",
+    validatePath(subscriberPath),
+    validateJson(subscriberStatusUpdate),
+    async (c) => {
+      const { tenant, status } = c.req.valid("json");
+      const found = await subscribers.setStatus(tenant, c.req.valid("param").imsi, status);
+      return found ? c.body(null, 204) : respondProblem(c, "not_found");
+    },
+  );
+
+  return routes;
+}
+
+/** K, OP and OPc are cleared once the wrapped ones are there. */
+function toRecord({ core, vault }: Dependencies, enrolment: Enrolment): SubscriberRecord {
+  const { tenant, imsi, mncLength, k, op, amf, indBits } = enrolment;
+  const opc = op === undefined ? enrolment.opc : core.deriveOpc(k, op);
+  if (opc === undefined) throw new RangeError("neither OP nor OPc");
+  const context = `${tenant}/${imsi}`;
+  const wrappedK = vault.wrap("k", context, k);
+  const wrappedOpc = vault.wrap("opc", context, opc);
+  for (const secret of [k, op, opc]) secret?.fill(0);
+  return {
+    tenant,
+    imsi,
+    operator: imsi.slice(0, MCC_DIGITS + mncLength),
+    status: "active",
+    algorithm: "milenage",
+    wrappedK,
+    wrappedOpc,
+    amf,
+    indBits,
+    keyVersion: 1,
+  };
+}
+
+function viewSubscriber(record: SubscriberRecord): SubscriberView {
+  const { tenant, imsi, operator, status, algorithm } = record;
+  return { tenant, imsi, operator, status, algorithm };
+}

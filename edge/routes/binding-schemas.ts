@@ -1,0 +1,46 @@
+/** Shapes of the four requests; byte strings arrive as base64url and leave as bytes. */
+import * as v from "valibot";
+import { TOKEN_BYTES_MAX } from "#protocol/messages";
+import { base64Url, cardId, imsi, tenant } from "./fields.ts";
+
+/** Card bytes are TLV of at most this; their decoders are stricter. */
+const CARD_BYTES_MAX = 1024;
+const NAMES_MAX = 16;
+const NAME_CHARACTERS_MAX = 32;
+
+const token = base64Url(1, TOKEN_BYTES_MAX);
+const cardBytes = base64Url(1, CARD_BYTES_MAX);
+const moduleKind = v.literal("USIM");
+/** Names of a newer protocol are allowed here and never chosen. */
+const names = v.pipe(
+  v.array(v.pipe(v.string(), v.maxLength(NAME_CHARACTERS_MAX))),
+  v.minLength(1),
+  v.maxLength(NAMES_MAX),
+);
+
+export const accessRequestSchema = v.strictObject({
+  tenant,
+  cardId,
+  suites: names,
+  modes: names,
+  moduleKind,
+});
+
+export const cardProofRequestSchema = v.strictObject({
+  token,
+  cardId,
+  proof: cardBytes,
+  imsi,
+  moduleKind,
+});
+export type CardProofBody = v.InferOutput<typeof cardProofRequestSchema>;
+
+export const answerRequestSchema = v.strictObject({
+  token,
+  statement: cardBytes,
+  proof: cardBytes,
+});
+export type AnswerBody = v.InferOutput<typeof answerRequestSchema>;
+
+export const receiptRequestSchema = v.strictObject({ token, receipt: cardBytes });
+export type ReceiptBody = v.InferOutput<typeof receiptRequestSchema>;

@@ -1,0 +1,41 @@
+/** The fields that JSON envelopes are made of, with the checks that every route needs. */
+import * as v from "valibot";
+
+import { decodeBase64Url, decodeHex } from "#protocol/bytes";
+import {
+  CARD_ID_PATTERN,
+  DEFAULT_TENANT,
+  IMSI_PATTERN,
+  TENANT_PATTERN,
+} from "#protocol/identifiers";
+import { CARD_KIND_NUMBERS, type CardKindName, SUITES } from "#protocol/suites";
+
+/** `bytesMin` to `bytesMax` bytes as base64url without padding. */
+export function base64Url(bytesMin: number, bytesMax = bytesMin) {
+  return v.pipe(
+    v.string(),
+    v.transform(decodeBase64Url),
+    v.instance(Uint8Array),
+    v.check((bytes) => bytes.length >= bytesMin && bytes.length <= bytesMax),
+  );
+}
+
+/** `length` bytes as hex digits. */
+export function hex(length: number) {
+  return v.pipe(
+    v.string(),
+    v.transform(decodeHex),
+    v.instance(Uint8Array),
+    v.check((bytes) => bytes.length === length),
+  );
+}
+
+export const tenantName = v.pipe(v.string(), v.regex(TENANT_PATTERN));
+/** The tenant of a request that names none is the default one. */
+export const tenant = v.optional(tenantName, DEFAULT_TENANT);
+export const cardId = v.pipe(v.string(), v.regex(CARD_ID_PATTERN));
+export const imsi = v.pipe(v.string(), v.regex(IMSI_PATTERN));
+export const suite = v.picklist(SUITES.map(({ name }) => name));
+export const cardKind = v.custom<CardKindName>(
+  (value) => typeof value === "string" && Object.hasOwn(CARD_KIND_NUMBERS, value),
+);

@@ -1,0 +1,127 @@
+/**
+ * Refusals and request bodies, the same for every route: RFC 9457 problems that repeat nothing of
+ * the input, bodies of bounded size, JSON of a known shape.
+ */
+import type { Context, Env, ErrorHandler, MiddlewareHandler, Next, NotFoundHandler } from "hono";
+import { type GenericSchema, type InferInput, type InferOutput, safeParse } from "valibot";
+
+import type { ProblemCode } from "#protocol/wire";
+import { failure, type Result, success } from "#protocol/result";
+
+import type { Log } from "../dependencies.ts";
+import { type FailureReason, problemFor } from "../wire-error.ts";
+
+/** docs/protocol.md, section 4: the longest message is far below it. */
+export const BODY_BYTES_MAX = 16 * 1024;
+
+const RETRY_UNAVAILABLE_SECONDS = 5;
+const RETRY_QUOTA_SECONDS = 60;
+
+/** Headers that RFC 9110 wants beside a status (sections 10.2.3 and 11.6.1). */
+const HEADERS: Readonly<Partial<Record<ProblemCode, Readonly<Record<string, string>>>>> = {
+  quota: { "Retry-After": String(RETRY_QUOTA_SECONDS) },
+  unavailable: { "Retry-After": String(RETRY_UNAVAILABLE_SECONDS) },
+  unauthorized: { "WWW-Authenticate": "Bearer" },
+};
+
+export function respondProblem(c: Context, reason: FailureReason): Response {
+  const problem = problemFor(reason);
+  const headers = { ...HEADERS[problem.code], "Content-Type": "application/problem+json" };
+  return c.newResponse(JSON.stringify(problem), { status: problem.status, headers });
+}
+
+export const handleNotFound: NotFoundHandler = (c) => respondProblem(c, "not_found");
+
+/**
+ * A defect or a failed part. Only the error's name is logged: messages of database drivers hold
+ * the values of the query.
+ */
+export function createErrorHandler(log: Log): ErrorHandler {
+  return function handleError(error, c) {
+    log("defect", { name: error.name });
+    return respondProblem(c, "unexpected");
+  };
+}
+
+type ObjectSchema = GenericSchema<unknown, object>;
+
+type Validator<Part extends string, Schema extends ObjectSchema> = MiddlewareHandler<
+  Env,
+  string,
+  {
+    in: { readonly [K in Part]: InferInput<Schema> };
+    out: { readonly [K in Part]: InferOutput<Schema> };
+  }
+>;
+
+/** Hands the handler `c.req.valid("json")`; a body of another shape is malformed. */
+export function validateJson<Schema extends ObjectSchema>(
+  schema: Schema,
+): Validator<"json", Schema> {
+  return async function validateJsonBody(c, next) {
+    const body = await readJson(c.req.raw.body);
+    if (!body.ok) return respondProblem(c, body.reason);
+    return validatePart(c, next, "json", schema, body.value);
+  };
+}
+
+/** The same for `c.req.valid("param")`: all parameters of the path. */
+export function validatePath<Schema extends ObjectSchema>(
+  schema: Schema,
+): Validator<"param", Schema> {
+  return async function validatePathParameters(c, next) {
+    return validatePart(c, next, "param", schema, c.req.param());
+  };
+}
+
+/** The same for `c.req.valid("query")`. */
+export function validateQuery<Schema extends ObjectSchema>(
+  schema: Schema,
+): Validator<"query", Schema> {
+  return async function validateQueryParameters(c, next) {
+    return validatePart(c, next, "query", schema, c.req.query());
+  };
+}
+
+async function validatePart(
+  c: Context,
+  next: Next,
+  part: "json" | "param" | "query",
+  schema: ObjectSchema,
+  value: unknown,
+): Promise<Response | undefined> {
+  const parsed = safeParse(schema, value);
+  if (!parsed.success) return respondProblem(c, "malformed");
+  c.req.addValidatedData(part, parsed.output);
+  await next();
+  return undefined;
+}
+
+async function readJson(
+  body: ReadableStream<Uint8Array> | null,
+): Promise<Result<unknown, "malformed" | "body_too_large">> {
+  const bytes = body === null ? new Uint8Array(0) : await readBounded(body);
+  if (bytes === undefined) return failure("body_too_large");
+  try {
+    return success(JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)));
+  } catch {
+    return failure("malformed");
+  }
+}
+
+/** Undefined as soon as more than BODY_BYTES_MAX arrived, whatever Content-Length claims. */
+async function readBounded(body: ReadableStream<Uint8Array>): Promise<Uint8Array | undefined> {
+  const reader = body.getReader();
+  const bytes = new Uint8Array(BODY_BYTES_MAX);
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return bytes.subarray(0, length);
+    if (length + value.length > BODY_BYTES_MAX) {
+      await reader.cancel();
+      return undefined;
+    }
+    bytes.set(value, length);
+    length += value.length;
+  }
+}

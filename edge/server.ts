@@ -1,0 +1,54 @@
+/** Bun entry: the platform on embedded storage, catalog.db and state.db in one folder. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { openCatalog } from "#db/bun";
+import { compose, createApp } from "./app.ts";
+import { checkEnvironment, type UncheckedEnvironment } from "./bindings.ts";
+import { openBunHost } from "./state/bun-host.ts";
+
+const DEFAULT_HOSTNAME = "127.0.0.1";
+const DEFAULT_PORT = 8787;
+const DEFAULT_FOLDER = "simlatch-data";
+
+export interface ServerOptions {
+  /** SIMLATCH_* of docs/operations.md. */
+  readonly environment: UncheckedEnvironment;
+  readonly hostname?: string;
+  /** 0 takes any free port. */
+  readonly port?: number;
+  /** Where the two database files are, `simlatch-data` unless named; made when absent. */
+  readonly folder?: string;
+  /** Takes one line of JSON of the log; standard error by default. */
+  readonly writeLine?: (line: string) => void;
+}
+
+export interface RunningServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Throws ConfigurationError with a sentence for the operator. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const configuration = checkEnvironment(options.environment);
+  const folder = options.folder ?? DEFAULT_FOLDER;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const catalog = await openCatalog(join(folder, "catalog.db"));
+  const writeLine = options.writeLine ?? ((line) => process.stderr.write(`${line}\n`));
+  const composition = compose(configuration, catalog, writeLine);
+  const host = openBunHost(join(folder, "state.db"), composition.dependencies);
+  await host.recover();
+  const app = createApp(composition, host.cards);
+  const server = Bun.serve({
+    hostname: options.hostname ?? DEFAULT_HOSTNAME,
+    port: options.port ?? DEFAULT_PORT,
+    fetch: (request) => app.fetch(request),
+  });
+  return {
+    url: server.url.origin,
+    async stop() {
+      await server.stop(true);
+      await host.close();
+      catalog.close();
+    },
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * The single writers on one machine: all of them over one file, in one process. This host is the
+ * output gate that a Durable Object has by nature: calls run as savepoints in one open
+ * transaction, and no call returns before the COMMIT that made everything it saw durable.
+ */
+import { Database } from "bun:sqlite";
+import type { Dependencies } from "../dependencies.ts";
+import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
+import { CardWriter, type CardWriters } from "./card-writer.ts";
+import { drainOutbox } from "./outbox.ts";
+import { createStateTables } from "./schema.ts";
+import { readText, type Sql, type SqlRow, type SqlValue, StorageError } from "./sql.ts";
+import { SubscriberWriter } from "./subscriber-writer.ts";
+
+export interface BunHost {
+  readonly cards: CardWriters;
+  /** Carries what an earlier process left in the outbox. */
+  recover(): Promise<void>;
+  /** Commits what is open and closes the file. */
+  close(): Promise<void>;
+}
+
+/** `path` of state.db, or ":memory:". */
+export function openBunHost(path: string, dependencies: Dependencies): BunHost {
+  const database = new Database(path, { create: true, strict: true });
+  database.run("PRAGMA journal_mode = WAL");
+  database.run("PRAGMA synchronous = FULL");
+  database.run("PRAGMA busy_timeout = 5000");
+  const gate = createGate(database);
+  const start = gate.enter();
+  start.sql.transaction(() => createStateTables(start.sql));
+  const drains = createDrains(gate, dependencies);
+
+  /** Runs a writer's call, holds its outcome back until it is durable, then carries its events. */
+  async function call<T>(object: string, work: (sql: Sql) => T | Promise<T>): Promise<T> {
+    const { sql, leave } = gate.enter();
+    try {
+      return await work(sql);
+    } finally {
+      await leave();
+      drains.start(object);
+    }
+  }
+
+  /** Between two writers of this file nothing is held back: one COMMIT covers both of them. */
+  const slotsOf = (sql: Sql): SubscriberSlots => {
+    const writer = (object: string) => new SubscriberWriter(sql, object, dependencies);
+    return {
+      async challenge(object, request) {
+        const outcome = writer(object).challenge(request);
+        drains.start(object);
+        return outcome;
+      },
+      async answer(object, request) {
+        const outcome = writer(object).answer(request);
+        drains.start(object);
+        return outcome;
+      },
+    };
+  };
+  const cardOf = (sql: Sql, object: string): CardWriter =>
+    new CardWriter({ sql, object, dependencies, slots: slotsOf(sql) });
+
+  return {
+    cards: {
+      open: (object, request) => call(object, (sql) => cardOf(sql, object).open(request)),
+      answer: (object, request) => call(object, (sql) => cardOf(sql, object).answer(request)),
+      receipt: (object, request) => call(object, (sql) => cardOf(sql, object).receipt(request)),
+    },
+    async recover() {
+      const rows = start.sql.all("SELECT DISTINCT object FROM outbox");
+      for (const row of rows) drains.start(readText(row, "object"));
+      await drains.settled();
+    },
+    async close() {
+      await drains.settled();
+      await gate.settled();
+      database.close();
+    },
+  };
+}
+
+interface Drains {
+  /** Carries the object's events when those before them have been carried. */
+  start(object: string): void;
+  settled(): Promise<void>;
+}
+
+function createDrains(gate: Gate, { repositories, log }: Dependencies): Drains {
+  const running = new Map<string, Promise<void>>();
+
+  async function drain(object: string, previous: Promise<void> | undefined): Promise<void> {
+    await previous;
+    await gate.settled();
+    await drainOutbox(gate.enter().sql, object, (events) => repositories.audit.append(events));
+  }
+
+  return {
+    start(object) {
+      const next = drain(object, running.get(object))
+        .catch(() => log("audit_index_unavailable", {}))
+        .finally(() => {
+          if (running.get(object) === next) running.delete(object);
+        });
+      running.set(object, next);
+    },
+    async settled() {
+      await Promise.all(running.values());
+    },
+  };
+}
+
+interface Gate {
+  /** One call's view of the database. */
+  enter(): { readonly sql: Sql; readonly leave: () => Promise<void> };
+  settled(): Promise<void>;
+}
+
+/** Group commit: the first write opens a transaction, the end of the event loop's turn closes it. */
+function createGate(database: Database): Gate {
+  let group: Promise<void> | undefined;
+  let failures = 0;
+
+  function openGroup(): void {
+    if (group !== undefined) return;
+    database.run("BEGIN IMMEDIATE");
+    group = new Promise((resolve) => {
+      setImmediate(() => {
+        group = undefined;
+        try {
+          database.run("COMMIT");
+        } catch {
+          failures += 1;
+          if (database.inTransaction) database.run("ROLLBACK");
+        }
+        resolve();
+      });
+    });
+  }
+
+  function savepoint<T>(work: () => T): T {
+    openGroup();
+    database.run("SAVEPOINT step");
+    try {
+      const outcome = work();
+      database.run("RELEASE step");
+      return outcome;
+    } catch (error) {
+      database.run("ROLLBACK TO step");
+      database.run("RELEASE step");
+      throw error;
+    }
+  }
+
+  async function settled(): Promise<void> {
+    await group;
+  }
+
+  return {
+    settled,
+    enter() {
+      const seen = failures;
+      /** A call whose earlier steps were rolled back by a failed COMMIT goes no further. */
+      const check = (): void => {
+        if (failures !== seen) throw new StorageError();
+      };
+      const sql: Sql = {
+        all: (statement, ...values) => database.query<SqlRow, SqlValue[]>(statement).all(...values),
+        run(statement, ...values) {
+          database.query<SqlRow, SqlValue[]>(statement).run(...values);
+        },
+        transaction(work) {
+          check();
+          return savepoint(work);
+        },
+      };
+      const leave = async (): Promise<void> => {
+        await settled();
+        check();
+      };
+      return { sql, leave };
+    },
+  };
+}

@@ -1,0 +1,26 @@
+/** Audit events of a card's writer. */
+import type { StepReport } from "#protocol/steps";
+import type { Session } from "./card-store.ts";
+import type { CardContext } from "./card-writer.ts";
+import { recordEvent } from "./outbox.ts";
+
+export type CardEvent = "card_authenticated" | "resynchronised" | "decided" | "receipt";
+
+/** Inside the transaction of what the event reports. */
+export function recordCardEvent(
+  { sql, object, dependencies }: CardContext,
+  session: Session,
+  type: CardEvent,
+  reason: string,
+  trail: readonly StepReport[],
+): void {
+  recordEvent(sql, object, {
+    tenant: session.terms.tenant,
+    at: dependencies.clock(),
+    type,
+    cardId: session.cardId,
+    session: session.sid,
+    reason,
+    trail,
+  });
+}

@@ -1,0 +1,254 @@
+/**
+ * Step 2 at the card's writer: the session id is consumed, once; then a challenge is fetched; then
+ * the reply is stored (invariants I3, I6).
+ */
+import {
+  requestChallenge,
+  dummyVector,
+  subscriberMac,
+} from "../access-authentication/authenticate.ts";
+import type { SlotVector } from "../access-authentication/authentication-centre/slot.ts";
+import { HOUR_MS } from "../limits.ts";
+import { issueSessionToken } from "../secure-connection/token.ts";
+import { encodeBase64Url, equalBytes } from "#protocol/bytes";
+import { encodeChallenge } from "#protocol/messages";
+import { failure, type Result, success } from "#protocol/result";
+import type { StepReport } from "#protocol/steps";
+import { hashChallenge } from "#protocol/transcript";
+import type { AccessChallenge, LockedVerdict } from "#protocol/wire";
+import { recordCardEvent } from "./card-events.ts";
+import {
+  type Card,
+  countCardChallenges,
+  countChallenge,
+  findCard,
+  findReply,
+  findSession,
+  isPair,
+  pruneCard,
+  saveCard,
+  saveReply,
+  saveSession,
+  type Session,
+} from "./card-store.ts";
+import type {
+  CardContext,
+  CardWriterFailure,
+  CardWriterResult,
+  OpenRequest,
+} from "./card-writer.ts";
+
+/** Either the stored reply, or the session whose challenge is still to come. */
+type Opening = Result<
+  { readonly reply: string } | { readonly session: Session },
+  CardWriterFailure
+>;
+
+export async function openSession(
+  context: CardContext,
+  request: OpenRequest,
+): Promise<CardWriterResult> {
+  const opening = context.sql.transaction(() => consumeSession(context, request));
+  if (!opening.ok) return opening;
+  if ("reply" in opening.value) return success(opening.value.reply);
+  const { session } = opening.value;
+  const challenge = await fetchChallenge(context, session, request.imsi, request.cardId);
+  return context.sql.transaction(() => {
+    const first = findReply(context.sql, context.object, session.sid, session.digest);
+    if (first !== undefined) return success(first);
+    const { trail, reply } = storeChallenge(
+      context,
+      { ...session, ...challenge.change },
+      challenge,
+    );
+    const reason = challenge.change.dummyReason;
+    recordCardEvent(context, session, "card_authenticated", reason, [
+      { step: 317, at: context.dependencies.clock(), outcome: "done" },
+      ...trail,
+    ]);
+    return success(reply);
+  });
+}
+
+function consumeSession(context: CardContext, request: OpenRequest): Opening {
+  const { sql, object, dependencies } = context;
+  const { sid, digest } = request;
+  const now = dependencies.clock();
+  const reply = findReply(sql, object, sid, digest);
+  if (reply !== undefined) return success({ reply });
+  const begun = findSession(sql, object, sid);
+  if (begun !== undefined) {
+    const same = begun.phase === "opening" && equalBytes(begun.digest, digest);
+    return same ? success({ session: begun }) : failure("session_consumed");
+  }
+  pruneCard(sql, object, now);
+  const known = findCard(sql, object) ?? newCard(context, request);
+  if (!equalBytes(known.publicKey, request.publicKey)) return failure("key_changed");
+  const mac = subscriberMac(dependencies.vault, request.terms.tenant, request.imsi);
+  if (isOverQuota(context, mac, now)) return failure("quota_exceeded");
+  const { card, objection } = assessCard(known, request, dependencies.storeGeneration);
+  saveCard(sql, object, { ...card, currentSid: sid });
+  const session = newSession(context, request, mac, objection);
+  saveSession(sql, object, session);
+  if (request.proof.state.name === "locked") {
+    return success({ reply: closeLocked(context, session) });
+  }
+  countChallenge(sql, object, session, now);
+  return success({ session });
+}
+
+function newCard({ dependencies }: CardContext, { publicKey }: OpenRequest): Card {
+  const { storeGeneration } = dependencies;
+  const nothing = { epoch: 0, receiptEpoch: 0, lockPhase: "none", lockId: undefined } as const;
+  return { ...nothing, publicKey, currentSid: "", storeGeneration };
+}
+
+function newSession(
+  { dependencies }: CardContext,
+  request: OpenRequest,
+  mac: Uint8Array,
+  objection: string,
+): Session {
+  const { clock, limits } = dependencies;
+  return {
+    sid: request.sid,
+    phase: "opening",
+    expiresAt: clock() + limits.sessionSeconds * 1000,
+    cardId: request.cardId,
+    terms: request.terms,
+    cardNonce: request.proof.cardNonce,
+    moduleKind: request.moduleKind,
+    subscriberMac: mac,
+    transcript: request.h1,
+    round: 0,
+    roundExpiresAt: 0,
+    dummyReason: objection,
+    token: "",
+    digest: request.digest,
+    verdict: "",
+    epoch: 0,
+    result: new Uint8Array(0),
+  };
+}
+
+function isOverQuota({ sql, object, dependencies }: CardContext, mac: Uint8Array, now: number) {
+  const { limits } = dependencies;
+  const counts = countCardChallenges(sql, object, mac, now - HOUR_MS);
+  const newImsi = counts.pair === 0 ? 1 : 0;
+  return (
+    counts.card >= limits.challengesPerCardHour ||
+    counts.pair >= limits.challengesPerPairHour ||
+    counts.imsis + newImsi > limits.imsisPerCardHour
+  );
+}
+
+/**
+ * What the card says of itself against what its writer knows. An epoch above ours proves that our
+ * state was wound back, unless a restore says so; one below the last receipt, that the card was
+ * copied. Neither may end in SUCCESS, and neither locks.
+ */
+function assessCard(
+  card: Card,
+  { proof }: OpenRequest,
+  storeGeneration: number,
+): { readonly card: Card; readonly objection: string } {
+  if (storeGeneration > card.storeGeneration) {
+    const epoch = Math.max(card.epoch, proof.epoch) + 1;
+    return assessLock({ ...card, epoch, storeGeneration }, proof.state);
+  }
+  if (proof.epoch > card.epoch) return { card, objection: "rollback_suspected" };
+  if (proof.epoch < card.receiptEpoch) return { card, objection: "clone_suspected" };
+  return assessLock(card, proof.state);
+}
+
+function assessLock(
+  card: Card,
+  state: OpenRequest["proof"]["state"],
+): { readonly card: Card; readonly objection: string } {
+  if (state.name === "locked") {
+    return {
+      card: { ...card, lockPhase: "locked", lockId: state.lockId },
+      objection: "card_locked",
+    };
+  }
+  if (card.lockPhase === "issued") return { card, objection: "lock_unconfirmed" };
+  if (card.lockPhase === "locked") return { card, objection: "lock_contradicted" };
+  return { card, objection: "" };
+}
+
+/** A locked card has nothing to gain from a challenge. */
+function closeLocked(context: CardContext, session: Session): string {
+  const reply = JSON.stringify({ verdict: "FAILURE" } satisfies LockedVerdict);
+  saveSession(context.sql, context.object, { ...session, phase: "closed" });
+  saveReply(context.sql, context.object, session, reply);
+  recordCardEvent(context, session, "card_authenticated", session.dummyReason, [
+    { step: 317, at: context.dependencies.clock(), outcome: "done" },
+  ]);
+  return reply;
+}
+
+export interface FetchedChallenge {
+  readonly vector: SlotVector;
+  readonly change: Pick<Session, "dummyReason">;
+}
+
+/** Steps 318 and 319, for round `session.round`; a session under objection costs no vector. */
+export async function fetchChallenge(
+  { sql, object, dependencies, slots }: CardContext,
+  session: Session,
+  imsi: string,
+  cardId: string,
+): Promise<FetchedChallenge> {
+  const { dummyReason, sid, round } = session;
+  if (dummyReason !== "") return { vector: dummyVector(dependencies), change: { dummyReason } };
+  const { tenant } = session.terms;
+  const related = isPair(sql, object, session.subscriberMac);
+  const access = { tenant, cardId, imsi, sid, round };
+  const outcome = await requestChallenge(dependencies, slots, access, related);
+  return {
+    vector: outcome.vector,
+    change: { dummyReason: outcome.dummy ? outcome.reason : "" },
+  };
+}
+
+/** Step 320: opens the round of `session` and stores its reply. Inside a transaction. */
+export function storeChallenge(
+  { sql, object, dependencies }: CardContext,
+  session: Session,
+  { vector }: FetchedChallenge,
+): { readonly reply: string; readonly trail: readonly StepReport[] } {
+  const { clock, core, limits } = dependencies;
+  const now = clock();
+  const { round, dummyReason } = session;
+  const challenge = encodeChallenge({ round, rands: [vector.rand], autn: vector.autn });
+  const token = session.token === "" ? sessionToken(dependencies, session, now) : session.token;
+  const reply = JSON.stringify({
+    token,
+    challenge: encodeBase64Url(challenge),
+  } satisfies AccessChallenge);
+  saveReply(sql, object, session, reply);
+  saveSession(sql, object, {
+    ...session,
+    token,
+    phase: "challenged",
+    transcript: hashChallenge(core.sha256, session.transcript, challenge),
+    roundExpiresAt: now + limits.answerSeconds * 1000,
+  });
+  const outcome = dummyReason === "" ? "done" : "dummy";
+  return {
+    reply,
+    trail: [
+      { step: 318, at: now, outcome },
+      { step: 319, at: now, outcome },
+    ],
+  };
+}
+
+function sessionToken(
+  dependencies: CardContext["dependencies"],
+  session: Session,
+  now: number,
+): string {
+  const time = { now, expiresAt: session.expiresAt };
+  return encodeBase64Url(issueSessionToken(dependencies, session.cardId, session.terms, time));
+}

@@ -1,0 +1,271 @@
+/** What a card's writer remembers, as statements. No decisions here. */
+import { encodeBase64Url, decodeBase64Url } from "#protocol/bytes";
+import type { SessionTerms } from "../secure-connection/token.ts";
+import { HOUR_MS, REPLY_KEPT_MS } from "../limits.ts";
+import { readBytes, readNumber, readOptionalBytes, readText, type Sql } from "./sql.ts";
+
+/** `issued`: a lock left for the card and no receipt came back; `locked`: the card confirmed it. */
+const LOCK_PHASES = ["none", "issued", "locked"] as const;
+export type LockPhase = (typeof LOCK_PHASES)[number];
+
+export interface Card {
+  /** Pinned at the first binding; 65 bytes. */
+  readonly publicKey: Uint8Array;
+  /** The decision counter. */
+  readonly epoch: number;
+  /** Epoch of the newest receipt. */
+  readonly receiptEpoch: number;
+  readonly lockPhase: LockPhase;
+  readonly lockId: Uint8Array | undefined;
+  /** The one session that may still go on. */
+  readonly currentSid: string;
+  readonly storeGeneration: number;
+}
+
+/**
+ * opening: id consumed, no challenge yet. challenged: a RAND is open. answering: the card's signed
+ * answer is accepted. decided: R is committed. delivered: R's bytes are stored. closed: over.
+ */
+const PHASES = ["opening", "challenged", "answering", "decided", "delivered", "closed"] as const;
+export type Phase = (typeof PHASES)[number];
+
+export interface Session {
+  readonly sid: string;
+  readonly phase: Phase;
+  readonly expiresAt: number;
+  readonly cardId: string;
+  readonly terms: SessionTerms;
+  /** N_C, 16 bytes. */
+  readonly cardNonce: Uint8Array;
+  readonly moduleKind: number;
+  /** Stands for the IMSI of step 2; 32 bytes. */
+  readonly subscriberMac: Uint8Array;
+  /** h1 while opening, h2 of the round while challenged or answering, h4 once decided. */
+  readonly transcript: Uint8Array;
+  readonly round: number;
+  readonly roundExpiresAt: number;
+  /** Why no answer can succeed; empty when one can. */
+  readonly dummyReason: string;
+  /** T2, base64url; empty while opening. */
+  readonly token: string;
+  /** Of the request body being worked on. */
+  readonly digest: Uint8Array;
+  readonly verdict: "" | "SUCCESS" | "FAILURE";
+  /** Of R, once decided. */
+  readonly epoch: number;
+  /** R as committed; empty before. */
+  readonly result: Uint8Array;
+}
+
+export function findCard(sql: Sql, object: string): Card | undefined {
+  const [row] = sql.all("SELECT * FROM card WHERE object = ?", object);
+  if (row === undefined) return undefined;
+  const phase = readText(row, "lock_phase");
+  const lockPhase = LOCK_PHASES.find((name) => name === phase);
+  if (lockPhase === undefined) throw new Error("a card's lock phase is unknown");
+  return {
+    publicKey: readBytes(row, "public_key"),
+    epoch: readNumber(row, "epoch"),
+    receiptEpoch: readNumber(row, "receipt_epoch"),
+    lockPhase,
+    lockId: readOptionalBytes(row, "lock_id"),
+    currentSid: readText(row, "current_sid"),
+    storeGeneration: readNumber(row, "store_generation"),
+  };
+}
+
+export function saveCard(sql: Sql, object: string, card: Card): void {
+  sql.run(
+    "INSERT OR REPLACE INTO card VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    object,
+    card.publicKey,
+    card.epoch,
+    card.receiptEpoch,
+    card.lockPhase,
+    card.lockId ?? null,
+    card.currentSid,
+    card.storeGeneration,
+  );
+}
+
+interface StoredTerms {
+  readonly cardId: string;
+  readonly moduleKind: number;
+  readonly cardNonce: string;
+  readonly tenant: string;
+  readonly suite: number;
+  readonly mode: number;
+  readonly generation: number;
+  readonly credentialId: string;
+}
+
+export function findSession(sql: Sql, object: string, sid: string): Session | undefined {
+  const [row] = sql.all("SELECT * FROM card_session WHERE object = ? AND sid = ?", object, sid);
+  if (row === undefined) return undefined;
+  const phase = PHASES.find((name) => name === readText(row, "phase"));
+  const verdict = (["", "SUCCESS", "FAILURE"] as const).find(
+    (name) => name === readText(row, "verdict"),
+  );
+  if (phase === undefined || verdict === undefined) throw new Error("a session row is unknown");
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- saveSession wrote this text
+  const stored = JSON.parse(readText(row, "terms")) as StoredTerms;
+  const { tenant, suite, mode, generation } = stored;
+  const credentialId = storedBytes(stored.credentialId);
+  return {
+    sid,
+    phase,
+    verdict,
+    cardId: stored.cardId,
+    moduleKind: stored.moduleKind,
+    terms: { tenant, sid: storedBytes(sid), suite, mode, generation, credentialId },
+    cardNonce: storedBytes(stored.cardNonce),
+    expiresAt: readNumber(row, "expires_at"),
+    subscriberMac: readBytes(row, "subscriber_mac"),
+    transcript: readBytes(row, "transcript"),
+    round: readNumber(row, "round"),
+    roundExpiresAt: readNumber(row, "round_expires_at"),
+    dummyReason: readText(row, "dummy_reason"),
+    token: readText(row, "token"),
+    digest: readBytes(row, "digest"),
+    epoch: readNumber(row, "epoch"),
+    result: readBytes(row, "result"),
+  };
+}
+
+function storedBytes(text: string): Uint8Array {
+  const bytes = decodeBase64Url(text);
+  if (bytes === undefined) throw new Error("stored bytes are not base64url");
+  return bytes;
+}
+
+export function saveSession(sql: Sql, object: string, session: Session): void {
+  const { tenant, suite, mode, generation } = session.terms;
+  const terms: StoredTerms = {
+    cardId: session.cardId,
+    moduleKind: session.moduleKind,
+    tenant,
+    suite,
+    mode,
+    generation,
+    cardNonce: encodeBase64Url(session.cardNonce),
+    credentialId: encodeBase64Url(session.terms.credentialId),
+  };
+  sql.run(
+    `INSERT OR REPLACE INTO card_session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    object,
+    session.sid,
+    session.phase,
+    session.expiresAt,
+    JSON.stringify(terms),
+    session.subscriberMac,
+    session.transcript,
+    session.round,
+    session.roundExpiresAt,
+    session.dummyReason,
+    session.token,
+    session.digest,
+    session.verdict,
+    session.epoch,
+    session.result,
+  );
+}
+
+/** The stored answer to this very body, whichever step it belonged to. */
+export function findReply(
+  sql: Sql,
+  object: string,
+  sid: string,
+  digest: Uint8Array,
+): string | undefined {
+  const [row] = sql.all(
+    "SELECT body FROM card_reply WHERE object = ? AND sid = ? AND digest = ?",
+    object,
+    sid,
+    digest,
+  );
+  return row === undefined ? undefined : readText(row, "body");
+}
+
+export function saveReply(
+  sql: Sql,
+  object: string,
+  session: Pick<Session, "sid" | "digest" | "expiresAt">,
+  body: string,
+): void {
+  sql.run(
+    "INSERT INTO card_reply VALUES (?, ?, ?, ?, ?)",
+    object,
+    session.sid,
+    session.digest,
+    body,
+    session.expiresAt,
+  );
+}
+
+export interface ChallengeCounts {
+  /** In the last hour: of this card, of this card with this IMSI, and distinct IMSIs. */
+  readonly card: number;
+  readonly pair: number;
+  readonly imsis: number;
+}
+
+export function countCardChallenges(
+  sql: Sql,
+  object: string,
+  subscriberMac: Uint8Array,
+  since: number,
+): ChallengeCounts {
+  const [row] = sql.all(
+    `SELECT COUNT(*) AS card, COALESCE(SUM(subscriber_mac = ?), 0) AS pair,
+       COUNT(DISTINCT subscriber_mac) AS imsis
+     FROM card_challenge WHERE object = ? AND at > ?`,
+    subscriberMac,
+    object,
+    since,
+  );
+  if (row === undefined) return { card: 0, pair: 0, imsis: 0 };
+  return {
+    card: readNumber(row, "card"),
+    pair: readNumber(row, "pair"),
+    imsis: readNumber(row, "imsis"),
+  };
+}
+
+export function countChallenge(
+  sql: Sql,
+  object: string,
+  session: Pick<Session, "sid" | "round" | "subscriberMac">,
+  at: number,
+): void {
+  sql.run(
+    "INSERT OR IGNORE INTO card_challenge VALUES (?, ?, ?, ?, ?)",
+    object,
+    session.sid,
+    session.round,
+    session.subscriberMac,
+    at,
+  );
+}
+
+/** This card has had a SUCCESS beside this subscriber. */
+export function isPair(sql: Sql, object: string, subscriberMac: Uint8Array): boolean {
+  return (
+    sql.all(
+      "SELECT 1 FROM card_pair WHERE object = ? AND subscriber_mac = ?",
+      object,
+      subscriberMac,
+    ).length > 0
+  );
+}
+
+export function savePair(sql: Sql, object: string, subscriberMac: Uint8Array): void {
+  sql.run("INSERT OR IGNORE INTO card_pair VALUES (?, ?)", object, subscriberMac);
+}
+
+/** Forgets sessions and replies long over, and challenges that no quota counts any more. */
+export function pruneCard(sql: Sql, object: string, now: number): void {
+  const before = now - REPLY_KEPT_MS;
+  sql.run("DELETE FROM card_session WHERE object = ? AND expires_at < ?", object, before);
+  sql.run("DELETE FROM card_reply WHERE object = ? AND expires_at < ?", object, before);
+  sql.run("DELETE FROM card_challenge WHERE object = ? AND at <= ?", object, now - HOUR_MS);
+}

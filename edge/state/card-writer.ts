@@ -1,0 +1,98 @@
+/**
+ * The single writer of one card. It alone consumes session ids, accepts the card's answers, counts
+ * epochs and commits decisions. Each step is a row of short transactions with the waiting in
+ * between; a request that comes again, after a crash or beside itself, goes on where the last
+ * transaction left off and ends in the same stored bytes.
+ */
+import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
+import type { Dependencies } from "../dependencies.ts";
+import type { SessionTerms } from "../secure-connection/token.ts";
+import type { AnswerStatement, CardProof, Receipt } from "#protocol/messages";
+import type { Result } from "#protocol/result";
+import { answerSession } from "./card-answering.ts";
+import { openSession } from "./card-opening.ts";
+import { acceptReceipt } from "./card-receipt.ts";
+import type { Sql } from "./sql.ts";
+
+/** What the functions of a card's writer work with. */
+export interface CardContext {
+  readonly sql: Sql;
+  readonly object: string;
+  readonly dependencies: Dependencies;
+  readonly slots: SubscriberSlots;
+}
+
+/** Step 2, after the card's proof verified. */
+export interface OpenRequest {
+  /** base64url. */
+  readonly sid: string;
+  /** Stands for the request body; equal digests mean equal bodies. */
+  readonly digest: Uint8Array;
+  readonly cardId: string;
+  /** As registered; 65 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly terms: SessionTerms;
+  readonly proof: CardProof;
+  readonly h1: Uint8Array;
+  readonly imsi: string;
+  readonly moduleKind: number;
+}
+
+export interface AnswerRequest {
+  readonly sid: string;
+  readonly digest: Uint8Array;
+  readonly statement: AnswerStatement;
+  /** As the card signed them. */
+  readonly statementBytes: Uint8Array;
+  /** S3, 64 bytes. */
+  readonly signature: Uint8Array;
+}
+
+export interface ReceiptRequest {
+  readonly sid: string;
+  readonly digest: Uint8Array;
+  readonly receipt: Receipt;
+}
+
+export type CardWriterFailure =
+  | "key_changed"
+  | "session_consumed"
+  | "session_unknown"
+  | "session_expired"
+  | "step_out_of_order"
+  | "quota_exceeded"
+  | "proof_invalid";
+
+/** The reply's JSON body, as stored. */
+export type CardWriterResult = Result<string, CardWriterFailure>;
+
+/** The writers of all cards, by object name. */
+export interface CardWriters {
+  open(object: string, request: OpenRequest): Promise<CardWriterResult>;
+  answer(object: string, request: AnswerRequest): Promise<CardWriterResult>;
+  receipt(object: string, request: ReceiptRequest): Promise<CardWriterResult>;
+}
+
+export function cardObject(tenant: string, cardId: string): string {
+  return `${tenant}:${cardId}`;
+}
+
+export class CardWriter {
+  private readonly context: CardContext;
+
+  constructor(context: CardContext) {
+    this.context = context;
+  }
+
+  open(request: OpenRequest): Promise<CardWriterResult> {
+    return openSession(this.context, request);
+  }
+
+  answer(request: AnswerRequest): Promise<CardWriterResult> {
+    return answerSession(this.context, request);
+  }
+
+  receipt(request: ReceiptRequest): CardWriterResult {
+    return acceptReceipt(this.context, request);
+  }
+}

@@ -1,0 +1,139 @@
+/** The single writers on Cloudflare: one Durable Object each, over its own SQLite storage. */
+import { DurableObject } from "cloudflare:workers";
+import type {
+  SlotAnswerRequest,
+  SlotChallengeRequest,
+  SubscriberSlots,
+} from "../access-authentication/authentication-centre/slot.ts";
+import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
+import type { Dependencies } from "../dependencies.ts";
+import {
+  type AnswerRequest,
+  CardWriter,
+  type CardWriters,
+  type OpenRequest,
+  type ReceiptRequest,
+} from "./card-writer.ts";
+import { drainOutbox } from "./outbox.ts";
+import { createStateTables } from "./schema.ts";
+import type { Sql, SqlRow, SqlValue } from "./sql.ts";
+import { SubscriberWriter } from "./subscriber-writer.ts";
+
+export interface WorkerEnvironment extends CatalogEnvironment {
+  readonly CARD: DurableObjectNamespace<CardObject>;
+  readonly SUBSCRIBER: DurableObjectNamespace<SubscriberObject>;
+}
+
+abstract class WriterObject extends DurableObject<WorkerEnvironment> {
+  protected readonly sql: Sql;
+  protected readonly object: string;
+  protected readonly dependencies: Dependencies;
+
+  constructor(state: DurableObjectState, env: WorkerEnvironment) {
+    super(state, env);
+    if (state.id.name === undefined) throw new Error("a writer's object has no name");
+    this.object = state.id.name;
+    this.sql = createObjectSql(state.storage);
+    this.dependencies = composeWorker(env).dependencies;
+    createStateTables(this.sql);
+  }
+
+  /** The outcome leaves through the output gate at once; its events follow behind it. */
+  protected async settle<T>(work: () => T | Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } finally {
+      this.ctx.waitUntil(this.drain());
+    }
+  }
+
+  /** What the audit index did not take is tried again by the alarm. */
+  private async drain(): Promise<void> {
+    try {
+      const { audit } = this.dependencies.repositories;
+      await drainOutbox(this.sql, this.object, (events) => audit.append(events));
+    } catch {
+      this.dependencies.log("audit_index_unavailable", {});
+      await this.ctx.storage.setAlarm(this.dependencies.clock() + DRAIN_RETRY_MS);
+    }
+  }
+
+  override async alarm(): Promise<void> {
+    await this.drain();
+  }
+}
+
+const DRAIN_RETRY_MS = 30_000;
+
+export class CardObject extends WriterObject {
+  private writer(): CardWriter {
+    const { sql, object, dependencies } = this;
+    return new CardWriter({ sql, object, dependencies, slots: objectSlots(this.env) });
+  }
+
+  open(request: OpenRequest) {
+    return this.settle(() => this.writer().open(request));
+  }
+
+  answer(request: AnswerRequest) {
+    return this.settle(() => this.writer().answer(request));
+  }
+
+  receipt(request: ReceiptRequest) {
+    return this.settle(() => this.writer().receipt(request));
+  }
+}
+
+export class SubscriberObject extends WriterObject {
+  private writer(): SubscriberWriter {
+    return new SubscriberWriter(this.sql, this.object, this.dependencies);
+  }
+
+  challenge(request: SlotChallengeRequest) {
+    return this.settle(() => this.writer().challenge(request));
+  }
+
+  answer(request: SlotAnswerRequest) {
+    return this.settle(() => this.writer().answer(request));
+  }
+}
+
+/** The writers of all cards, each call through a fresh stub: a stub is spent after an exception. */
+export function objectCards(env: WorkerEnvironment): CardWriters {
+  const stub = (object: string) => env.CARD.get(env.CARD.idFromName(object));
+  return {
+    open: (object, request) => stub(object).open(request),
+    answer: (object, request) => stub(object).answer(request),
+    receipt: (object, request) => stub(object).receipt(request),
+  };
+}
+
+function objectSlots(env: WorkerEnvironment): SubscriberSlots {
+  const stub = (object: string) => env.SUBSCRIBER.get(env.SUBSCRIBER.idFromName(object));
+  return {
+    challenge: (object, request) => stub(object).challenge(request),
+    answer: (object, request) => stub(object).answer(request),
+  };
+}
+
+function createObjectSql(storage: DurableObjectStorage): Sql {
+  const all = (statement: string, values: readonly SqlValue[]): SqlRow[] =>
+    storage.sql
+      .exec(statement, ...values)
+      .toArray()
+      .map((row) => {
+        const columns = Object.entries(row).map(([name, value]) => [
+          name,
+          value instanceof ArrayBuffer ? new Uint8Array(value) : value,
+        ]);
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only blobs were changed
+        return Object.fromEntries(columns) as SqlRow;
+      });
+  return {
+    all: (statement, ...values) => all(statement, values),
+    run(statement, ...values) {
+      all(statement, values);
+    },
+    transaction: (work) => storage.transactionSync(work),
+  };
+}

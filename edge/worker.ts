@@ -1,0 +1,19 @@
+/** Cloudflare entry: the app at a point of presence, and the Durable Objects behind it. */
+import type { Hono } from "hono";
+import { createApp } from "./app.ts";
+import type { Composition } from "./app.ts";
+import { composeWorker } from "./compose-worker.ts";
+import { objectCards, type WorkerEnvironment } from "./state/objects.ts";
+
+export { CardObject, SubscriberObject } from "./state/objects.ts";
+
+const apps = new WeakMap<Composition, Hono>();
+
+export default {
+  fetch(request, env, context) {
+    const composition = composeWorker(env);
+    const app = apps.get(composition) ?? createApp(composition, objectCards(env));
+    apps.set(composition, app);
+    return app.fetch(request, env, context);
+  },
+} satisfies ExportedHandler<WorkerEnvironment>;
