@@ -98,7 +98,11 @@ export interface Repositories {
     create(
       key: Pick<PlatformKeyRecord, "tenant" | "suite" | "publicKey" | "wrappedPrivateKey">,
     ): Promise<number>;
-    find(tenant: string, suite: SuiteName, generation: number): Promise<PlatformKeyRecord | undefined>;
+    find(
+      tenant: string,
+      suite: SuiteName,
+      generation: number,
+    ): Promise<PlatformKeyRecord | undefined>;
     /** "taken" when the generation has a credential already or does not exist. */
     activate(
       tenant: string,

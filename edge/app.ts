@@ -4,7 +4,7 @@ import { createRepositories } from "#db/catalog";
 import type { CatalogDatabase } from "#db/database";
 import * as core from "#wasm";
 import type { Configuration } from "./bindings.ts";
-import type { Dependencies } from "./dependencies.ts";
+import type { Clock, Dependencies, Random } from "./dependencies.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
 import { createBindingRoutes } from "./routes/bindings.ts";
 import { createErrorHandler, handleNotFound } from "./routes/problem.ts";
@@ -17,15 +17,29 @@ export interface Composition {
   readonly adminKey: string | undefined;
 }
 
-/** `writeLine` takes one line of JSON of the log. */
+/** What only the world can give: time, randomness, and somewhere to write the log. */
+export interface Ambient {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Takes one line of JSON. */
+  readonly writeLine: (line: string) => void;
+}
+
+/** The runtime's own clock and randomness. */
+export function runtimeAmbient(writeLine: Ambient["writeLine"]): Ambient {
+  return {
+    clock: () => Date.now(),
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    writeLine,
+  };
+}
+
 export function compose(
   configuration: Configuration,
   database: CatalogDatabase,
-  writeLine: (line: string) => void,
+  { clock, random, writeLine }: Ambient,
 ): Composition {
   const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
-  const clock = (): number => Date.now();
-  const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
   const dependencies: Dependencies = {
     clock,
     random,

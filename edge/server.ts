@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { openCatalog } from "#db/bun";
-import { compose, createApp } from "./app.ts";
+import { compose, createApp, runtimeAmbient } from "./app.ts";
 import { checkEnvironment, type UncheckedEnvironment } from "./bindings.ts";
 import { openBunHost } from "./state/bun-host.ts";
 
@@ -34,7 +34,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const catalog = await openCatalog(join(folder, "catalog.db"));
   const writeLine = options.writeLine ?? ((line) => process.stderr.write(`${line}\n`));
-  const composition = compose(configuration, catalog, writeLine);
+  const composition = compose(configuration, catalog, runtimeAmbient(writeLine));
   const host = openBunHost(join(folder, "state.db"), composition.dependencies);
   await host.recover();
   const app = createApp(composition, host.cards);

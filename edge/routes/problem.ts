@@ -103,7 +103,9 @@ async function readJson(
   const bytes = body === null ? new Uint8Array(0) : await readBounded(body);
   if (bytes === undefined) return failure("body_too_large");
   try {
-    return success(JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)));
+    return success(
+      JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)),
+    );
   } catch {
     return failure("malformed");
   }

@@ -10,6 +10,7 @@
 //
 // A v128 holds one block, byte 0 in lane 0; byte r + 4c is s[r, c] of FIPS 197 section 3.4.
 
+import { INPUT, OUTPUT } from "./arena";
 import {
   AFFINE_PLAIN,
   AFFINE_TOWER,
@@ -26,7 +27,7 @@ import {
   SUB_J,
   TOWER_HIGH,
   TOWER_LOW,
-} from "./aes-tables";
+} from "./tables-aes";
 
 const LOW_NIBBLES: v128 = i32x4(0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f);
 const BLOCK_BYTES: usize = 16;
@@ -115,7 +116,24 @@ class Piece {
   /** SUBWORD(ROTWORD(w[4r + 3])) without {63} in all four words, FIPS 197 section 5.2. */
   @inline static subRotWord(keys: v128): v128 {
     const x = i8x16.shuffle(
-      keys, keys, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12,
+      keys,
+      keys,
+      13,
+      14,
+      15,
+      12,
+      13,
+      14,
+      15,
+      12,
+      13,
+      14,
+      15,
+      12,
+      13,
+      14,
+      15,
+      12,
     );
     const k = Piece.low(x);
     const i = Piece.high(x);
@@ -129,13 +147,9 @@ class Piece {
   /** Word n becomes the sum of words 0 to n: what the chain w[i] = w[i-4] + w[i-1] unrolls to. */
   @inline static prefixSums(x: v128): v128 {
     const zero = i32x4.splat(0);
-    const one = i8x16.shuffle(
-      x, zero, 16, 16, 16, 16, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
-    );
+    const one = i8x16.shuffle(x, zero, 16, 16, 16, 16, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
     const pairs = v128.xor(x, one);
-    const two = i8x16.shuffle(
-      pairs, zero, 16, 16, 16, 16, 16, 16, 16, 16, 0, 1, 2, 3, 4, 5, 6, 7,
-    );
+    const two = i8x16.shuffle(pairs, zero, 16, 16, 16, 16, 16, 16, 16, 16, 0, 1, 2, 3, 4, 5, 6, 7);
     return v128.xor(pairs, two);
   }
 }
@@ -203,4 +217,10 @@ export function encryptFiveWithRoundKeys(blocks: usize): void {
 /** Clears the round keys. Every exported function that expanded a key ends with it. */
 export function wipeRoundKeys(): void {
   memory.fill(ROUND_KEYS, 0, BLOCK_BYTES * usize(ROUNDS + 1));
+}
+
+/** CIPHER() of the block at INPUT + 16 under the key at INPUT, to OUTPUT. */
+export function encryptBlock(): void {
+  v128.store(OUTPUT, expandKeyAndEncrypt(INPUT, v128.load(INPUT, 16)));
+  wipeRoundKeys();
 }

@@ -24,8 +24,7 @@ import { INPUT, OUTPUT } from "./arena";
 const K: usize = INPUT; // 16 bytes
 const OPC: usize = INPUT + 16; // 16 bytes
 const RAND: usize = INPUT + 32; // 16 bytes
-const SQN: usize = INPUT + 48; // 6 bytes, big-endian
-const AMF: usize = INPUT + 54; // 2 bytes
+const SQN_AMF: usize = INPUT + 48; // SQN 6 bytes, big-endian || AMF 2 bytes
 const AUTS: usize = INPUT + 48; // (SQN_MS + AK*) 6 bytes || MAC-S 8 bytes
 
 // c2..c5 as 128-bit numbers: the last byte of the block.
@@ -67,7 +66,7 @@ export function deriveOpc(): void {
 function computeOut(): void {
   const opc = v128.load(OPC);
   const temp = expandKeyAndEncrypt(K, v128.xor(v128.load(RAND), opc));
-  const in1 = i64x2.splat(load<i64>(SQN)); // SQN || AMF || SQN || AMF
+  const in1 = i64x2.splat(load<i64>(SQN_AMF)); // SQN || AMF || SQN || AMF
   const tempOpc = v128.xor(temp, opc);
   v128.store(OUT, v128.xor(temp, Rot.by64(v128.xor(in1, opc)))); // r1 = 64, c1 = 0
   v128.store(OUT, v128.xor(tempOpc, C2), 16); // r2 = 0
@@ -108,7 +107,7 @@ export function milenage(): void {
 export function generateVector(): void {
   computeOut();
   const ak = load<u64>(OUT, 16) & SIX_BYTES; // f5
-  store<u64>(OUTPUT, load<u64>(SQN) ^ ak); // SQN + AK || AMF
+  store<u64>(OUTPUT, load<u64>(SQN_AMF) ^ ak); // SQN + AK || AMF
   store<u64>(OUTPUT, load<u64>(OUT), 8); // MAC-A
   store<u64>(OUTPUT, load<u64>(OUT, 24), 16); // XRES = f2
   v128.store(OUTPUT, v128.load(OUT, 32), 24); // CK = f3

@@ -1,9 +1,10 @@
 /**
- * Command and response APDUs as they cross a T=0 interface (ISO 7816-3 section 12.2, TS 102 221 section 7.3).
+ * Command and response APDUs as they cross a T=0 interface (ISO 7816-3 section 12.2, TS 102 221
+ * section 7.3).
  *
  *   case 1, 2  CLA INS P1 P2 [P3]            P3 = Le, absent means 00 as ISO 7816-3 maps case 1
  *   case 3     CLA INS P1 P2 P3 data         P3 = Lc
- *   case 4     CLA INS P1 P2 P3 data [Le]    Le never reaches a T=0 card; it is accepted and ignored
+ *   case 4     CLA INS P1 P2 P3 data [Le]    Le never reaches a T=0 card; accepted and ignored
  */
 
 /** Status words of TS 102 221 section 10.2.1 and TS 31.102 section 7.3 that this card gives. */

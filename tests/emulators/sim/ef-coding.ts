@@ -1,6 +1,6 @@
 /**
- * Contents of elementary files: TS 31.102 section 4.2 (ADF.USIM) and ETSI TS 102 221 section 13 (MF).
- * Digits are in BCD with the nibbles of each byte swapped and F as filler.
+ * Contents of elementary files: TS 31.102 section 4.2 (ADF.USIM) and ETSI TS 102 221 section 13
+ * (MF). Digits are in BCD with the nibbles of each byte swapped and F as filler.
  */
 
 const ICCID_BYTES = 10;
@@ -26,7 +26,7 @@ export function encodeImsi(imsi: string): Uint8Array {
   return padBytes(new Uint8Array([coded.length, ...coded]), IMSI_BYTES);
 }
 
-/** PLMN, 3 bytes (TS 24.008 section 10.5.1.13): MCC2 MCC1, MNC3 MCC3, MNC2 MNC1; MNC3 is F if absent. */
+/** PLMN, 3 bytes (TS 24.008 section 10.5.1.13): MCC2 MCC1, MNC3 (or F) MCC3, MNC2 MNC1. */
 export function encodePlmn(imsi: string, mncLength: 2 | 3): Uint8Array {
   const mcc = imsi.slice(0, 3);
   const mnc = imsi.slice(3, 3 + mncLength).padEnd(3, "f");
@@ -38,7 +38,7 @@ export function encodeAdministrativeData(mncLength: 2 | 3): Uint8Array {
   return new Uint8Array([0x00, 0x00, 0x00, mncLength]);
 }
 
-/** EF_UST (section 4.2.8): service n is bit (n - 1) mod 8, counted from the lowest, of byte (n - 1) / 8. */
+/** EF_UST (section 4.2.8): byte (n - 1) / 8, bit (n - 1) mod 8 from the lowest, for service n. */
 export function encodeServiceTable(services: readonly number[]): Uint8Array {
   const table = new Uint8Array(UST_BYTES);
   for (const service of services) {
@@ -48,7 +48,7 @@ export function encodeServiceTable(services: readonly number[]): Uint8Array {
   return table;
 }
 
-/** EF_ACC, 2 bytes (section 4.2.15): bit n for class n. Ordinary classes 0 to 9 follow the last digit. */
+/** EF_ACC, 2 bytes (section 4.2.15): bit n for class n, here the last digit of the IMSI. */
 export function encodeAccessControlClass(imsi: string): Uint8Array {
   const classes = 1 << Number(imsi.slice(-1));
   return new Uint8Array([classes >> 8, classes & 0xff]);
@@ -77,7 +77,7 @@ export function encodeServiceProviderName(spn: string | undefined): Uint8Array {
   return padBytes(new Uint8Array([0x01, ...encodeAscii(spn)]), SPN_NAME_BYTES + 1);
 }
 
-/** EF_ECC record (section 4.2.21): 3 bytes of digits, no alpha identifier, emergency service category 00. */
+/** EF_ECC record (section 4.2.21): 3 bytes of digits, no alpha identifier, service category 00. */
 export function encodeEmergencyCallCode(digits: string): Uint8Array {
   return new Uint8Array([...padBytes(encodeDigits(digits), 3), 0x00]);
 }

@@ -1,6 +1,6 @@
 /**
- * Files of the card: the MF with its EFs and ADF.USIM (TS 102 221 sections 8 and 13, TS 31.102 section 4).
- * The tree is fixed when the card is made; the card has no command that writes a file.
+ * Files of the card: the MF with its EFs and ADF.USIM (TS 102 221 sections 8 and 13, TS 31.102
+ * section 4). The tree is fixed when the card is made; the card has no command that writes a file.
  */
 import {
   encodeAccessControlClass,
@@ -25,7 +25,7 @@ export const FID_MF = 0x3f00;
 /** Stands for the ADF of the active application in SELECT (TS 102 221 section 8.3). */
 export const FID_CURRENT_ADF = 0x7fff;
 /** RID of 3GPP, application 1002 (USIM), then country, provider and reserved bytes (TS 101 220). */
-export const AID_USIM = Uint8Array.fromHex("a0000000871002ff86ffff89ffffffff");
+const AID_USIM = Uint8Array.fromHex("a0000000871002ff86ffff89ffffffff");
 
 const LABEL_USIM = "USIM";
 const LANGUAGE = "en";
@@ -55,6 +55,11 @@ const ACCESS_RULES = [
   { name: "read-pin", read: "pin", update: "adm" },
   { name: "read-pin-update-pin", read: "pin", update: "pin" },
 ] as const;
+
+/** Access mode byte (ISO 7816-4 section 9.3.2): bit 1 READ, bit 2 UPDATE, all seven for "never". */
+const ACCESS_MODE_READ = 0x01;
+const ACCESS_MODE_UPDATE = 0x02;
+const ACCESS_MODE_ALL = 0x7f;
 
 type AccessCondition = "always" | "pin" | "adm" | "never";
 type AccessRuleName = (typeof ACCESS_RULES)[number]["name"];
@@ -108,7 +113,7 @@ export function encodeEfFcp(file: ElementaryFile): Uint8Array {
     ...encodeTlv(0x83, encodeUint16(file.fid)),
     ...encodeLifeCycleAndSecurity(file.rule),
     ...encodeTlv(0x80, encodeUint16(contentLength(file))),
-    // Empty: the file has no SFI. Leaving 88 out would mean "the lower five bits of the identifier".
+    // Empty means no SFI. Leaving 88 out would mean "the lower five bits of the identifier".
     ...encodeTlv(0x88, file.sfi === undefined ? [] : [file.sfi << 3]),
   ]);
 }
@@ -174,18 +179,23 @@ function listServices(subscription: SubscriptionFiles): readonly number[] {
 function encodeAccessRuleRecords(): readonly Uint8Array[] {
   const rules = ACCESS_RULES.map((rule) =>
     rule.name === "never"
-      ? // All seven access modes of a DF or EF.
-        [...encodeTlv(0x80, [0x7f]), ...encodeSecurityCondition("never")]
+      ? encodeAccessRule(ACCESS_MODE_ALL, "never")
       : [
-          ...[...encodeTlv(0x80, [0x01]), ...encodeSecurityCondition(rule.read)],
-          ...[...encodeTlv(0x80, [0x02]), ...encodeSecurityCondition(rule.update)],
+          ...encodeAccessRule(ACCESS_MODE_READ, rule.read),
+          ...encodeAccessRule(ACCESS_MODE_UPDATE, rule.update),
         ],
   );
   const recordBytes = Math.max(...rules.map((rule) => rule.length));
   return rules.map((rule) => padBytes(new Uint8Array(rule), recordBytes));
 }
 
-/** Key references 01 (PIN1) and 0A (ADM1), usage qualifier 08 "user authentication" (section 9.5.1). */
+function encodeAccessRule(accessMode: number, condition: AccessCondition): readonly number[] {
+  return [...encodeTlv(0x80, [accessMode]), ...encodeSecurityCondition(condition)];
+}
+
+/**
+ * Key references 01 (PIN1) and 0A (ADM1), usage qualifier 08 "user authentication" (section 9.5.1).
+ */
 function encodeSecurityCondition(condition: AccessCondition): Uint8Array {
   switch (condition) {
     case "always":

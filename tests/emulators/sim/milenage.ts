@@ -2,7 +2,8 @@
  * Milenage (TS 35.206 section 4.1) for the emulated USIM, on the AES of node:crypto.
  *
  * This is a second, independent implementation: it shares nothing with the platform under test.
- * All blocks are 16 bytes, big-endian. Timing is not protected, so never give it an operator's keys.
+ * All blocks are 16 bytes, big-endian. Timing is not protected, so never give it an operator's
+ * keys.
  *
  *   TEMP = E(RAND ^ OPc)
  *   OUT1 = E(TEMP ^ rot(IN1 ^ OPc, r1) ^ c1) ^ OPc        IN1 = SQN || AMF || SQN || AMF
@@ -10,7 +11,9 @@
  */
 import { createCipheriv } from "node:crypto";
 
-/** TS 35.206 section 4.1, c2..c5 (16 bytes, only the last one is not zero) and r2..r5 (in bytes). */
+/**
+ * TS 35.206 section 4.1, c2..c5 (16 bytes, only the last one is not zero) and r2..r5 (in bytes).
+ */
 const OUT_2 = { lastByteOfC: 1, rotationBytes: 0 } as const;
 const OUT_3 = { lastByteOfC: 2, rotationBytes: 4 } as const;
 const OUT_4 = { lastByteOfC: 4, rotationBytes: 8 } as const;

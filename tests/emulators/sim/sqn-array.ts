@@ -1,7 +1,7 @@
 /**
  * Sequence number management in the USIM, the array scheme of TS 33.102 Annex C.2.
  *
- * SQN (48 bits) = SEQ || IND. The card keeps one SEQ_MS for each IND and accepts a sequence number when
+ * SQN (48 bits) = SEQ || IND. The card keeps one SEQ_MS for each IND and accepts an SQN when
  *   C.2.1  SEQ - SEQ_MS <= Delta, SEQ_MS being the highest in the array
  *   C.2.2  SEQ > SEQ_MS(IND)
  *   C.2.3  SEQ_MS - SEQ < L, when the age limit is used

@@ -1,0 +1,149 @@
+/**
+ * The Worker in workerd, inside this process: bundled as wrangler would, D1 with our migrations, both
+ * Durable Object classes, loopback only. For development and tests; `wrangler deploy` is the real one.
+ */
+import { readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { printNote } from "./output.ts";
+
+/** As wrangler.toml has it. */
+const COMPATIBILITY_DATE = "2026-11-01";
+const COMPATIBILITY_FLAGS = ["nodejs_compat"];
+const MAIN_MODULE = "worker.js";
+const ROOT = join(import.meta.dir, "..");
+const WORKER_ENTRY = join(ROOT, "edge", "worker.ts");
+const MIGRATIONS_FOLDER = join(ROOT, "db", "migrations");
+/** drizzle-kit's line between two statements. */
+const STATEMENT_BREAK = "--> statement-breakpoint";
+
+export interface EdgeOptions {
+  /** Only SIMLATCH_* reach the Worker. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly hostname?: string;
+  /** 0 is any free port. */
+  readonly port?: number;
+  /** Where databases are kept; in memory unless given. */
+  readonly folder?: string;
+  /** Takes what the Worker logs, a line at a time; standard error unless given. */
+  readonly writeLine?: (line: string) => void;
+  /** Another Worker than edge/worker.ts, for this file's own test. */
+  readonly entry?: string;
+  readonly migrationsFolder?: string;
+}
+
+export interface RunningHost {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+interface Bundle {
+  readonly code: string;
+  /** File name to bytes. */
+  readonly wasm: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+}
+
+export async function startEdge(options: EdgeOptions): Promise<RunningHost> {
+  const bundle = await bundleWorker(options.entry ?? WORKER_ENTRY);
+  const miniflare = new Miniflare(describeWorker(options, bundle));
+  try {
+    const url = await miniflare.ready;
+    await applyMigrations(miniflare, options.migrationsFolder ?? MIGRATIONS_FOLDER);
+    // Disposing twice is an error in Miniflare, and Ctrl-C arrives twice.
+    let stopping: Promise<void> | undefined;
+    const stop = (): Promise<void> => (stopping ??= miniflare.dispose());
+    return { url: url.origin, stop };
+  } catch (error) {
+    await miniflare.dispose();
+    throw error;
+  }
+}
+
+function describeWorker(options: EdgeOptions, bundle: Bundle) {
+  const modules = [
+    { type: "ESModule" as const, path: MAIN_MODULE, contents: bundle.code },
+    ...[...bundle.wasm].map(([path, contents]) => ({
+      type: "CompiledWasm" as const,
+      path,
+      contents,
+    })),
+  ];
+  const { folder, writeLine = printNote } = options;
+  const converted = convertV4MiniflareOptions({
+    name: "simlatch",
+    host: options.hostname ?? "127.0.0.1",
+    port: options.port ?? 0,
+    modules,
+    handleStructuredLogs: ({ message }) => {
+      writeLine(message);
+    },
+    compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityFlags: COMPATIBILITY_FLAGS,
+    bindings: selectBindings(options.environment),
+    d1Databases: { DB: "simlatch" },
+    durableObjects: {
+      CARD: { className: "CardObject", useSQLite: true },
+      SUBSCRIBER: { className: "SubscriberObject", useSQLite: true },
+    },
+  });
+  return folder === undefined ? converted : { ...converted, resourcePersistencePath: folder };
+}
+
+function selectBindings(environment: EdgeOptions["environment"]): Record<string, string> {
+  const bindings: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment))
+    if (name.startsWith("SIMLATCH_") && value !== undefined) bindings[name] = value;
+  return bindings;
+}
+
+/** One module of code; each .wasm stays a module of its own, since Workers compile none from bytes. */
+async function bundleWorker(entry: string): Promise<Bundle> {
+  const wasm = new Map<string, Uint8Array<ArrayBuffer>>();
+  const built = await Bun.build({
+    entrypoints: [entry],
+    target: "browser",
+    format: "esm",
+    conditions: ["workerd", "worker"],
+    external: ["cloudflare:*", "node:*"],
+    loader: { ".sql": "text" },
+    plugins: [
+      {
+        name: "wasm modules",
+        setup(build) {
+          build.onResolve({ filter: /\.wasm$/ }, async ({ path, importer }) => {
+            const file = Bun.resolveSync(path, join(importer, ".."));
+            const name = basename(file);
+            wasm.set(name, new Uint8Array(await Bun.file(file).arrayBuffer()));
+            return { path: `./${name}`, external: true };
+          });
+        },
+      },
+    ],
+  });
+  const [output] = built.outputs;
+  if (output === undefined) throw new Error(`nothing was built from ${entry}`);
+  return { code: await output.text(), wasm };
+}
+
+/** Each file once, in the order of the names; what was applied is kept as wrangler keeps it. */
+async function applyMigrations(miniflare: Miniflare, folder: string): Promise<void> {
+  const database = await miniflare.getD1Database("DB");
+  await database
+    .prepare(
+      `create table if not exists d1_migrations (id integer primary key autoincrement,
+       name text unique, applied_at timestamp default current_timestamp not null)`,
+    )
+    .run();
+  const applied = await database.prepare("select name from d1_migrations").all<{ name: string }>();
+  const done = new Set(applied.results.map((row) => row.name));
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".sql"));
+  for (const name of names.toSorted()) {
+    if (done.has(name)) continue;
+    const sql = await Bun.file(join(folder, name)).text();
+    const statements = sql.split(STATEMENT_BREAK).filter((statement) => statement.trim() !== "");
+    await database.batch([
+      ...statements.map((statement) => database.prepare(statement)),
+      database.prepare("insert into d1_migrations (name) values (?)").bind(name),
+    ]);
+  }
+}

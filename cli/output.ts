@@ -1,0 +1,32 @@
+/** The only place that writes to the terminal: results to stdout, everything else to stderr. */
+
+/** What a person or a script asked for. */
+export function printLine(line = ""): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Progress, problems and advice, so that stdout stays clean for --json. */
+export function printNote(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export type Colour = "green" | "red" | "yellow" | "dim" | "bold";
+
+const CODES: Readonly<Record<Colour, string>> = {
+  green: "32",
+  red: "31",
+  yellow: "33",
+  dim: "2",
+  bold: "1",
+};
+
+export type Paint = (colour: Colour, text: string) => string;
+
+/** Colour only on a terminal, and not when NO_COLOR holds anything (no-color.org). */
+export function createPaint(
+  isTerminal: boolean,
+  environment: Readonly<Record<string, string | undefined>>,
+): Paint {
+  const plain = !isTerminal || (environment["NO_COLOR"] ?? "") !== "";
+  return (colour, text) => (plain ? text : `\u001B[${CODES[colour]}m${text}\u001B[0m`);
+}

@@ -1,0 +1,106 @@
+/** The card registry. */
+import { and, eq, exists, getTableColumns, notExists, sql } from "drizzle-orm";
+
+import type { CardStatus } from "#protocol/admin";
+
+import { build, type CatalogDatabase, prepareStatement, readRows, writeRows } from "./database.ts";
+import type { CardRecord, InsertOutcome, RegisteredCard, Repositories } from "./records.ts";
+import { cardRoots, cards, revokedCertificates } from "./schema.ts";
+
+const tenant = sql.placeholder("tenant");
+const cardId = sql.placeholder("cardId");
+const status = sql.placeholder("status");
+
+const isThisCard = and(eq(cards.tenant, tenant), eq(cards.cardId, cardId));
+
+const revokedLinks = build
+  .select({ fingerprint: revokedCertificates.fingerprint })
+  .from(revokedCertificates)
+  .where(
+    and(
+      eq(revokedCertificates.tenant, cards.tenant),
+      sql`${revokedCertificates.fingerprint} in (select value from json_each(${cards.fingerprints}))`,
+    ),
+  );
+
+/** The root is the last of the chain. */
+const trustedRoot = build
+  .select({ fingerprint: cardRoots.fingerprint })
+  .from(cardRoots)
+  .where(
+    and(
+      eq(cardRoots.tenant, cards.tenant),
+      eq(cardRoots.fingerprint, sql`json_extract(${cards.fingerprints}, '$[#-1]')`),
+    ),
+  );
+
+const chainRevoked = sql<number>`(${exists(revokedLinks)} or ${notExists(trustedRoot)})`.as(
+  "chain_revoked",
+);
+
+const selectCard = prepareStatement(
+  build
+    .select({ ...getTableColumns(cards), chainRevoked })
+    .from(cards)
+    .where(isThisCard),
+);
+
+const insertCard = prepareStatement(
+  build
+    .insert(cards)
+    .values({
+      tenant,
+      cardId,
+      kind: sql.placeholder("kind"),
+      suites: sql.placeholder("suites"),
+      modes: sql.placeholder("modes"),
+      status,
+      publicKey: sql.placeholder("publicKey"),
+      servicePublicKey: sql.placeholder("servicePublicKey"),
+      certificates: sql.placeholder("certificates"),
+      fingerprints: sql.placeholder("fingerprints"),
+      notBefore: sql.placeholder("notBefore"),
+      notAfter: sql.placeholder("notAfter"),
+    })
+    .onConflictDoNothing()
+    .returning({ cardId: cards.cardId }),
+);
+
+const updateStatus = prepareStatement(
+  build
+    .update(cards)
+    .set({ status: sql`${status}` })
+    .where(isThisCard)
+    .returning({ cardId: cards.cardId }),
+);
+
+const insertRevoked = prepareStatement(
+  build
+    .insert(revokedCertificates)
+    .values({ tenant, fingerprint: sql.placeholder("fingerprint") })
+    .onConflictDoNothing()
+    .returning({ fingerprint: revokedCertificates.fingerprint }),
+);
+
+export function createCards(database: CatalogDatabase): Repositories["cards"] {
+  async function find(name: string, id: string): Promise<RegisteredCard | undefined> {
+    const [row] = await readRows(database, selectCard, { tenant: name, cardId: id });
+    return row && { ...row, chainRevoked: row.chainRevoked !== 0 };
+  }
+
+  async function insert(record: CardRecord): Promise<InsertOutcome> {
+    const rows = await writeRows(database, insertCard, { ...record });
+    return rows.length > 0 ? "inserted" : "taken";
+  }
+
+  async function setStatus(name: string, id: string, value: CardStatus): Promise<boolean> {
+    const values = { tenant: name, cardId: id, status: value };
+    return (await writeRows(database, updateStatus, values)).length > 0;
+  }
+
+  async function revokeCertificate(name: string, fingerprint: string): Promise<void> {
+    await writeRows(database, insertRevoked, { tenant: name, fingerprint });
+  }
+
+  return { find, insert, setStatus, revokeCertificate };
+}

@@ -1,0 +1,113 @@
+CREATE TABLE `auc_3g` (
+	`tenant` text NOT NULL,
+	`imsi` text NOT NULL,
+	`algorithm` text NOT NULL,
+	`wrapped_k` blob NOT NULL,
+	`wrapped_opc` blob NOT NULL,
+	`amf` blob NOT NULL,
+	`ind_bits` integer NOT NULL,
+	`key_version` integer NOT NULL,
+	PRIMARY KEY(`tenant`, `imsi`),
+	FOREIGN KEY (`tenant`,`imsi`) REFERENCES `subscriber`(`tenant`,`imsi`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE TABLE `audit_event` (
+	`tenant` text NOT NULL,
+	`writer` text NOT NULL,
+	`number` integer NOT NULL,
+	`at` integer NOT NULL,
+	`type` text NOT NULL,
+	`card_id` text NOT NULL,
+	`session` text NOT NULL,
+	`reason` text NOT NULL,
+	`trail` text NOT NULL,
+	PRIMARY KEY(`writer`, `number`)
+);
+--> statement-breakpoint
+CREATE INDEX `audit_event_session` ON `audit_event` (`tenant`,`session`);--> statement-breakpoint
+CREATE INDEX `audit_event_card` ON `audit_event` (`tenant`,`card_id`);--> statement-breakpoint
+CREATE TABLE `binding_rule` (
+	`tenant` text NOT NULL,
+	`id` text NOT NULL,
+	`card_id` text,
+	`imsi` text,
+	`operator` text,
+	`on_mismatch` text NOT NULL,
+	PRIMARY KEY(`tenant`, `id`),
+	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "binding_rule_condition" CHECK(("binding_rule"."imsi" is null) <> ("binding_rule"."operator" is null))
+);
+--> statement-breakpoint
+CREATE INDEX `binding_rule_card` ON `binding_rule` (`tenant`,`card_id`);--> statement-breakpoint
+CREATE TABLE `card_root` (
+	`tenant` text NOT NULL,
+	`fingerprint` text NOT NULL,
+	`position` integer NOT NULL,
+	`certificate` blob NOT NULL,
+	PRIMARY KEY(`tenant`, `fingerprint`),
+	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE TABLE `card` (
+	`tenant` text NOT NULL,
+	`card_id` text NOT NULL,
+	`kind` text NOT NULL,
+	`suites` text NOT NULL,
+	`modes` text NOT NULL,
+	`status` text NOT NULL,
+	`public_key` blob NOT NULL,
+	`service_public_key` blob NOT NULL,
+	`certificates` text NOT NULL,
+	`fingerprints` text NOT NULL,
+	`not_before` integer NOT NULL,
+	`not_after` integer NOT NULL,
+	PRIMARY KEY(`tenant`, `card_id`),
+	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `card_public_key_unique` ON `card` (`public_key`);--> statement-breakpoint
+CREATE TABLE `platform_key_floor` (
+	`tenant` text NOT NULL,
+	`suite` text NOT NULL,
+	`floor` integer NOT NULL,
+	PRIMARY KEY(`tenant`, `suite`),
+	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE TABLE `platform_key` (
+	`tenant` text NOT NULL,
+	`suite` text NOT NULL,
+	`generation` integer NOT NULL,
+	`public_key` blob NOT NULL,
+	`wrapped_private_key` blob NOT NULL,
+	`credential` blob,
+	PRIMARY KEY(`tenant`, `suite`, `generation`),
+	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE TABLE `revoked_certificate` (
+	`tenant` text NOT NULL,
+	`fingerprint` text NOT NULL,
+	PRIMARY KEY(`tenant`, `fingerprint`),
+	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE TABLE `rule_set` (
+	`tenant` text PRIMARY KEY NOT NULL,
+	`version` integer NOT NULL,
+	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE TABLE `subscriber` (
+	`tenant` text NOT NULL,
+	`imsi` text NOT NULL,
+	`operator` text NOT NULL,
+	`status` text NOT NULL,
+	PRIMARY KEY(`tenant`, `imsi`),
+	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE TABLE `tenant` (
+	`tenant` text PRIMARY KEY NOT NULL,
+	`anchor_public_key` blob NOT NULL
+);

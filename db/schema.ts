@@ -1,0 +1,207 @@
+/**
+ * The catalog: what an operator enrols and decides. Every table has the tenant in it; secrets are
+ * wrapped by the platform's vault before they come here (docs/storage-schema.md).
+ */
+import { sql } from "drizzle-orm";
+import {
+  check,
+  customType,
+  foreignKey,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+} from "drizzle-orm/sqlite-core";
+
+import { decodeBase64Url, encodeBase64Url } from "#protocol/bytes";
+import type { StepReport } from "#protocol/steps";
+import type { ModeName, SuiteName } from "#protocol/suites";
+
+/** Bun gives Uint8Array, D1 an array of numbers. */
+const bytes = customType<{ data: Uint8Array; driverData: Uint8Array | number[] }>({
+  dataType: () => "blob",
+  fromDriver: (value) => Uint8Array.from(value),
+});
+
+/** DER certificates as a JSON array of base64url strings. */
+const certificateList = customType<{ data: readonly Uint8Array[]; driverData: string }>({
+  dataType: () => "text",
+  toDriver: (list) => JSON.stringify(list.map(encodeBase64Url)),
+  fromDriver: (value) => JSON.parse(value).map(decodeStored),
+});
+
+function decodeStored(encoded: string): Uint8Array {
+  const decoded = decodeBase64Url(encoded);
+  if (decoded === undefined) throw new Error("a stored certificate is not base64url");
+  return decoded;
+}
+
+/** An operator. */
+export const tenants = sqliteTable("tenant", {
+  tenant: text("tenant").primaryKey(),
+  /** 65 bytes. */
+  anchorPublicKey: bytes("anchor_public_key").notNull(),
+});
+
+const tenantColumn = () =>
+  text("tenant")
+    .notNull()
+    .references(() => tenants.tenant);
+
+/** Root certificates of card issuers (RFC 5280, 6.1.1 (d)). */
+export const cardRoots = sqliteTable(
+  "card_root",
+  {
+    tenant: tenantColumn(),
+    /** SHA-256 of the certificate, hex. */
+    fingerprint: text("fingerprint").notNull(),
+    position: integer("position").notNull(),
+    /** DER. */
+    certificate: bytes("certificate").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.fingerprint] })],
+);
+
+/** Signing keys of the platform; in use once the anchor's credential is there. */
+export const platformKeys = sqliteTable(
+  "platform_key",
+  {
+    tenant: tenantColumn(),
+    suite: text("suite").$type<SuiteName>().notNull(),
+    generation: integer("generation").notNull(),
+    /** 65 bytes. */
+    publicKey: bytes("public_key").notNull(),
+    /** PKCS #8, wrapped. */
+    wrappedPrivateKey: bytes("wrapped_private_key").notNull(),
+    credential: bytes("credential"),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.suite, t.generation] })],
+);
+
+/** The lowest generation still valid; absent means 1. */
+export const platformKeyFloors = sqliteTable(
+  "platform_key_floor",
+  {
+    tenant: tenantColumn(),
+    suite: text("suite").$type<SuiteName>().notNull(),
+    floor: integer("floor").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.suite] })],
+);
+
+export const cards = sqliteTable(
+  "card",
+  {
+    tenant: tenantColumn(),
+    cardId: text("card_id").notNull(),
+    kind: text("kind", { enum: ["TF"] }).notNull(),
+    suites: text("suites", { mode: "json" }).$type<readonly SuiteName[]>().notNull(),
+    modes: text("modes", { mode: "json" }).$type<readonly ModeName[]>().notNull(),
+    status: text("status", { enum: ["active", "revoked"] }).notNull(),
+    /** 65 bytes; one card in all tenants. */
+    publicKey: bytes("public_key").notNull().unique(),
+    servicePublicKey: bytes("service_public_key").notNull(),
+    /** Card first, then issuers without the root. */
+    certificates: certificateList("certificates").notNull(),
+    /** Of the same chain, the root's last. */
+    fingerprints: text("fingerprints", { mode: "json" }).$type<readonly string[]>().notNull(),
+    /** Unix milliseconds (RFC 5280, 4.1.2.5). */
+    notBefore: integer("not_before").notNull(),
+    notAfter: integer("not_after").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.cardId] })],
+);
+
+export const revokedCertificates = sqliteTable(
+  "revoked_certificate",
+  { tenant: tenantColumn(), fingerprint: text("fingerprint").notNull() },
+  (t) => [primaryKey({ columns: [t.tenant, t.fingerprint] })],
+);
+
+export const subscribers = sqliteTable(
+  "subscriber",
+  {
+    tenant: tenantColumn(),
+    /** TS 23.003, 2.2. */
+    imsi: text("imsi").notNull(),
+    /** MCC and MNC (TS 23.003, 2.2). */
+    operator: text("operator").notNull(),
+    status: text("status", { enum: ["active", "barred"] }).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.imsi] })],
+);
+
+/** Authentication data, apart from its subscriber (TS 23.008, 3.1.1; named as in osmo-hlr). */
+export const auc3g = sqliteTable(
+  "auc_3g",
+  {
+    tenant: text("tenant").notNull(),
+    imsi: text("imsi").notNull(),
+    algorithm: text("algorithm", { enum: ["milenage"] }).notNull(),
+    /** K (TS 33.102, 6.3), wrapped. */
+    wrappedK: bytes("wrapped_k").notNull(),
+    /** OPc (TS 35.206, 4.1), wrapped. */
+    wrappedOpc: bytes("wrapped_opc").notNull(),
+    /** 2 bytes (TS 33.102, annex F and H). */
+    amf: bytes("amf").notNull(),
+    /** TS 33.102, C.1.1.1. */
+    indBits: integer("ind_bits").notNull(),
+    keyVersion: integer("key_version").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.imsi] }),
+    foreignKey({
+      columns: [t.tenant, t.imsi],
+      foreignColumns: [subscribers.tenant, subscribers.imsi],
+    }),
+  ],
+);
+
+/** One row a tenant with rules; every change of a rule raises the version. */
+export const ruleSets = sqliteTable("rule_set", {
+  tenant: tenantColumn().primaryKey(),
+  version: integer("version").notNull(),
+});
+
+export const bindingRules = sqliteTable(
+  "binding_rule",
+  {
+    tenant: tenantColumn(),
+    id: text("id").notNull(),
+    /** The target; null means all cards. */
+    cardId: text("card_id"),
+    /** The condition: exactly one of the two. */
+    imsi: text("imsi"),
+    operator: text("operator"),
+    onMismatch: text("on_mismatch", { enum: ["lock", "refuse"] }).notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.id] }),
+    index("binding_rule_card").on(t.tenant, t.cardId),
+    check("binding_rule_condition", sql`(${t.imsi} is null) <> (${t.operator} is null)`),
+  ],
+);
+
+/** The index of what the single writers report; not bound to a tenant row, so that none is lost. */
+export const auditEvents = sqliteTable(
+  "audit_event",
+  {
+    tenant: text("tenant").notNull(),
+    writer: text("writer").notNull(),
+    /** Without gaps per writer. */
+    number: integer("number").notNull(),
+    /** Unix milliseconds, by the writer's clock. */
+    at: integer("at").notNull(),
+    type: text("type").notNull(),
+    cardId: text("card_id").notNull(),
+    session: text("session").notNull(),
+    reason: text("reason").notNull(),
+    trail: text("trail", { mode: "json" }).$type<readonly StepReport[]>().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.writer, t.number] }),
+    index("audit_event_session").on(t.tenant, t.session),
+    index("audit_event_card").on(t.tenant, t.cardId),
+  ],
+);

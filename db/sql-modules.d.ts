@@ -1,0 +1,5 @@
+/** Migrations are imported as text, so that they are in every bundle. */
+declare module "*.sql" {
+  const text: string;
+  export default text;
+}

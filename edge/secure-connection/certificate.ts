@@ -1,0 +1,237 @@
+/**
+ * One X.509 certificate of suite P-256 (RFC 5280, 4.1) taken apart. What the chain's checks need
+ * is kept, as the bytes that were signed; nothing is encoded again.
+ */
+import { decodeAscii, decodeHex, encodeHex, equalBytes } from "#protocol/bytes";
+import { failure, type Result, success } from "#protocol/result";
+
+import {
+  DER,
+  type DerElement,
+  readElements,
+  readInside,
+  readNamedBits,
+  readOnly,
+  readSmallInteger,
+  readTime,
+} from "./der.ts";
+
+export type CertificateFailure =
+  | "chain_malformed"
+  | "version_not_supported"
+  | "algorithm_not_supported"
+  | "duplicate_extension"
+  | "unknown_critical_extension";
+
+export interface Certificate {
+  readonly der: Uint8Array;
+  /** TBSCertificate as it was signed. */
+  readonly tbs: Uint8Array;
+  /** ECDSA-Sig-Value, DER. */
+  readonly signature: Uint8Array;
+  /** Name, DER, never empty. */
+  readonly issuer: Uint8Array;
+  readonly subject: Uint8Array;
+  /** Unix milliseconds. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** 65 bytes, not yet checked to be on the curve. */
+  readonly publicKey: Uint8Array;
+  readonly basicConstraints: BasicConstraints | undefined;
+  /** Bits of KEY_USAGE; absent means no extension. */
+  readonly keyUsage: number | undefined;
+}
+
+/** RFC 5280, 4.2.1.9. */
+interface BasicConstraints {
+  readonly isCritical: boolean;
+  readonly isCa: boolean;
+  readonly pathLength: number | undefined;
+}
+
+/** RFC 5280, 4.2.1.3: bits 0 and 5 of a 16-bit string. */
+export const KEY_USAGE = { digitalSignature: 0x8000, keyCertSign: 0x0400 } as const;
+
+/** Object identifiers as DER contents, in hex. */
+const OID_BASIC_CONSTRAINTS = "551d13";
+const OID_KEY_USAGE = "551d0f";
+const OID_SERIAL_NUMBER = "550405";
+
+/** AlgorithmIdentifier of ecdsa-with-SHA256, without parameters (RFC 5758, 3.2). */
+const ECDSA_WITH_SHA256 = bytesOf("300a06082a8648ce3d040302");
+/** AlgorithmIdentifier of id-ecPublicKey with curve secp256r1 (RFC 5480, 2.1.1). */
+const EC_PUBLIC_KEY_P256 = bytesOf("301306072a8648ce3d020106082a8648ce3d030107");
+/** INTEGER 2 means v3. */
+const VERSION_3 = bytesOf("020102");
+const DER_TRUE = 0xff;
+
+function bytesOf(hex: string): Uint8Array {
+  const bytes = decodeHex(hex);
+  if (bytes === undefined) throw new RangeError("not hexadecimal");
+  return bytes;
+}
+
+export function parseCertificate(der: Uint8Array): Result<Certificate, CertificateFailure> {
+  const [tbs, algorithm, signatureBits] = readShape(readInside(der, DER.sequence), [
+    DER.sequence,
+    DER.sequence,
+    DER.bitString,
+  ]);
+  if (tbs === undefined || algorithm === undefined || signatureBits === undefined) {
+    return failure("chain_malformed");
+  }
+  const fields = readElements(tbs.content);
+  if (fields?.[0]?.tag !== DER.context0) {
+    return failure(fields === undefined ? "chain_malformed" : "version_not_supported");
+  }
+  if (!equalBytes(fields[0].content, VERSION_3)) return failure("version_not_supported");
+  const [, serial, inner, issuer, validity, subject, key, extensions] = readShape(fields, TBS);
+  if (!serial || !inner || !issuer || !validity || !subject || !key || !extensions) {
+    return failure("chain_malformed");
+  }
+  // RFC 5280, 4.1.1.2: the two algorithm fields are the same.
+  for (const { encoded } of [inner, algorithm]) {
+    if (!equalBytes(encoded, ECDSA_WITH_SHA256)) return failure("algorithm_not_supported");
+  }
+  const publicKey = readPublicKey(key);
+  if (!publicKey.ok) return publicKey;
+  const times = readElements(validity.content)?.map(readTime);
+  const [notBefore, notAfter] = times ?? [];
+  const signature = readWholeBytes(signatureBits.content);
+  const isComplete = times?.length === 2 && issuer.content.length > 0 && subject.content.length > 0;
+  if (!isComplete || notBefore === undefined || notAfter === undefined || signature === undefined) {
+    return failure("chain_malformed");
+  }
+  const read = readExtensions(extensions.content);
+  if (!read.ok) return read;
+  return success({
+    der,
+    tbs: tbs.encoded,
+    signature,
+    issuer: issuer.encoded,
+    subject: subject.encoded,
+    notBefore,
+    notAfter,
+    publicKey: publicKey.value,
+    ...read.value,
+  });
+}
+
+/** TBSCertificate of v3 without the unique identifiers that RFC 5280, 4.1.2.8 forbids. */
+const TBS = [
+  DER.context0,
+  DER.integer,
+  DER.sequence,
+  DER.sequence,
+  DER.sequence,
+  DER.sequence,
+  DER.sequence,
+  DER.context3,
+];
+
+/** The elements when they have exactly these tags, nothing otherwise. */
+function readShape(
+  elements: readonly DerElement[] | undefined,
+  tags: readonly number[],
+): readonly DerElement[] {
+  if (elements?.length !== tags.length) return [];
+  return elements.every(({ tag }, i) => tag === tags[i]) ? elements : [];
+}
+
+/** The content of a BIT STRING with no unused bits. */
+function readWholeBytes(content: Uint8Array): Uint8Array | undefined {
+  return content[0] === 0 ? content.subarray(1) : undefined;
+}
+
+function readPublicKey(key: DerElement): Result<Uint8Array, CertificateFailure> {
+  const [algorithm, bits] = readShape(readElements(key.content), [DER.sequence, DER.bitString]);
+  if (algorithm === undefined || bits === undefined) return failure("chain_malformed");
+  if (!equalBytes(algorithm.encoded, EC_PUBLIC_KEY_P256)) return failure("algorithm_not_supported");
+  const point = readWholeBytes(bits.content);
+  return point === undefined ? failure("chain_malformed") : success(point);
+}
+
+interface Extension {
+  readonly isCritical: boolean;
+  readonly value: Uint8Array;
+}
+
+type KnownExtensions = Pick<Certificate, "basicConstraints" | "keyUsage">;
+
+/** RFC 5280, 4.2: none twice, and none that is critical and not understood here. */
+function readExtensions(content: Uint8Array): Result<KnownExtensions, CertificateFailure> {
+  const elements = readInside(content, DER.sequence);
+  if (elements === undefined || elements.length === 0) return failure("chain_malformed");
+  const extensions = new Map<string, Extension>();
+  for (const element of elements) {
+    const extension = readExtension(element);
+    if (extension === undefined) return failure("chain_malformed");
+    const { oid, isCritical, value } = extension;
+    if (extensions.has(oid)) return failure("duplicate_extension");
+    if (isCritical && oid !== OID_BASIC_CONSTRAINTS && oid !== OID_KEY_USAGE) {
+      return failure("unknown_critical_extension");
+    }
+    extensions.set(oid, { isCritical, value });
+  }
+  const constraints = extensions.get(OID_BASIC_CONSTRAINTS);
+  const usage = extensions.get(OID_KEY_USAGE);
+  const basicConstraints = constraints && readBasicConstraints(constraints);
+  const keyUsage = usage && readKeyUsage(usage);
+  const isUnreadable =
+    (constraints !== undefined && basicConstraints === undefined) ||
+    (usage !== undefined && keyUsage === undefined);
+  return isUnreadable ? failure("chain_malformed") : success({ basicConstraints, keyUsage });
+}
+
+/** `critical` is TRUE or absent: its default is FALSE, and DER does not write defaults. */
+function readExtension(element: DerElement): (Extension & { readonly oid: string }) | undefined {
+  if (element.tag !== DER.sequence) return undefined;
+  const parts = readElements(element.content) ?? [];
+  const isCritical = parts[1]?.tag === DER.boolean;
+  const shape = isCritical
+    ? [DER.objectIdentifier, DER.boolean, DER.octetString]
+    : [DER.objectIdentifier, DER.octetString];
+  const [oid, ...rest] = readShape(parts, shape);
+  const value = rest.at(-1);
+  if (oid === undefined || value === undefined) return undefined;
+  if (isCritical && !isTrue(rest[0])) return undefined;
+  return { oid: oidOf(oid), isCritical, value: value.content };
+}
+
+function isTrue(element: DerElement | undefined): boolean {
+  return element?.content.length === 1 && element.content[0] === DER_TRUE;
+}
+
+function oidOf({ content }: DerElement): string {
+  return encodeHex(content);
+}
+
+function readBasicConstraints({ isCritical, value }: Extension): BasicConstraints | undefined {
+  const parts = readInside(value, DER.sequence);
+  if (parts?.length === 0) return { isCritical, isCa: false, pathLength: undefined };
+  const [ca, length] = parts ?? [];
+  if (ca?.tag !== DER.boolean || !isTrue(ca) || (parts?.length ?? 0) > 2) return undefined;
+  if (length === undefined) return { isCritical, isCa: true, pathLength: undefined };
+  const pathLength = readSmallInteger(length.content);
+  if (length.tag !== DER.integer || pathLength === undefined) return undefined;
+  return { isCritical, isCa: true, pathLength };
+}
+
+function readKeyUsage({ value }: Extension): number | undefined {
+  const content = readOnly(value, DER.bitString);
+  return content && readNamedBits(content);
+}
+
+/** The serialNumber attribute of a Name (X.520, 6.2.9) when there is exactly one. */
+export function findSerialNumber(name: Uint8Array): string | undefined {
+  const found: string[] = [];
+  for (const set of readInside(name, DER.sequence) ?? []) {
+    for (const attribute of readElements(set.content) ?? []) {
+      const [oid, value] = readElements(attribute.content) ?? [];
+      if (oid === undefined || oidOf(oid) !== OID_SERIAL_NUMBER || value === undefined) continue;
+      if (value.tag !== DER.printableString && value.tag !== DER.utf8String) return undefined;
+      found.push(decodeAscii(value.content));
+    }
+  }
+  return found.length === 1 ? found[0] : undefined;
+}

@@ -1,0 +1,159 @@
+/**
+ * Typed calls of /v1/admin, for tests and development commands. The administrator trusts its own
+ * platform, so answers are taken at their word.
+ */
+import type {
+  AuditEventView,
+  CardEnrolment,
+  CardRecordView,
+  CardStatusUpdate,
+  EnrolmentChallenge,
+  EnrolmentRequest,
+  FloorUpdate,
+  PlatformKey,
+  PlatformKeyActivation,
+  PlatformKeyRequest,
+  Revocation,
+  RuleUpdate,
+  SubscriberEnrolment,
+  SubscriberStatusUpdate,
+  TenantSettings,
+} from "#protocol/admin";
+import { PROBLEM_CODES, type ProblemCode } from "#protocol/wire";
+import type { Fetch } from "#terminal/platform-client";
+
+export interface AdminClientOptions {
+  readonly baseUrl: string;
+  /** SIMLATCH_ADMIN_KEY as configured. */
+  readonly adminKey: string;
+  readonly fetch: Fetch;
+}
+
+/** An answer that was not the one asked for; `code` as the problem said, if it was one. */
+export class AdminError extends Error {
+  readonly status: number;
+  readonly code: ProblemCode | undefined;
+
+  constructor(request: string, status: number, code: ProblemCode | undefined) {
+    super(`${request}: ${status} ${code ?? "(no problem body)"}`);
+    this.name = "AdminError";
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export interface AuditQuery {
+  readonly session?: string;
+  readonly card?: string;
+  readonly tenant?: string;
+}
+
+/** Every method throws AdminError on any status but the one its route promises. */
+export interface AdminClient {
+  putTenant(tenant: string, settings: TenantSettings): Promise<void>;
+  createPlatformKey(request: PlatformKeyRequest): Promise<PlatformKey>;
+  activatePlatformKey(generation: number, activation: PlatformKeyActivation): Promise<void>;
+  setFloor(update: FloorUpdate): Promise<void>;
+  requestEnrolment(request: EnrolmentRequest): Promise<EnrolmentChallenge>;
+  enrolCard(card: CardEnrolment): Promise<void>;
+  getCard(cardId: string, tenant?: string): Promise<CardRecordView>;
+  setCardStatus(cardId: string, update: CardStatusUpdate): Promise<void>;
+  revokeCertificate(revocation: Revocation): Promise<void>;
+  createSubscriber(subscriber: SubscriberEnrolment): Promise<void>;
+  setSubscriberStatus(imsi: string, update: SubscriberStatusUpdate): Promise<void>;
+  putRule(id: string, rule: RuleUpdate): Promise<void>;
+  deleteRule(id: string, tenant?: string): Promise<void>;
+  getAudit(query: AuditQuery): Promise<readonly AuditEventView[]>;
+}
+
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+export function createAdminClient(options: AdminClientOptions): AdminClient {
+  const call = (
+    method: Method,
+    path: string,
+    statuses: readonly number[],
+    body?: object,
+  ): Promise<string> => callAdmin(options, method, path, statuses, body);
+  const put = async (path: string, body: object): Promise<void> => {
+    await call("PUT", path, [200, 204], body);
+  };
+  const post = (path: string, body: object): Promise<string> => call("POST", path, [201], body);
+  const enc = encodeURIComponent;
+  return {
+    putTenant: (tenant, settings) => put(`tenants/${enc(tenant)}`, settings),
+    createPlatformKey: async (request) => {
+      const key: PlatformKey = JSON.parse(await post("platform-keys", request));
+      return key;
+    },
+    activatePlatformKey: (generation, activation) => put(`platform-keys/${generation}`, activation),
+    setFloor: (update) => put("floor", update),
+    requestEnrolment: async (request) => {
+      const challenge: EnrolmentChallenge = JSON.parse(await post("enrolments", request));
+      return challenge;
+    },
+    enrolCard: async (card) => {
+      await post("cards", card);
+    },
+    getCard: async (cardId, tenant) => {
+      const path = `cards/${enc(cardId)}${encodeQuery({ tenant })}`;
+      const card: CardRecordView = JSON.parse(await call("GET", path, [200]));
+      return card;
+    },
+    setCardStatus: (cardId, update) => put(`cards/${enc(cardId)}/status`, update),
+    revokeCertificate: async (revocation) => {
+      await call("POST", "revocations", [200, 201, 204], revocation);
+    },
+    createSubscriber: async (subscriber) => {
+      await post("subscribers", subscriber);
+    },
+    setSubscriberStatus: (imsi, update) => put(`subscribers/${enc(imsi)}/status`, update),
+    putRule: (id, rule) => put(`rules/${enc(id)}`, rule),
+    deleteRule: async (id, tenant) => {
+      await call("DELETE", `rules/${enc(id)}${encodeQuery({ tenant })}`, [200, 204]);
+    },
+    getAudit: async (query) => {
+      const text = await call("GET", `audit${encodeQuery({ ...query })}`, [200]);
+      const { events }: { readonly events: readonly AuditEventView[] } = JSON.parse(text);
+      return events;
+    },
+  };
+}
+
+async function callAdmin(
+  options: AdminClientOptions,
+  method: Method,
+  path: string,
+  statuses: readonly number[],
+  body: object | undefined,
+): Promise<string> {
+  const base = options.baseUrl.endsWith("/") ? options.baseUrl : `${options.baseUrl}/`;
+  const response = await options.fetch(new URL(`v1/admin/${path}`, base).href, {
+    method,
+    headers: {
+      authorization: `Bearer ${options.adminKey}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (statuses.includes(response.status)) return text;
+  throw new AdminError(`${method} /v1/admin/${path}`, response.status, readProblemCode(text));
+}
+
+function readProblemCode(text: string): ProblemCode | undefined {
+  try {
+    const { code }: { readonly code?: unknown } = JSON.parse(text);
+    return PROBLEM_CODES.find((known) => known === code);
+  } catch {
+    return undefined;
+  }
+}
+
+function encodeQuery(parameters: Readonly<Record<string, string | undefined>>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters))
+    if (value !== undefined) query.set(name, value);
+  const text = query.toString();
+  return text === "" ? "" : `?${text}`;
+}

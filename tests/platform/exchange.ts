@@ -1,0 +1,150 @@
+/**
+ * One binding taken apart: each message of the exchange made by the emulated card and module, sent
+ * when and as the test wants it.
+ */
+import { decodeBase64Url, encodeBase64Url } from "#protocol/bytes";
+import {
+  type AnswerStatement,
+  decodeChallenge,
+  encodeAnswerStatement,
+  type ModuleAnswer,
+} from "#protocol/messages";
+import { MODE_NUMBERS, MODULE_KIND_NUMBERS, SUITES } from "#protocol/suites";
+import type { FleetCard, FleetSubscriber } from "#tests/fleet/fleet";
+import { type CardApplet, createCardApplet } from "#terminal/card";
+import { createUsimModule } from "#terminal/usim";
+import type { Answer, Rig } from "./rig.ts";
+
+export interface Exchange {
+  readonly applet: CardApplet;
+  readonly imsi: string;
+  /** Steps 311 to 315: the body of step 2, ready to send. */
+  start(): Promise<CardBody>;
+  /** Steps 316 to 320. */
+  prove(body: CardBody): Promise<Answer>;
+  /** Steps 321 to 326 for the challenge in `reply`: the body of step 3. */
+  sign(reply: Answer, change?: Partial<AnswerStatement>): Promise<AnswerBody>;
+  /** What the module says to the challenge in `reply`. */
+  ask(reply: Answer): Promise<ModuleAnswer>;
+  /** Steps 327 to 332. */
+  answer(sid: string, body: AnswerBody): Promise<Answer>;
+  /** Steps 333 and 334 and the receipt. */
+  finish(sid: string, token: string, reply: Answer): Promise<Answer>;
+  /** All of it; the answer to step 3. */
+  run(): Promise<{ readonly sid: string; readonly token: string; readonly reply: Answer }>;
+}
+
+export interface CardBody {
+  readonly sid: string;
+  readonly token: string;
+  readonly cardId: string;
+  readonly proof: string;
+  readonly imsi: string;
+  readonly moduleKind: "USIM";
+}
+
+export interface AnswerBody {
+  readonly token: string;
+  readonly statement: string;
+  readonly proof: string;
+}
+
+export function bytesOf(text: unknown): Uint8Array<ArrayBuffer> {
+  const bytes = typeof text === "string" ? decodeBase64Url(text) : undefined;
+  if (bytes === undefined) throw new Error("not base64url");
+  return bytes;
+}
+
+export function textOf(value: unknown): string {
+  if (typeof value !== "string") throw new Error("not a text");
+  return value;
+}
+
+export async function createExchange(
+  rig: Pick<Rig, "post">,
+  card: FleetCard,
+  subscriber: FleetSubscriber,
+): Promise<Exchange> {
+  const applet = createCardApplet(card.device);
+  await applet.select();
+  const module = createUsimModule({ transmit: async (apdu) => subscriber.device.transmit(apdu) });
+  const imsi = await module.readImsi();
+
+  async function start(): Promise<CardBody> {
+    const access = await rig.post("", {
+      cardId: card.cardId,
+      suites: ["P-256"],
+      modes: ["signed"],
+      moduleKind: "USIM",
+    });
+    if (access.status !== 201) throw new Error(`step 1: ${access.status} ${access.text}`);
+    const { sid, token, credential } = access.json;
+    const proof = await applet.startSession({
+      token: bytesOf(token),
+      credential: bytesOf(credential),
+      suite: SUITES[0]?.number ?? 0,
+      mode: MODE_NUMBERS.signed,
+    });
+    return {
+      sid: textOf(sid),
+      token: textOf(token),
+      cardId: card.cardId,
+      proof: encodeBase64Url(proof.bytes),
+      imsi,
+      moduleKind: "USIM",
+    };
+  }
+
+  async function prove(body: CardBody): Promise<Answer> {
+    const { sid, ...rest } = body;
+    return rig.post(`/${sid}/card`, rest);
+  }
+
+  async function ask(reply: Answer): Promise<ModuleAnswer> {
+    const challenge = decodeChallenge(bytesOf(reply.json["challenge"]));
+    if (challenge === undefined) throw new Error("no challenge");
+    return module.authenticate(challenge);
+  }
+
+  async function sign(reply: Answer, change: Partial<AnswerStatement> = {}): Promise<AnswerBody> {
+    const challenge = bytesOf(reply.json["challenge"]);
+    const answer = change.answer ?? (await ask(reply));
+    const statement = encodeAnswerStatement({
+      imsi,
+      moduleKind: MODULE_KIND_NUMBERS.USIM,
+      confirmationTag: new Uint8Array(0),
+      ...change,
+      answer,
+    });
+    const proof = await applet.answer(challenge, statement);
+    return {
+      token: textOf(reply.json["token"]),
+      statement: encodeBase64Url(statement),
+      proof: encodeBase64Url(proof.bytes),
+    };
+  }
+
+  const answer = (sid: string, body: AnswerBody): Promise<Answer> =>
+    rig.post(`/${sid}/answer`, body);
+
+  return {
+    applet,
+    imsi,
+    start,
+    prove,
+    ask,
+    sign,
+    answer,
+    async finish(sid, token, reply) {
+      const receipt = await applet.deliverResult(bytesOf(reply.json["result"]));
+      return rig.post(`/${sid}/receipt`, { token, receipt: encodeBase64Url(receipt.bytes) });
+    },
+    async run() {
+      const body = await start();
+      const challenge = await prove(body);
+      const signed = await sign(challenge);
+      const reply = await answer(body.sid, signed);
+      return { sid: body.sid, token: signed.token, reply };
+    },
+  };
+}

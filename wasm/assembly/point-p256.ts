@@ -1,0 +1,158 @@
+// Points of P-256 over the layer field-p256: y^2 = x^3 - 3x + b.
+//
+// A point is a pointer to X, Y, Z in Jacobian coordinates (x = X / Z^2, y = Y / Z^3), tight elements
+// of the Montgomery domain; Z = 0 all through is the point at infinity O. An affine point is x, y.
+// Formulas: Explicit-Formulas Database, short Weierstrass with a = -3, "dbl-2001-b" and the general
+// Jacobian addition; the cases they leave out (O, P + P, P - P) are branches, as values are public.
+
+import { addLoose, combine, copy, isZero, multiply, square, subtractLoose } from "./field-p256";
+import { B_MONTGOMERY } from "./tables-p256";
+
+export const AFFINE_BYTES: usize = 72;
+export const POINT_BYTES: usize = 108;
+
+const Y: usize = 36; // offsets in a point
+const Z: usize = 72;
+
+// Temporaries, 40 bytes apart; no function that uses them calls another that does, except where
+// addition falls back to doubling and is done itself.
+const T: usize = memory.data(400, 16);
+const T0: usize = T;
+const T1: usize = T + 40;
+const T2: usize = T + 80;
+const T3: usize = T + 120;
+const T4: usize = T + 160;
+const T5: usize = T + 200;
+const T6: usize = T + 240;
+const T7: usize = T + 280;
+const T8: usize = T + 320;
+const NEGATED: usize = T + 360;
+
+export function setInfinity(p: usize): void {
+  memory.fill(p, 0, POINT_BYTES);
+}
+
+export function isInfinity(p: usize): bool {
+  return isZero(p + Z);
+}
+
+export function copyPoint(out: usize, p: usize): void {
+  memory.copy(out, p, POINT_BYTES);
+}
+
+/** p = 2p. 2 O = O needs no branch: Z stays 0. The group has no point of order 2. */
+export function double(p: usize): void {
+  square(T0, p + Z); // delta = Z^2
+  square(T1, p + Y); // gamma = Y^2
+  multiply(T2, p, T1); // beta = X gamma
+  subtractLoose(T3, p, T0);
+  addLoose(T4, p, T0);
+  multiply(T3, T3, T4);
+  combine(T3, 3, T3, 0, T3); // alpha = 3 (X - delta) (X + delta)
+  addLoose(T4, p + Y, p + Y);
+  multiply(p + Z, T4, p + Z); // Z' = 2 Y Z
+  square(T4, T3);
+  combine(p, 1, T4, -8, T2); // X' = alpha^2 - 8 beta
+  combine(T4, 4, T2, -1, p);
+  multiply(T4, T3, T4);
+  square(T1, T1);
+  combine(p + Y, 1, T4, -8, T1); // Y' = alpha (4 beta - X') - 8 gamma^2
+}
+
+/**
+ * p = p + q from H = U2 - U1 in T0 and r = S2 - S1 in T1, U1 in T2, S1 in T3 and Z1 Z2 in T4:
+ * X' = r^2 - H^3 - 2 U1 H^2, Y' = r (U1 H^2 - X') - S1 H^3, Z' = Z1 Z2 H.
+ */
+function finishAddition(p: usize): void {
+  multiply(p + Z, T4, T0);
+  square(T5, T0); // H^2
+  multiply(T6, T0, T5); // H^3
+  multiply(T5, T2, T5); // U1 H^2
+  square(T7, T1);
+  combine(T7, 1, T7, -1, T6);
+  combine(p, 1, T7, -2, T5);
+  subtractLoose(T5, T5, p);
+  multiply(T5, T1, T5);
+  multiply(T6, T3, T6);
+  combine(p + Y, 1, T5, -1, T6);
+}
+
+/** Whether H = 0 needed no formula: then p has become 2p or O. */
+function finishEqualX(p: usize): bool {
+  if (!isZero(T0)) return false;
+  if (isZero(T1)) double(p);
+  else setInfinity(p);
+  return true;
+}
+
+/** p = p + q for a point q. */
+export function add(p: usize, q: usize): void {
+  if (isInfinity(q)) return;
+  if (isInfinity(p)) {
+    copyPoint(p, q);
+    return;
+  }
+  square(T7, p + Z); // Z1^2
+  square(T8, q + Z); // Z2^2
+  multiply(T2, p, T8); // U1 = X1 Z2^2
+  multiply(T0, q, T7); // U2 = X2 Z1^2
+  multiply(T8, q + Z, T8);
+  multiply(T3, p + Y, T8); // S1 = Y1 Z2^3
+  multiply(T7, p + Z, T7);
+  multiply(T1, q + Y, T7); // S2 = Y2 Z1^3
+  subtractLoose(T0, T0, T2); // H = U2 - U1
+  subtractLoose(T1, T1, T3); // r = S2 - S1
+  if (finishEqualX(p)) return;
+  multiply(T4, p + Z, q + Z);
+  finishAddition(p);
+}
+
+/** p = p + (x, y) for the affine x, y, where Z2 = 1. */
+function addCoordinates(p: usize, x: usize, y: usize): void {
+  square(T7, p + Z); // Z1^2
+  multiply(T0, x, T7); // U2 = x Z1^2
+  multiply(T7, p + Z, T7);
+  multiply(T1, y, T7); // S2 = y Z1^3
+  copy(T2, p); // U1 = X1
+  copy(T3, p + Y); // S1 = Y1
+  subtractLoose(T0, T0, T2);
+  subtractLoose(T1, T1, T3);
+  if (finishEqualX(p)) return;
+  copy(T4, p + Z);
+  finishAddition(p);
+}
+
+/** out = the affine x, y as a point; `one` is 1 in the Montgomery domain. */
+function fromCoordinates(out: usize, x: usize, y: usize, one: usize): void {
+  copy(out, x);
+  copy(out + Y, y);
+  copy(out + Z, one);
+}
+
+/** p = p + q, or p - q if `negative`, for an affine q; -(x, y) = (x, -y). */
+export function addAffine(p: usize, q: usize, negative: bool, one: usize): void {
+  let y = q + Y;
+  if (negative) {
+    combine(NEGATED, -1, y, 0, y);
+    y = NEGATED;
+  }
+  if (isInfinity(p)) fromCoordinates(p, q, y, one);
+  else addCoordinates(p, q, y);
+}
+
+/** out = -p for a point p. */
+export function negate(out: usize, p: usize): void {
+  copyPoint(out, p);
+  combine(out + Y, -1, out + Y, 0, out + Y);
+}
+
+/** Whether the affine x, y satisfies y^2 = x^3 - 3x + b, tight elements of the Montgomery domain. */
+export function isOnCurve(q: usize): bool {
+  square(T0, q + Y);
+  square(T1, q);
+  multiply(T1, T1, q); // x^3
+  combine(T1, 1, T1, -3, q);
+  combine(T0, 1, T0, -1, T1);
+  combine(T0, 1, T0, -1, B_MONTGOMERY);
+  return isZero(T0);
+}

@@ -1,0 +1,5 @@
+// The core on workerd, where importing a .wasm file gives the compiled module.
+
+import module from "./build/core.wasm";
+
+export const coreModule: WebAssembly.Module = module;
