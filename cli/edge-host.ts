@@ -45,7 +45,7 @@ interface Bundle {
 
 export async function startEdge(options: EdgeOptions): Promise<RunningHost> {
   const bundle = await bundleWorker(options.entry ?? WORKER_ENTRY);
-  const miniflare = new Miniflare(describeWorker(options, bundle));
+  const miniflare = keepSignals(() => new Miniflare(describeWorker(options, bundle)));
   try {
     const url = await miniflare.ready;
     await applyMigrations(miniflare, options.migrationsFolder ?? MIGRATIONS_FOLDER);
@@ -57,6 +57,20 @@ export async function startEdge(options: EdgeOptions): Promise<RunningHost> {
     await miniflare.dispose();
     throw error;
   }
+}
+
+/**
+ * Miniflare ends the process at the first SIGINT or SIGTERM; whoever started us stops us instead, and
+ * tidies up. Its handler for the end of the process, which kills workerd, stays.
+ */
+function keepSignals<T>(create: () => T): T {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const before = signals.map((signal) => process.listeners(signal));
+  const created = create();
+  for (const [index, signal] of signals.entries())
+    for (const listener of process.listeners(signal))
+      if (before[index]?.includes(listener) !== true) process.off(signal, listener);
+  return created;
 }
 
 function describeWorker(options: EdgeOptions, bundle: Bundle) {

@@ -10,7 +10,7 @@ export function printNote(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-export type Colour = "green" | "red" | "yellow" | "dim" | "bold";
+type Colour = "green" | "red" | "yellow" | "dim" | "bold";
 
 const CODES: Readonly<Record<Colour, string>> = {
   green: "32",

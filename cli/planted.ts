@@ -1,26 +1,25 @@
 import { parseArgs } from "node:util";
 import { type Command } from "./command.ts";
+import { printLine } from "./output.ts";
 
 export const plantedCommand: Command = {
   name: "planted",
   summary: "plant faults and see the tests find them",
-  help: `Usage: simlatch planted [--edge] [--json] [name...]
+  help: `Usage: simlatch planted [--json] [invariant...]
 
 Applies each planted fault to a temporary copy of the source and expects the test named for it to
-fail. Exit code 0 only if every fault was found. Without names, all of them.
+fail. Exit code 0 only if every fault was caught. With invariants (I4 I12), only theirs.
 
-  --edge    run the tests on workerd instead of Bun
-  --json    one JSON object on stdout`,
+  --json    only {"planted","caught"}, and what was missed`,
   async run(args) {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
       options: {
-        edge: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
       },
     });
     const { runPlanted } = await import("#tests/planted/run");
-    return runPlanted({ ...values, names: positionals });
+    return runPlanted({ ...values, invariants: positionals, writeLine: printLine });
   },
 };

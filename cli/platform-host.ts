@@ -24,9 +24,8 @@ export async function startPlatform(options: HostOptions): Promise<RunningHost> 
   return (await import("#edge/server")).startServer(rest);
 }
 
-/** Whether something listens on the port already; port 0 never is taken. */
+/** Whether something listens on the port already; 0 stands for any free one and never is taken. */
 export async function isPortTaken(hostname: string, port: number): Promise<boolean> {
-  if (port === 0) return false;
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once("error", () => {

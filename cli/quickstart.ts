@@ -38,7 +38,7 @@ goes on serving until Ctrl-C. Exit code 0 only if every outcome was the expected
       const results = await Promise.race([tellStories(platform, values.json), interrupted]);
       if (results === undefined) return EXIT.unexpected;
       if (!values.exit) {
-        for (const line of describePlatform(platform))
+        for (const line of describePlatform(platform, results[0]?.session ?? ""))
           if (values.json) printNote(line);
           else printLine(line);
         await interrupted;
@@ -93,12 +93,14 @@ function summarise(results: readonly ScenarioResult[], paint: Paint): string {
   return paint(asExpected === results.length ? "green" : "red", text);
 }
 
-function describePlatform({ url, keyFile, logFile }: TemporaryPlatform): string[] {
-  const audit = `${url}/v1/admin/audit?card=CARDID`;
+function describePlatform(platform: TemporaryPlatform, session: string): string[] {
+  const { url, keyFile, logFile } = platform;
+  const audit = `${url}/v1/admin/audit?session=${session}`;
   return [
     "",
     `The platform goes on serving at ${url}; Ctrl-C stops it and removes its folder.`,
-    `Its log is in ${logFile}, its keys are in ${keyFile}. For example, what it recorded about a card:`,
+    `Its log is in ${logFile}, its keys are in ${keyFile}.`,
+    "What it recorded about the first binding, for example:",
     `  . ${keyFile}`,
     `  curl -H "Authorization: Bearer $SIMLATCH_ADMIN_KEY" "${audit}"`,
   ];

@@ -1,9 +1,10 @@
 /** Scenario results as a person reads them. Pure: the caller prints. */
+import { STEPS } from "#protocol/steps";
 import type { ScenarioResult } from "#tests/fleet/scenarios";
 import type { Paint } from "./output.ts";
 
 const WHO_WIDTH = "platform -> client".length;
-const WHAT_WIDTH = "access authentication request (RAND, AUTN)".length;
+const WHAT_WIDTH = Math.max(...Object.values(STEPS).map(({ what }) => what.length));
 const TIME_WIDTH = "12345 ms".length;
 
 export function formatScenario(result: ScenarioResult, paint: Paint): string[] {

@@ -1,6 +1,6 @@
 /** A platform to try things on: keys of its own, storage that is gone when it stops. */
 import { appendFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generatePlatformKeys, type PlatformKeys } from "./keys.ts";
@@ -27,7 +27,8 @@ export async function startTemporaryPlatform(options: {
   const logFile = join(folder, "platform.log");
   const lines = Object.entries(keys).map(([name, value]) => `${name}=${value}\n`);
   try {
-    await Bun.write(keyFile, lines.join(""), { mode: 0o600 });
+    await writeFile(keyFile, lines.join(""), { mode: 0o600 });
+    await writeFile(logFile, "");
     const hostname = DEFAULT_HOSTNAME;
     const port = await chooseFreePort(hostname, options.port);
     const { edge } = options;

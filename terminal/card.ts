@@ -54,7 +54,7 @@ export interface CardStatus {
 }
 
 /** START SESSION, as platform and card agreed on it. */
-export interface SessionStart {
+interface SessionStart {
   readonly token: Uint8Array;
   /** As the platform sent it. */
   readonly credential: Uint8Array;
@@ -63,7 +63,7 @@ export interface SessionStart {
 }
 
 /** What the card gave, decoded, and the very bytes that the platform must see. */
-export interface Encoded<T> {
+interface Encoded<T> {
   readonly value: T;
   readonly bytes: Bytes;
 }

@@ -44,7 +44,7 @@ export class PlatformError extends Error {
   }
 }
 
-export interface AccessOffer {
+interface AccessOffer {
   readonly tenant?: string;
   readonly cardId: string;
   readonly suites: readonly SuiteName[];

@@ -37,7 +37,7 @@ export interface VerdictReply {
 }
 
 /** The card is locked already: there is no challenge. */
-export interface LockedReply {
+interface LockedReply {
   readonly kind: "locked";
 }
 

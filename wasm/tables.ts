@@ -288,7 +288,6 @@ function generateP256Tables(): string {
     segment("b of y^2 = x^3 - 3x + b, Montgomery form", "B_MONTGOMERY", limbs(montgomery(B))),
     segment("n, the order of G", "N_LIMBS", limbs(N)),
     segment("R^2 mod n", "R2_MOD_N", limbs((R * R) % N)),
-    segment("n - 2, the exponent of inversion", "N_MINUS_2", limbs(N - 2n)),
     segment("p - n, the bound below which r + n is a coordinate too", "P_MINUS_N", limbs(P - N)),
     `/** -1/n mod 2^29 */\nexport const N_PRIME: u64 = ${negativeInverse(N)};\n`,
     "/** Bits of the signed window BASE_TABLE serves: digits are odd and less than 2^7 in size. */",

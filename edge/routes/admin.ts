@@ -27,7 +27,7 @@ function requireBearer({ core }: Dependencies, adminKey: string): MiddlewareHand
   const digestOf = (text: string): Uint8Array => core.sha256(new TextEncoder().encode(text));
   const expected = digestOf(adminKey);
   return async function checkBearer(c, next) {
-    const given = /^Bearer +(?<key>\S+)$/i.exec(c.req.header("Authorization") ?? "");
+    const given = /^Bearer +(?<key>.+)$/i.exec(c.req.header("Authorization") ?? "");
     const digest = digestOf(given?.groups?.["key"] ?? "");
     if (!equalBytes(digest, expected)) return respondProblem(c, "unauthorized");
     await next();

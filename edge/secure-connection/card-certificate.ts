@@ -66,8 +66,9 @@ export function verifyCardChain(
   for (const root of findRoots(parsed.value, input.roots)) {
     const chain: Chain = [...parsed.value, root];
     const refused =
-      checkNames(chain, input.cardId) ??
+      checkNames(chain) ??
       checkAuthority(chain) ??
+      checkSubject(chain, input.cardId) ??
       checkDates(chain, input.now) ??
       checkSignatures(core, chain);
     if (refused === undefined) return success(describeChain(core, chain));
@@ -99,13 +100,16 @@ function findRoots(chain: Chain, roots: readonly Uint8Array[]): Certificate[] {
 }
 
 /** Each issuer signs itself in the next certificate; the root, and only the root, signs itself. */
-function checkNames(chain: Chain, cardId: string): ChainFailure | undefined {
-  for (const [i, { issuer, subject }] of chain.entries()) {
+function checkNames(chain: Chain): ChainFailure | undefined {
+  for (const [i, certificate] of chain.entries()) {
     const next = chain[i + 1];
-    if (next !== undefined && equalBytes(issuer, subject)) return "self_issued_certificate";
-    if (!equalBytes(issuer, (next ?? chain[i])?.subject ?? subject)) return "issuer_unknown";
+    if (next && equalBytes(certificate.issuer, certificate.subject)) {
+      return "self_issued_certificate";
+    }
+    const issuer = next ?? certificate;
+    if (!equalBytes(certificate.issuer, issuer.subject)) return "issuer_unknown";
   }
-  return findSerialNumber(chain[0].subject) === cardId ? undefined : "subject_mismatch";
+  return undefined;
 }
 
 /** RFC 5280, 6.1.4 (k) to (n) for issuers, and a card that can be none. */
@@ -124,6 +128,11 @@ function checkAuthority([card, ...issuers]: Chain): ChainFailure | undefined {
 
 function hasUsage({ keyUsage }: Certificate, bit: number): boolean {
   return ((keyUsage ?? 0) & bit) !== 0;
+}
+
+/** protocol/identifiers.ts: a card's id is the serialNumber of its certificate. */
+function checkSubject([card]: Chain, cardId: string): ChainFailure | undefined {
+  return findSerialNumber(card.subject) === cardId ? undefined : "subject_mismatch";
 }
 
 /** RFC 5280, 4.1.2.5: both ends belong to the validity period. */

@@ -2,6 +2,7 @@
  * One X.509 certificate of suite P-256 (RFC 5280, 4.1) taken apart. What the chain's checks need
  * is kept, as the bytes that were signed; nothing is encoded again.
  */
+import { LENGTH } from "#protocol/assigned-numbers";
 import { decodeAscii, decodeHex, encodeHex, equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 
@@ -148,7 +149,7 @@ function readPublicKey(key: DerElement): Result<Uint8Array, CertificateFailure> 
   if (algorithm === undefined || bits === undefined) return failure("chain_malformed");
   if (!equalBytes(algorithm.encoded, EC_PUBLIC_KEY_P256)) return failure("algorithm_not_supported");
   const point = readWholeBytes(bits.content);
-  return point === undefined ? failure("chain_malformed") : success(point);
+  return point?.length === LENGTH.publicKey ? success(point) : failure("chain_malformed");
 }
 
 interface Extension {

@@ -14,7 +14,7 @@ import { SubscriberWriter } from "./subscriber-writer.ts";
 
 export interface BunHost {
   readonly cards: CardWriters;
-  /** Carries what an earlier process left in the outbox. */
+  /** Carries what an earlier process left in the outbox; the tables are on disk afterwards. */
   recover(): Promise<void>;
   /** Commits what is open and closes the file. */
   close(): Promise<void>;
@@ -71,6 +71,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       const rows = start.sql.all("SELECT DISTINCT object FROM outbox");
       for (const row of rows) drains.start(readText(row, "object"));
       await drains.settled();
+      await gate.settled();
     },
     async close() {
       await drains.settled();

@@ -1,12 +1,14 @@
 // The decoder of DER signatures on seeded malformed input: it never throws, and what it accepts
 // encodes back to the same bytes, so that a signature has one form only.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { ecdsaDerToRaw } from "#wasm";
 import { SeededRandom } from "./random.ts";
 
 const SEED = 0xde2;
 const CASES = 100_000;
+const TIMEOUT_MILLISECONDS = 60_000; // seconds suffice; the machine may be busy
+setDefaultTimeout(TIMEOUT_MILLISECONDS);
 
 /** The one DER form of a number below 2^256, X.690 section 8.3. */
 function encodeInteger(scalar: Uint8Array): number[] {

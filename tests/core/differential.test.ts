@@ -10,7 +10,7 @@ import {
   sign,
   verify,
 } from "node:crypto";
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   aes128EncryptBlock,
   ecdsaDerToRaw,
@@ -20,6 +20,8 @@ import {
   verifyP256Der,
 } from "#wasm";
 import { SeededRandom } from "./random.ts";
+
+setDefaultTimeout(60_000); // milliseconds; seconds suffice, the machine may be busy
 
 const SEED = 0xf1b5;
 const AES_CASES = 2000;

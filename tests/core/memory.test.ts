@@ -2,10 +2,12 @@
 // can be read; it must then be byte for byte what it was before the first call.
 
 import { createCipheriv } from "node:crypto";
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { loadProbedCore } from "./probe.ts";
 import type { ProbedCore } from "./probe.ts";
 import { SeededRandom } from "./random.ts";
+
+setDefaultTimeout(60_000); // milliseconds; seconds suffice, the machine may be busy
 
 const SEED = 0x3e3;
 const CALLS = 50;

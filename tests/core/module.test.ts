@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { coreModule } from "#wasm/module";
-import { GENERATED_FILES } from "../../wasm/tables.ts";
+import { GENERATED_FILES } from "#wasm/tables";
 
 const WASM_DIRECTORY = `${import.meta.dir}/../../wasm`;
 const MODULE_BYTES_MAX = 32_768;

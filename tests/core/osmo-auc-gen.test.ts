@@ -1,13 +1,16 @@
 // Milenage against osmo-auc-gen of libosmocore, an independent implementation, both as the home
 // network (vectors) and on re-synchronisation (AUTS, TS 33.102 clauses 6.3.3 and 6.3.5).
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { deriveOpc, generateVector, milenage, openAuts } from "#wasm";
 import { SeededRandom } from "./random.ts";
 
 const SEED = 0x35206;
 const CASES = 1000;
 const PROCESSES_AT_ONCE = 8;
+const TIMEOUT_MILLISECONDS = 60_000; // seconds suffice; the machine may be busy
+
+setDefaultTimeout(TIMEOUT_MILLISECONDS);
 
 const program = Bun.which("osmo-auc-gen");
 if (program === null) process.stdout.write("SKIP osmo-auc-gen-absent: Milenage oracle\n");

@@ -1,7 +1,7 @@
 // Published vectors against the facade. The table states how many each file holds: fewer fail.
 
 import { existsSync } from "node:fs";
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   aes128EncryptBlock,
   deriveOpc,
@@ -15,6 +15,8 @@ import {
 import aesEcdsa from "../vectors/aes_ecdsa_nist.json";
 import milenageSets from "../vectors/milenage_ts35208.json";
 import sha256Examples from "../vectors/sha256_fips180.json";
+
+setDefaultTimeout(60_000); // milliseconds; seconds suffice, the machine may be busy
 
 const WYCHEPROOF = `${import.meta.dir}/../../../shared/vectors/wycheproof`;
 const WYCHEPROOF_ECDSA = `${WYCHEPROOF}/ecdsa_secp256r1_sha256_test.json`;

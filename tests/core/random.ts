@@ -3,21 +3,25 @@
 /** A generator of unsigned 32-bit numbers: xorshift128 (G. Marsaglia, "Xorshift RNGs", 2003). */
 export class SeededRandom {
   readonly seed: number;
-  private readonly state: Uint32Array;
+  private x: number;
+  private y = 0x9e3779b9;
+  private z = 0x243f6a88;
+  private w = 0xb7e15162;
 
   constructor(seed: number) {
     this.seed = seed;
-    this.state = new Uint32Array([seed, 0x9e3779b9, 0x243f6a88, 0xb7e15162]);
+    this.x = seed;
     for (let round = 0; round < 32; round += 1) this.next();
   }
 
   /** 0 to 2^32 - 1 */
   next(): number {
-    const [x = 0, y = 0, z = 0, w = 0] = this.state;
-    const t = x ^ (x << 11);
-    const result = w ^ (w >>> 19) ^ t ^ (t >>> 8);
-    this.state.set([y, z, w, result]);
-    return result >>> 0;
+    const t = this.x ^ (this.x << 11);
+    this.x = this.y;
+    this.y = this.z;
+    this.z = this.w;
+    this.w = (this.w ^ (this.w >>> 19) ^ t ^ (t >>> 8)) >>> 0;
+    return this.w;
   }
 
   /** 0 to bound - 1 */
@@ -26,6 +30,8 @@ export class SeededRandom {
   }
 
   bytes(length: number): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from({ length }, () => this.next() >>> 24);
+    const bytes = new Uint8Array(length);
+    for (let index = 0; index < length; index += 1) bytes[index] = this.next() >>> 24;
+    return bytes;
   }
 }

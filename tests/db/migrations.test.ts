@@ -38,14 +38,15 @@ function describeSchema(folderOfSql: string): unknown {
     database.run(readFileSync(join(folderOfSql, name), "utf8"));
   }
   const tables = database.query("select name from sqlite_master where type = 'table'").values();
-  const described = tables.flat().map((table) => ({
-    table,
-    columns: database.query(`pragma table_xinfo("${table}")`).all(),
-    foreignKeys: database.query(`pragma foreign_key_list("${table}")`).all(),
-    indexes: database
-      .query("select name, sql from sqlite_master where tbl_name = ?1")
-      .all(`${table}`),
-  }));
+  const described = tables
+    .flat()
+    .map(String)
+    .map((table) => ({
+      table,
+      columns: database.query(`pragma table_xinfo("${table}")`).all(),
+      foreignKeys: database.query(`pragma foreign_key_list("${table}")`).all(),
+      indexes: database.query("select name, sql from sqlite_master where tbl_name = ?1").all(table),
+    }));
   database.close();
   return described;
 }
@@ -80,8 +81,8 @@ test("a migration that fails leaves nothing behind", async () => {
   database.run("create table tenant (taken text)");
   const host = hostOn(database);
   expect(await applyMigrations(host).catch(() => "thrown")).toBe("thrown");
-  const tables = database.query("select name from sqlite_master where type = 'table'").values();
-  expect(tables.flat().toSorted()).toEqual(["_migrations", "tenant"]);
+  const sql = "select name from sqlite_master where type = 'table' order by name";
+  expect(database.query(sql).values().flat()).toEqual(["_migrations", "tenant"]);
   expect(database.query("select * from _migrations").values()).toEqual([]);
   database.close();
 });

@@ -42,7 +42,7 @@ export class AdminError extends Error {
   }
 }
 
-export interface AuditQuery {
+interface AuditQuery {
   readonly session?: string;
   readonly card?: string;
   readonly tenant?: string;

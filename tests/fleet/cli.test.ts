@@ -9,6 +9,7 @@ import { isPortTaken } from "#cli/platform-host";
 import { formatScenario } from "#cli/step-table";
 
 const ROOT = join(import.meta.dir, "..", "..");
+const LONGEST = "verifies the result, decides whether to serve";
 const COMMANDS = ["quickstart", "serve", "dev", "deploy", "keys", "planted"];
 
 interface Finished {
@@ -142,6 +143,7 @@ test("a scenario is a table whose columns line up, with RESULT= where the verdic
       title: "a title",
       verdict: "SUCCESS",
       cardState: "serving",
+      session: "",
       expected: true,
       checks: [
         { what: "it signs", holds: true },
@@ -150,7 +152,7 @@ test("a scenario is a table whose columns line up, with RESULT= where the verdic
       steps: [
         { step: 311, who: "client -> platform", what: "access request", outcome: "done" },
         { step: 332, who: "platform -> client", what: "signed result", outcome: "SUCCESS" },
-        { step: 334, who: "card", what: "decides", outcome: "serving" },
+        { step: 334, who: "card", what: LONGEST, outcome: "serving" },
       ],
       milliseconds: [0, 12, 3456],
     },
@@ -158,9 +160,9 @@ test("a scenario is a table whose columns line up, with RESULT= where the verdic
   );
   expect(lines.slice(0, 4)).toEqual([
     "good-binding: a title",
-    `  311  client -> platform  ${"access request".padEnd(42)}      0 ms  done`,
-    `  332  platform -> client  ${"signed result".padEnd(42)}     12 ms  RESULT=SUCCESS`,
-    `  334  card                ${"decides".padEnd(42)}   3456 ms  serving`,
+    `  311  client -> platform  ${"access request".padEnd(45)}      0 ms  done`,
+    `  332  platform -> client  ${"signed result".padEnd(45)}     12 ms  RESULT=SUCCESS`,
+    `  334  card                ${LONGEST}   3456 ms  serving`,
   ]);
   expect(lines.slice(4)).toEqual([
     "  yes  it signs",

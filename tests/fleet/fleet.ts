@@ -44,9 +44,11 @@ export interface FleetCard {
 export interface FleetSubscriber {
   readonly imsi: string;
   readonly device: Usim;
+  /** Another module with the same keys whose SEQ_MS is `seq` everywhere: this one, later. */
+  readonly cloneAt: (seq: number) => Usim;
 }
 
-export interface SubscriberOptions {
+interface SubscriberOptions {
   /** MCC and MNC, 5 or 6 digits. */
   readonly operator: string;
   /** SEQ_MS of every IND: how far ahead the USIM is of a new subscriber record. */
@@ -109,6 +111,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
       const { platformUrl, fetch } = options;
       const terminal = createTerminal({
         platformUrl,
+        tenant,
         fetch,
         now,
         ...(tamper === undefined ? {} : { tamper }),
@@ -175,14 +178,12 @@ async function addSubscriber(
   const k = random(KEY_BYTES);
   const opc = random(KEY_BYTES);
   const { seqMs } = subscriber;
-  const device = createUsim({
-    imsi,
-    iccid: appendDigits("89", ICCID_DIGITS, random),
-    k,
-    opc,
-    mncLength,
-    ...(seqMs === undefined ? {} : { seqMs: Array.from({ length: IND_COUNT }, () => seqMs) }),
-  });
+  const iccid = appendDigits("89", ICCID_DIGITS, random);
+  const cloneAt = (seq: number): Usim => {
+    const array = Array.from({ length: IND_COUNT }, () => seq);
+    return createUsim({ imsi, iccid, k, opc, mncLength, seqMs: array });
+  };
+  const device = cloneAt(seqMs ?? 0);
   await admin.createSubscriber({
     tenant,
     imsi,
@@ -190,7 +191,7 @@ async function addSubscriber(
     k: encodeHex(k),
     opc: encodeHex(opc),
   });
-  return { imsi, device };
+  return { imsi, device, cloneAt };
 }
 
 function appendDigits(

@@ -19,7 +19,7 @@ export const SCENARIO_NAMES = [
 export type ScenarioName = (typeof SCENARIO_NAMES)[number];
 
 /** Something that must hold besides verdict and card state. */
-export interface Check {
+interface Check {
   readonly what: string;
   readonly holds: boolean;
 }
@@ -30,6 +30,8 @@ export interface ScenarioResult {
   readonly title: string;
   readonly verdict: BindingOutcome["verdict"];
   readonly cardState: BindingOutcome["cardState"];
+  /** Session id, for the audit. */
+  readonly session: string;
   /** Verdict, card state and every check are what they should be. */
   readonly expected: boolean;
   readonly checks: readonly Check[];
@@ -137,6 +139,7 @@ async function runStory(
     title: story.title,
     verdict,
     cardState,
+    session: sid,
     expected: isAsExpected && [...checks, complete].every(({ holds }) => holds),
     checks: [...checks, complete],
     steps: steps.map(describeStep),

@@ -1,8 +1,11 @@
 import { expect, test } from "bun:test";
 import { decodeHex, encodeHex } from "#protocol/bytes";
-import { CardError, createCardApplet } from "#terminal/card";
+import { CardError, type CardStatus, createCardApplet, decodeCardStatus } from "#terminal/card";
 import { type CardTransport, exchangeApdu } from "#terminal/transport";
 import { rejectionOf } from "./rejection.ts";
+import { createSeeded, damageBytes, reportCounts } from "./seeded.ts";
+
+const MALFORMED_INPUTS = 100_000;
 
 interface Script extends CardTransport {
   readonly sent: string[];
@@ -164,6 +167,28 @@ test("GET DATA status gives card id, kind, epoch, state and floor", async () => 
   });
 });
 
+test("100,000 malformed statuses: what is accepted encodes to the same bytes", () => {
+  const seeded = createSeeded(6);
+  const counts = { accepted: 0, refused: 0 };
+  const head = "85080123456789abcdef8601018c0400000005";
+  const valid: [Uint8Array, ...Uint8Array[]] = [
+    Uint8Array.fromHex(`${head}8d01009e0400000002`),
+    Uint8Array.fromHex(`${head}8d1102${"77".repeat(16)}9e0400000002`),
+  ];
+  for (let i = 0; i < MALFORMED_INPUTS; i++) {
+    const damaged =
+      seeded.below(4) === 0
+        ? seeded.bytes(seeded.below(60))
+        : damageBytes(seeded, seeded.pick(valid));
+    const status = decodeCardStatus(damaged);
+    counts[status === undefined ? "refused" : "accepted"] += 1;
+    if (status !== undefined) expect(encodeStatus(status)).toBe(encodeHex(damaged));
+  }
+  reportCounts("card status", counts);
+  expect(counts.accepted + counts.refused).toBe(MALFORMED_INPUTS);
+  expect(counts.refused).toBeGreaterThan(MALFORMED_INPUTS / 2);
+});
+
 test("a refusal carries its status word, a malformed answer none, a torn-out card its cause", async () => {
   const refused = createCardApplet(script("6983")).sign(bytes(1));
   expect(await rejectionOf(refused)).toMatchObject({ code: "refused", sw: 0x6983 });
@@ -174,6 +199,24 @@ test("a refusal carries its status word, a malformed answer none, a torn-out car
   const absent = createCardApplet({ transmit: () => Promise.reject(cause) }).sign(bytes(1));
   expect(await rejectionOf(absent)).toMatchObject({ code: "transport", sw: undefined, cause });
 });
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, "0");
+}
+
+/** 85 86 8C 8D 9E in hex, written without the protocol's encoder. */
+function encodeStatus(status: CardStatus): string {
+  const { state } = status;
+  const locked = state.name === "locked" ? `1102${encodeHex(state.lockId)}` : "";
+  const stateHex = locked === "" ? `010${state.name === "serving" ? 1 : 0}` : locked;
+  return [
+    `8508${status.cardId.toLowerCase()}`,
+    `8601${hex(status.cardKind, 2)}`,
+    `8c04${hex(status.epoch, 8)}`,
+    `8d${stateHex}`,
+    `9e04${hex(status.floor, 8)}`,
+  ].join("");
+}
 
 type Applet = ReturnType<typeof createCardApplet>;
 

@@ -224,6 +224,7 @@ test("100,000 malformed EF_DIR records: an AID of 5 to 16 bytes from inside the 
     counts[aid === undefined ? "refused" : "accepted"] += 1;
     if (aid === undefined) continue;
     expect(aid.length).toBeWithin(5, 17);
+    expect(aid.length + 2).toBeLessThanOrEqual(record[1] ?? 0);
     expect(encodeHex(record)).toContain(encodeHex(aid));
   }
   reportCounts("EF_DIR", counts);

@@ -8,8 +8,8 @@
 //   OUTPUT  the answer; each exported function names its layout
 
 /** Bytes of MESSAGE: a multiple of the SHA-256 block, large enough for one call per usual message. */
-export const MESSAGE_BYTES: i32 = 16384;
+const MESSAGE_BYTES: i32 = 16384;
 
 export const INPUT: usize = memory.data(128, 16);
-export const MESSAGE: usize = memory.data(16384, 16);
+export const MESSAGE: usize = memory.data(MESSAGE_BYTES, 16);
 export const OUTPUT: usize = memory.data(80, 16);

@@ -8,15 +8,14 @@
 //   loose   sum or difference of two tight elements, limb by limb: limbs in (-2^29, 2^30)
 //
 // multiply takes two loose elements of which one is no sum, square a tight one or a difference: then
-// a column of nine products stays below 9 * 2^59 < 2^63. Results are tight. As the inputs are
-// below 9p/4 in size, a product is below 6p^2 and Montgomery reduction, which divides by R > 31p and
-// adds less than p, leaves it within (-p/5, 6p/5); normalise is where needed for more.
+// a column of nine products stays below 9 * 2^59 < 2^63. A product is below 9p/4 * 5p/4 in size;
+// Montgomery reduction divides it by R > 31p and adds less than p, so the result is tight.
 //
 // The functions handle public values only (signature verification) and may vary in time.
 
 import { P_LIMBS } from "./tables-p256";
 
-export const ELEMENT_BYTES: usize = 36;
+const ELEMENT_BYTES: usize = 36;
 
 const MASK: i64 = 0x1fff_ffff; // 29 bits
 const LIMB_BITS: i64 = 29;
@@ -25,105 +24,16 @@ const SCRATCH: usize = memory.data(36, 16);
 
 class Limbs {
   /**
-   * Montgomery reduction of the 17 columns t0..t16 (weight 2^(29i)) to `out`: nine times, adds the
-   * multiple q * p that clears the lowest column. p = -1 mod 2^29, so q is that column's low bits,
-   * and q * p = q * (2^256 - 2^224 + 2^192 + 2^96) - q, whose powers fall on the columns 8, 7, 6, 3
-   * at the bits 24, 21, 18, 9.
+   * The column after the one with the sum t in Montgomery reduction, before its own products: the
+   * carry of t, and what the multiples of p added so far put there.
+   *
+   * To clear column i, q p is added at its weight. p = -1 mod 2^29, so q is the low 29 bits of the
+   * column, and q p = q (2^256 - 2^224 + 2^192 + 2^96) - q: the -q clears the column, the powers
+   * fall on the columns i + 8, 7, 6 and 3 at the bits 24, 21, 18 and 9. q3 is the q of the column
+   * three before, and so on.
    */
-  @inline static reduce(
-    out: usize,
-    t0: i64,
-    t1: i64,
-    t2: i64,
-    t3: i64,
-    t4: i64,
-    t5: i64,
-    t6: i64,
-    t7: i64,
-    t8: i64,
-    t9: i64,
-    t10: i64,
-    t11: i64,
-    t12: i64,
-    t13: i64,
-    t14: i64,
-    t15: i64,
-    t16: i64,
-  ): void {
-    let q = t0 & MASK;
-    t1 += t0 >> LIMB_BITS;
-    t3 += q << 9;
-    t6 += q << 18;
-    t7 -= q << 21;
-    t8 += q << 24;
-    q = t1 & MASK;
-    t2 += t1 >> LIMB_BITS;
-    t4 += q << 9;
-    t7 += q << 18;
-    t8 -= q << 21;
-    t9 += q << 24;
-    q = t2 & MASK;
-    t3 += t2 >> LIMB_BITS;
-    t5 += q << 9;
-    t8 += q << 18;
-    t9 -= q << 21;
-    t10 += q << 24;
-    q = t3 & MASK;
-    t4 += t3 >> LIMB_BITS;
-    t6 += q << 9;
-    t9 += q << 18;
-    t10 -= q << 21;
-    t11 += q << 24;
-    q = t4 & MASK;
-    t5 += t4 >> LIMB_BITS;
-    t7 += q << 9;
-    t10 += q << 18;
-    t11 -= q << 21;
-    t12 += q << 24;
-    Limbs.reduceHigh(out, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15, t16);
-  }
-
-  /** The last four steps of reduce. */
-  @inline static reduceHigh(
-    out: usize,
-    t5: i64,
-    t6: i64,
-    t7: i64,
-    t8: i64,
-    t9: i64,
-    t10: i64,
-    t11: i64,
-    t12: i64,
-    t13: i64,
-    t14: i64,
-    t15: i64,
-    t16: i64,
-  ): void {
-    let q = t5 & MASK;
-    t6 += t5 >> LIMB_BITS;
-    t8 += q << 9;
-    t11 += q << 18;
-    t12 -= q << 21;
-    t13 += q << 24;
-    q = t6 & MASK;
-    t7 += t6 >> LIMB_BITS;
-    t9 += q << 9;
-    t12 += q << 18;
-    t13 -= q << 21;
-    t14 += q << 24;
-    q = t7 & MASK;
-    t8 += t7 >> LIMB_BITS;
-    t10 += q << 9;
-    t13 += q << 18;
-    t14 -= q << 21;
-    t15 += q << 24;
-    q = t8 & MASK;
-    t9 += t8 >> LIMB_BITS;
-    t11 += q << 9;
-    t14 += q << 18;
-    t15 -= q << 21;
-    t16 += q << 24;
-    Limbs.carry(out, t9, t10, t11, t12, t13, t14, t15, t16, 0);
+  @inline static fold(t: i64, q3: i64, q6: i64, q7: i64, q8: i64): i64 {
+    return (t >> LIMB_BITS) + (q3 << 9) + (q6 << 18) - (q7 << 21) + (q8 << 24);
   }
 
   /** Stores c0..c8 (weight 2^(29i)) with limbs 0 to 7 brought into [0, 2^29). */
@@ -163,7 +73,10 @@ class Limbs {
   }
 }
 
-/** out = a * b / R mod p; see the header for the bounds. out may be a or b. */
+/**
+ * out = a * b / R mod p; see the header for the bounds. out may be a or b: a limb of it is stored
+ * after the last use of the limbs of a and b at its place.
+ */
 export function multiply(out: usize, a: usize, b: usize): void {
   const a0 = i64(load<i32>(a));
   const a1 = i64(load<i32>(a, 4));
@@ -183,25 +96,48 @@ export function multiply(out: usize, a: usize, b: usize): void {
   const b6 = i64(load<i32>(b, 24));
   const b7 = i64(load<i32>(b, 28));
   const b8 = i64(load<i32>(b, 32));
-  const t0 = a0 * b0;
-  const t1 = a0 * b1 + a1 * b0;
-  const t2 = a0 * b2 + a1 * b1 + a2 * b0;
-  const t3 = a0 * b3 + a1 * b2 + a2 * b1 + a3 * b0;
-  const t4 = a0 * b4 + a1 * b3 + a2 * b2 + a3 * b1 + a4 * b0;
-  const t5 = a0 * b5 + a1 * b4 + a2 * b3 + a3 * b2 + a4 * b1 + a5 * b0;
-  const t6 = a0 * b6 + a1 * b5 + a2 * b4 + a3 * b3 + a4 * b2 + a5 * b1 + a6 * b0;
-  const t7 = a0 * b7 + a1 * b6 + a2 * b5 + a3 * b4 + a4 * b3 + a5 * b2 + a6 * b1 + a7 * b0;
-  let t8 = a0 * b8 + a1 * b7 + a2 * b6 + a3 * b5 + a4 * b4 + a5 * b3 + a6 * b2 + a7 * b1;
-  t8 += a8 * b0;
-  const t9 = a1 * b8 + a2 * b7 + a3 * b6 + a4 * b5 + a5 * b4 + a6 * b3 + a7 * b2 + a8 * b1;
-  const t10 = a2 * b8 + a3 * b7 + a4 * b6 + a5 * b5 + a6 * b4 + a7 * b3 + a8 * b2;
-  const t11 = a3 * b8 + a4 * b7 + a5 * b6 + a6 * b5 + a7 * b4 + a8 * b3;
-  const t12 = a4 * b8 + a5 * b7 + a6 * b6 + a7 * b5 + a8 * b4;
-  const t13 = a5 * b8 + a6 * b7 + a7 * b6 + a8 * b5;
-  const t14 = a6 * b8 + a7 * b7 + a8 * b6;
-  const t15 = a7 * b8 + a8 * b7;
-  const t16 = a8 * b8;
-  Limbs.reduce(out, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15, t16);
+  let t = a0 * b0;
+  const q0 = t & MASK;
+  t = (t >> LIMB_BITS) + a0 * b1 + a1 * b0;
+  const q1 = t & MASK;
+  t = (t >> LIMB_BITS) + a0 * b2 + a1 * b1 + a2 * b0;
+  const q2 = t & MASK;
+  t = Limbs.fold(t, q0, 0, 0, 0) + a0 * b3 + a1 * b2 + a2 * b1 + a3 * b0;
+  const q3 = t & MASK;
+  t = Limbs.fold(t, q1, 0, 0, 0) + a0 * b4 + a1 * b3 + a2 * b2 + a3 * b1 + a4 * b0;
+  const q4 = t & MASK;
+  t = Limbs.fold(t, q2, 0, 0, 0);
+  t += a0 * b5 + a1 * b4 + a2 * b3 + a3 * b2 + a4 * b1 + a5 * b0;
+  const q5 = t & MASK;
+  t = Limbs.fold(t, q3, q0, 0, 0);
+  t += a0 * b6 + a1 * b5 + a2 * b4 + a3 * b3 + a4 * b2 + a5 * b1 + a6 * b0;
+  const q6 = t & MASK;
+  t = Limbs.fold(t, q4, q1, q0, 0);
+  t += a0 * b7 + a1 * b6 + a2 * b5 + a3 * b4 + a4 * b3 + a5 * b2 + a6 * b1 + a7 * b0;
+  const q7 = t & MASK;
+  t = Limbs.fold(t, q5, q2, q1, q0);
+  t += a0 * b8 + a1 * b7 + a2 * b6 + a3 * b5 + a4 * b4 + a5 * b3 + a6 * b2 + a7 * b1 + a8 * b0;
+  const q8 = t & MASK;
+  t = Limbs.fold(t, q6, q3, q2, q1);
+  t += a1 * b8 + a2 * b7 + a3 * b6 + a4 * b5 + a5 * b4 + a6 * b3 + a7 * b2 + a8 * b1;
+  store<i32>(out, i32(t & MASK));
+  t = Limbs.fold(t, q7, q4, q3, q2);
+  t += a2 * b8 + a3 * b7 + a4 * b6 + a5 * b5 + a6 * b4 + a7 * b3 + a8 * b2;
+  store<i32>(out, i32(t & MASK), 4);
+  t = Limbs.fold(t, q8, q5, q4, q3);
+  t += a3 * b8 + a4 * b7 + a5 * b6 + a6 * b5 + a7 * b4 + a8 * b3;
+  store<i32>(out, i32(t & MASK), 8);
+  t = Limbs.fold(t, 0, q6, q5, q4) + a4 * b8 + a5 * b7 + a6 * b6 + a7 * b5 + a8 * b4;
+  store<i32>(out, i32(t & MASK), 12);
+  t = Limbs.fold(t, 0, q7, q6, q5) + a5 * b8 + a6 * b7 + a7 * b6 + a8 * b5;
+  store<i32>(out, i32(t & MASK), 16);
+  t = Limbs.fold(t, 0, q8, q7, q6) + a6 * b8 + a7 * b7 + a8 * b6;
+  store<i32>(out, i32(t & MASK), 20);
+  t = Limbs.fold(t, 0, 0, q8, q7) + a7 * b8 + a8 * b7;
+  store<i32>(out, i32(t & MASK), 24);
+  t = Limbs.fold(t, 0, 0, 0, q8) + a8 * b8;
+  store<i32>(out, i32(t & MASK), 28);
+  store<i32>(out, i32(t >> LIMB_BITS), 32);
 }
 
 /** out = a * a / R mod p; a is tight or a difference. out may be a. */
@@ -223,24 +159,41 @@ export function square(out: usize, a: usize): void {
   const d5 = a5 << 1;
   const d6 = a6 << 1;
   const d7 = a7 << 1;
-  const t0 = a0 * a0;
-  const t1 = d0 * a1;
-  const t2 = d0 * a2 + a1 * a1;
-  const t3 = d0 * a3 + d1 * a2;
-  const t4 = d0 * a4 + d1 * a3 + a2 * a2;
-  const t5 = d0 * a5 + d1 * a4 + d2 * a3;
-  const t6 = d0 * a6 + d1 * a5 + d2 * a4 + a3 * a3;
-  const t7 = d0 * a7 + d1 * a6 + d2 * a5 + d3 * a4;
-  const t8 = d0 * a8 + d1 * a7 + d2 * a6 + d3 * a5 + a4 * a4;
-  const t9 = d1 * a8 + d2 * a7 + d3 * a6 + d4 * a5;
-  const t10 = d2 * a8 + d3 * a7 + d4 * a6 + a5 * a5;
-  const t11 = d3 * a8 + d4 * a7 + d5 * a6;
-  const t12 = d4 * a8 + d5 * a7 + a6 * a6;
-  const t13 = d5 * a8 + d6 * a7;
-  const t14 = d6 * a8 + a7 * a7;
-  const t15 = d7 * a8;
-  const t16 = a8 * a8;
-  Limbs.reduce(out, t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15, t16);
+  let t = a0 * a0;
+  const q0 = t & MASK;
+  t = (t >> LIMB_BITS) + d0 * a1;
+  const q1 = t & MASK;
+  t = (t >> LIMB_BITS) + d0 * a2 + a1 * a1;
+  const q2 = t & MASK;
+  t = Limbs.fold(t, q0, 0, 0, 0) + d0 * a3 + d1 * a2;
+  const q3 = t & MASK;
+  t = Limbs.fold(t, q1, 0, 0, 0) + d0 * a4 + d1 * a3 + a2 * a2;
+  const q4 = t & MASK;
+  t = Limbs.fold(t, q2, 0, 0, 0) + d0 * a5 + d1 * a4 + d2 * a3;
+  const q5 = t & MASK;
+  t = Limbs.fold(t, q3, q0, 0, 0) + d0 * a6 + d1 * a5 + d2 * a4 + a3 * a3;
+  const q6 = t & MASK;
+  t = Limbs.fold(t, q4, q1, q0, 0) + d0 * a7 + d1 * a6 + d2 * a5 + d3 * a4;
+  const q7 = t & MASK;
+  t = Limbs.fold(t, q5, q2, q1, q0) + d0 * a8 + d1 * a7 + d2 * a6 + d3 * a5 + a4 * a4;
+  const q8 = t & MASK;
+  t = Limbs.fold(t, q6, q3, q2, q1) + d1 * a8 + d2 * a7 + d3 * a6 + d4 * a5;
+  store<i32>(out, i32(t & MASK));
+  t = Limbs.fold(t, q7, q4, q3, q2) + d2 * a8 + d3 * a7 + d4 * a6 + a5 * a5;
+  store<i32>(out, i32(t & MASK), 4);
+  t = Limbs.fold(t, q8, q5, q4, q3) + d3 * a8 + d4 * a7 + d5 * a6;
+  store<i32>(out, i32(t & MASK), 8);
+  t = Limbs.fold(t, 0, q6, q5, q4) + d4 * a8 + d5 * a7 + a6 * a6;
+  store<i32>(out, i32(t & MASK), 12);
+  t = Limbs.fold(t, 0, q7, q6, q5) + d5 * a8 + d6 * a7;
+  store<i32>(out, i32(t & MASK), 16);
+  t = Limbs.fold(t, 0, q8, q7, q6) + d6 * a8 + a7 * a7;
+  store<i32>(out, i32(t & MASK), 20);
+  t = Limbs.fold(t, 0, 0, q8, q7) + d7 * a8;
+  store<i32>(out, i32(t & MASK), 24);
+  t = Limbs.fold(t, 0, 0, 0, q8) + a8 * a8;
+  store<i32>(out, i32(t & MASK), 28);
+  store<i32>(out, i32(t >> LIMB_BITS), 32);
 }
 
 /** out = a + b, loose, of tight a and b. */

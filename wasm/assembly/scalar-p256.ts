@@ -3,18 +3,15 @@
 // A scalar is a pointer to nine i32 limbs of 29 bits, least significant first, all in [0, 2^29).
 // Products use Montgomery's method with R = 2^261. Public values only; the time may vary.
 
-import { isLess } from "./limbs";
-import { N_LIMBS, N_MINUS_2, N_PRIME, R2_MOD_N } from "./tables-p256";
-import { bitsAt } from "./limbs";
+import { invert } from "./inverse";
+import { bitsAt, isLess } from "./limbs";
+import { N_LIMBS, N_PRIME, R2_MOD_N } from "./tables-p256";
 
 const SCALAR_BYTES: usize = 36;
 const LIMB_BITS: u64 = 29;
 const MASK: u64 = 0x1fff_ffff; // 29 bits
 
 const COLUMNS: usize = memory.data(144, 16); // eighteen u64, weight 2^(29i)
-const WINDOW_BITS: i32 = 4;
-const POWERS: usize = memory.data(576, 16); // a^0..a^15
-const POWER: usize = memory.data(36, 16);
 
 /** out = a * b / R mod n in [0, n), for a * b < n * 2^260. out may be a or b. */
 export function multiplyScalar(out: usize, a: usize, b: usize): void {
@@ -54,24 +51,10 @@ function subtractOrder(a: usize): void {
   }
 }
 
-/**
- * out = R / a mod n for a in [1, n): the factor that makes multiplyScalar(out, out, x) = x / a.
- * a^(n-2) by Fermat's little theorem (FIPS 186-5 appendix B.1), four bits of the exponent at a time.
- */
+/** out = R / a mod n for a in [1, n): the factor that makes multiplyScalar(out, x, out) = x / a. */
 export function invertScalar(out: usize, a: usize): void {
-  const base = POWERS + SCALAR_BYTES;
-  multiplyScalar(base, a, R2_MOD_N); // a * R
-  for (let i: usize = 2; i < 16; i++) {
-    multiplyScalar(POWERS + i * SCALAR_BYTES, POWERS + (i - 1) * SCALAR_BYTES, base);
-  }
-  const top = bitsAt(N_MINUS_2, 256 - WINDOW_BITS, WINDOW_BITS);
-  memory.copy(POWER, POWERS + usize(top) * SCALAR_BYTES, SCALAR_BYTES);
-  for (let bit = 256 - 2 * WINDOW_BITS; bit >= 0; bit -= WINDOW_BITS) {
-    for (let i = 0; i < WINDOW_BITS; i++) multiplyScalar(POWER, POWER, POWER);
-    const digit = bitsAt(N_MINUS_2, bit, WINDOW_BITS);
-    if (digit !== 0) multiplyScalar(POWER, POWER, POWERS + usize(digit) * SCALAR_BYTES);
-  }
-  memory.copy(out, POWER, SCALAR_BYTES);
+  invert(out, a, N_LIMBS, N_PRIME);
+  multiplyScalar(out, out, R2_MOD_N);
 }
 
 /**

@@ -32,11 +32,6 @@ export const R2_MOD_N: usize = memory.data<i32>([
   344825589, 256802677, 348563025, 66631525, 374890993, 307681240, 471358243, 223128335, 8697429,
 ]);
 
-/** n - 2, the exponent of inversion */
-export const N_MINUS_2: usize = memory.data<i32>([
-  476259663, 500061719, 99066172, 234183502, 536869838, 536870911, 262143, 534773760, 16777215,
-]);
-
 /** p - n, the bound below which r + n is a coordinate too */
 export const P_MINUS_N: usize = memory.data<i32>([
   60611246, 36809192, 437804739, 302687921, 1073, 0, 0, 0, 0,

@@ -98,9 +98,7 @@ export async function signAnswer(context: CardContext, data: Bytes): Promise<Rep
 export async function applyResult(context: CardContext, data: Bytes): Promise<Reply> {
   const { ram } = context;
   const { session } = ram;
-  if (session === undefined || session.nextRound !== undefined) {
-    return { sw: SW.conditionsNotSatisfied };
-  }
+  if (session?.isAnswered !== true) return { sw: SW.conditionsNotSatisfied };
   const result = readSignedResult(data);
   if (result === undefined) return { sw: SW.incorrectData };
   const h4 = hashResult(session.transcript, result.element);

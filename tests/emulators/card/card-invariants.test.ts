@@ -24,6 +24,8 @@ import {
 const IDLE = "00";
 const SERVING = "01";
 const REFUSED = SW.securityStatusNotSatisfied;
+const LOCKED_CARD =
+  "I9: a locked card runs START SESSION and refuses everything else, SUCCESS included";
 const document = Buffer.from("document");
 
 async function expectNoService(bench: Bench, sw: number = REFUSED): Promise<void> {
@@ -213,6 +215,9 @@ test("I9: serving state dies at reset, power loss and SELECT", async () => {
     expect((await signDocument(bench, document)).sw).toBe(SW.success);
     const session = await reachAnswered(bench);
     await end();
+    // The SELECT below ends serving by itself, so the card must have stopped before it.
+    expect((await signDocument(bench, document)).sw).not.toBe(SW.success);
+    expect((await sendResult(bench, issueResult(bench, session))).sw).not.toBe(SW.success);
     await select(bench);
     expect((await readStatus(bench)).state).toBe(IDLE);
     await expectNoService(bench);
@@ -222,7 +227,7 @@ test("I9: serving state dies at reset, power loss and SELECT", async () => {
   }
 });
 
-test("I9: a locked card runs START SESSION and refuses everything else, SUCCESS included", async () => {
+test(LOCKED_CARD, async () => {
   const bench = await createBench();
   const { state } = await bind(bench, { verdict: 0, lock: 1 });
   const session = await startSession(bench);

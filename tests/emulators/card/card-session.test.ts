@@ -36,7 +36,7 @@ const SERVING = "01";
 const pso = { cla: 0, ins: INS.performSecurityOperation };
 
 describe("a whole session", () => {
-  test("SUCCESS serves: sign, encipher and decipher under the lease, receipt verifies", async () => {
+  test("SUCCESS serves: sign, encipher, decipher; the receipt verifies", async () => {
     const bench = await createBench();
     expect(await readStatus(bench)).toEqual({ cardId: CARD_ID, epoch: 0, state: IDLE, floor: 0 });
     expect(await bind(bench, { floor: 1, uses: 3 })).toEqual({ sw: SW.success, state: SERVING });
@@ -59,7 +59,7 @@ describe("a whole session", () => {
     expect(opened.data.equals(secret)).toBe(true);
   });
 
-  test("FAILURE without the lock instruction makes a serving card idle and stores the epoch", async () => {
+  test("FAILURE without lock makes a serving card idle and stores the epoch", async () => {
     const bench = await createBench();
     await bind(bench);
     expect(await bind(bench, { verdict: 0, floor: 1 })).toEqual({ sw: SW.success, state: IDLE });
@@ -97,15 +97,33 @@ describe("a whole session", () => {
     for (const round of [0, 1, 2]) {
       session = await answerRound(bench, session, round, AUTS);
       expect(session.sw).toBe(SW.success);
-      const early = await sendResult(bench, issueResult(bench, session));
-      expect(early.sw).toBe(round < 2 ? SW.conditionsNotSatisfied : SW.success);
+      const forged = issueResult(bench, session, { platformKey: bench.anchor });
+      expect((await sendResult(bench, forged)).sw).toBe(SW.securityStatusNotSatisfied);
     }
-    expect((await answerRound(bench, session, 3, RES)).sw).toBe(SW.conditionsNotSatisfied);
-    let full = await startSession(bench);
-    for (const round of [0, 1, 2]) full = await answerRound(bench, full, round, AUTS);
     for (const round of [0, 1, 2, 3]) {
-      expect((await answerRound(bench, full, round, RES)).sw).toBe(SW.conditionsNotSatisfied);
+      expect((await answerRound(bench, session, round, RES)).sw).toBe(SW.conditionsNotSatisfied);
     }
+    expect((await sendResult(bench, issueResult(bench, session))).state).toBe(SERVING);
+  });
+
+  test("a verdict may follow an AUTS in every round, and its lock is obeyed", async () => {
+    for (const last of [0, 1, 2]) {
+      const bench = await createBench();
+      let session = await startSession(bench);
+      for (let round = 0; round <= last; round++) {
+        session = await answerRound(bench, session, round, AUTS);
+      }
+      const failure = issueResult(bench, session, { verdict: 0, lock: 1 });
+      expect((await sendResult(bench, failure)).state).toMatch(/^02/u);
+      expect((await answerRound(bench, session, last + 1, RES)).sw).toBe(SW.blocked);
+    }
+  });
+
+  test("no round goes on after a verdict", async () => {
+    const bench = await createBench();
+    const session = await answerRound(bench, await startSession(bench), 0, AUTS);
+    await sendResult(bench, issueResult(bench, session, { verdict: 0 }));
+    expect((await answerRound(bench, session, 1, RES)).sw).toBe(SW.conditionsNotSatisfied);
   });
 
   test("a refusal of the module is an answer, too", async () => {
@@ -193,7 +211,7 @@ describe("platform key credential", () => {
     expect((await startSession(bench, { generation: 5 })).sw).toBe(SW.success);
   });
 
-  test("a result whose floor is lower leaves the floor where it is", async () => {
+  test("I9: a result whose floor is lower leaves the floor where it is", async () => {
     const bench = await createBench();
     const session = await reachAnswered(bench, { generation: 6 });
     await sendResult(bench, issueResult(bench, session, { floor: 5 }));

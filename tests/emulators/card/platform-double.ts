@@ -23,7 +23,7 @@ import { createNonVolatileMemory, type SimulatedMemory } from "./non-volatile-me
 
 export const CARD_ID = "00A1B2C3D4E5F607";
 export const TENANT = "acme";
-export const IMSI = "001010123456789";
+const IMSI = "001010123456789";
 
 export type Answer = { readonly sw: number; readonly data: Buffer };
 
@@ -67,7 +67,7 @@ export async function createBench(
   return bench;
 }
 
-export type CredentialOptions = {
+type CredentialOptions = {
   readonly generation?: number;
   readonly tenant?: string;
   readonly deployment?: Uint8Array;
@@ -77,7 +77,7 @@ export type CredentialOptions = {
 };
 
 /** Element E2. */
-export function issueCredential(bench: Bench, options: CredentialOptions = {}): Buffer {
+function issueCredential(bench: Bench, options: CredentialOptions = {}): Buffer {
   const generation = element(TAG.generation, uint32(options.generation ?? 1));
   const suite = element(TAG.suite, [options.suite ?? 1]);
   const publicKey = element(TAG.publicKey, (options.platformKey ?? bench.platformKey).publicKey);

@@ -19,6 +19,7 @@ import {
   type Status,
 } from "./platform-double.ts";
 
+const TIMEOUT_MILLISECONDS = 60_000;
 /** From nothing written to everything written, with the rest old or just erased. */
 const TEARS: readonly Tear[] = [0, 1, 12, 13, 32, PAGE_BYTES - 1, PAGE_BYTES].flatMap(
   (newBytes): Tear[] => [
@@ -96,22 +97,26 @@ async function cutEveryWrite(
   }
 }
 
-test("I9: epoch, floor and lock survive a power cut at any write", async () => {
-  for (const [name, result, kept] of RESULTS) {
-    let cuts = 0;
-    let news = 0;
-    for (const [index, tear] of TEARS.entries()) {
-      const covered = await cutEveryWrite(`${name} ${index}`, tear, result, kept);
-      cuts += covered.cuts;
-      news += covered.news;
+test(
+  "I9: epoch, floor and lock survive a power cut at any write",
+  async () => {
+    for (const [name, result, kept] of RESULTS) {
+      let cuts = 0;
+      let news = 0;
+      for (const [index, tear] of TEARS.entries()) {
+        const covered = await cutEveryWrite(`${name} ${index}`, tear, result, kept);
+        cuts += covered.cuts;
+        news += covered.news;
+      }
+      process.stdout.write(`power cuts in RESULT ${name}: ${cuts}, ${news} left the new record\n`);
+      // Old and new must both have been seen, or the cuts missed the write.
+      expect(cuts).toBeGreaterThanOrEqual(3 * TEARS.length);
+      expect(news).toBeGreaterThan(0);
+      expect(news).toBeLessThan(cuts);
     }
-    process.stdout.write(`power cuts in RESULT ${name}: ${cuts}, ${news} left the new record\n`);
-    // Old and new must both have been seen, or the cuts missed the write.
-    expect(cuts).toBeGreaterThanOrEqual(3 * TEARS.length);
-    expect(news).toBeGreaterThan(0);
-    expect(news).toBeLessThan(cuts);
-  }
-});
+  },
+  TIMEOUT_MILLISECONDS,
+);
 
 test("I9: cuts one after another never lose the record, nor bring an old one back", async () => {
   const bench = await createBench();

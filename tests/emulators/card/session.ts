@@ -14,17 +14,19 @@ export type Session = {
   readonly cardNonce: Bytes;
   /** h1 while opened, h3[r] once answered(r). */
   readonly transcript: Bytes;
-  /** Round that ANSWER must name; undefined once RESULT is due. */
+  /** Round that ANSWER must name; undefined when only RESULT can follow. */
   readonly nextRound: number | undefined;
+  /** RESULT may come after any answer: the platform refuses an AUTS by a verdict, too. */
+  readonly isAnswered: boolean;
 };
 
 /** State "opened, round 0 is next". */
 export function openSession(credential: PlatformCredential, cardNonce: Bytes, h1: Bytes): Session {
-  return { credential, cardNonce, transcript: h1, nextRound: 0 };
+  return { credential, cardNonce, transcript: h1, nextRound: 0, isAnswered: false };
 }
 
 /** State "answered(r)"; AUTS leaves room for one more challenge while r < 2. */
 export function answerRound(session: Session, round: number, h3: Bytes, isAuts: boolean): Session {
   const nextRound = isAuts && round < LAST_ROUND ? round + 1 : undefined;
-  return { ...session, transcript: h3, nextRound };
+  return { ...session, transcript: h3, nextRound, isAnswered: true };
 }

@@ -29,7 +29,7 @@ function lengthField(length: number): number[] {
   return length > 0x7f ? [0x81, length] : [length];
 }
 
-/** All elements of `bytes`; undefined when a length is not the shortest form or runs past the end. */
+/** All elements of `bytes`; undefined when a length is not the shortest form or runs too far. */
 export function readElements(bytes: Uint8Array): Element[] | undefined {
   const elements: Element[] = [];
   let start = 0;

@@ -7,7 +7,7 @@ import { CLA, INS, SW } from "#protocol/assigned-numbers";
 import { type Bytes, joinBytes } from "./bytes.ts";
 
 /** Room for the data of one chain; the longest command, DECIPHER, takes 1,052 bytes. */
-export const CHAIN_BYTES_MAX = 2048;
+const CHAIN_BYTES_MAX = 2048;
 const HEADER_BYTES = 4;
 /** Le and one answer are at most this long. */
 const ANSWER_BYTES_MAX = 256;
@@ -78,7 +78,7 @@ export function refuseClass(cla: number): number | undefined {
   return undefined;
 }
 
-export function isChained(header: Header): boolean {
+function isChained(header: Header): boolean {
   return (header.cla & CLA.chaining) !== 0;
 }
 

@@ -31,7 +31,7 @@ const FIRST_SERIAL_NUMBER = 0x1001;
 type Der = Uint8Array<ArrayBuffer>;
 
 /** Who signs the card's certificate, and what is wrong with it. */
-export type IssuerKind =
+type IssuerKind =
   /** The CA that every card should come from. */
   | "intermediate"
   /** Signed by the root, but not a CA. */

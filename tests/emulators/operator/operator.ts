@@ -25,7 +25,7 @@ export type OperatorOptions = {
 };
 
 /** What the anchor vouches for. */
-export type CredentialContent = {
+type CredentialContent = {
   readonly generation: number;
   readonly suite: number;
   /** 65 bytes, 04 || X || Y. */

@@ -21,7 +21,7 @@ export interface SlotDevice {
 }
 
 /** One request to the platform as it leaves the SDK, and its answer as it comes back. */
-export interface HttpRequest {
+interface HttpRequest {
   readonly url: string;
   /** JSON. */
   readonly body: string;
@@ -54,6 +54,8 @@ export interface Tamper {
 
 export interface TerminalOptions {
   readonly platformUrl: string;
+  /** The platform's default one unless given. */
+  readonly tenant?: string;
   readonly fetch: Fetch;
   /** Unix time in milliseconds, for step reports. */
   readonly now: () => number;
@@ -61,8 +63,7 @@ export interface TerminalOptions {
   readonly sleep?: (milliseconds: number) => Promise<void>;
 }
 
-export interface TerminalBindOptions {
-  readonly tenant?: string;
+interface TerminalBindOptions {
   readonly signal?: AbortSignal;
   readonly deadlineMs?: number;
 }
@@ -132,6 +133,7 @@ export function createTerminal(options: TerminalOptions): Terminal {
       const steps: StepReport[] = [];
       const outcome = await bind({
         ...bindOptions,
+        ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
         platform,
         card: card(),
         module: module(),

@@ -1,0 +1,151 @@
+/**
+ * Plants each fault as a patch in a copy of the source and expects the test that names its
+ * invariant to fail. Without the fault the same test must pass, or its failing says nothing.
+ */
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type Fault, FAULTS } from "./faults.ts";
+
+export interface PlantedOptions {
+  readonly json: boolean;
+  /** Only these; all when empty. */
+  readonly invariants: readonly string[];
+  readonly writeLine: (line: string) => void;
+}
+
+/** Copied: everything a test may import. node_modules is linked. */
+const COPIED = [
+  "cli",
+  "db",
+  "edge",
+  "protocol",
+  "terminal",
+  "tests",
+  "wasm",
+  "bunfig.toml",
+  "package.json",
+  "tsconfig.json",
+] as const;
+const TEST_TIMEOUT_MS = 60_000;
+const WORKERS = 2;
+
+/** 0 when every fault was caught, 1 otherwise. The last line is {"planted","caught"}. */
+export async function runPlanted(options: PlantedOptions): Promise<number> {
+  const root = resolve(import.meta.dir, "../..");
+  const chosen = FAULTS.filter(
+    ({ invariant }) => options.invariants.length === 0 || options.invariants.includes(invariant),
+  );
+  const folders = Array.from({ length: WORKERS }, () => copySource(root));
+  try {
+    const unhealthy = await findUnhealthyTests(folders[0] ?? root, chosen);
+    for (const test of unhealthy) options.writeLine(`not a proof: ${test} pass without a fault`);
+    const queue = [...chosen];
+    const missed: Fault[] = [];
+    await Promise.all(
+      folders.map(async (folder) => {
+        for (let fault = queue.shift(); fault !== undefined; fault = queue.shift()) {
+          const caught = await isCaught(folder, fault);
+          if (!caught) missed.push(fault);
+          if (!options.json || !caught) {
+            options.writeLine(`${caught ? "caught" : "MISSED"}  ${fault.invariant}  ${fault.what}`);
+          }
+        }
+      }),
+    );
+    const caught = chosen.length - missed.length;
+    options.writeLine(JSON.stringify({ planted: chosen.length, caught }));
+    return missed.length === 0 && unhealthy.length === 0 ? 0 : 1;
+  } finally {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function copySource(root: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "simlatch-planted-"));
+  for (const name of COPIED) cpSync(join(root, name), join(folder, name), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  return folder;
+}
+
+/** The named tests that do not pass on the untouched source. */
+async function findUnhealthyTests(folder: string, chosen: readonly Fault[]): Promise<string[]> {
+  const proofs = new Map(chosen.map((fault) => [`${fault.file} ${fault.test}`, fault]));
+  const byFile = Map.groupBy(proofs.values(), ({ file }) => file);
+  const unhealthy: string[] = [];
+  for (const [file, faults] of byFile) {
+    const outcome = await runTests(
+      folder,
+      file,
+      faults.map(({ test }) => test),
+    );
+    if (outcome.exitCode !== 0 || outcome.ran < faults.length) {
+      unhealthy.push(`${file}: ${outcome.ran} of ${faults.length}`);
+    }
+  }
+  return unhealthy;
+}
+
+async function isCaught(folder: string, fault: Fault): Promise<boolean> {
+  const path = join(folder, fault.source);
+  const original = readFileSync(path, "utf8");
+  const parts = original.split(fault.find);
+  if (parts.length !== 2) {
+    throw new Error(`${fault.source} holds "${fault.find}" ${parts.length - 1} times, not once`);
+  }
+  writeFileSync(path, parts.join(fault.replace));
+  try {
+    if (fault.rebuild === true) await rebuild(folder);
+    const outcome = await runTests(folder, fault.file, [fault.test]);
+    return outcome.exitCode !== 0 && outcome.failed > 0;
+  } finally {
+    writeFileSync(path, original);
+    if (fault.rebuild === true) await rebuild(folder);
+  }
+}
+
+async function rebuild(folder: string): Promise<void> {
+  const build = Bun.spawn([process.execPath, "wasm/build.ts"], {
+    cwd: folder,
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  if ((await build.exited) !== 0) throw new Error(await new Response(build.stderr).text());
+}
+
+interface TestOutcome {
+  readonly exitCode: number;
+  readonly ran: number;
+  readonly failed: number;
+}
+
+async function runTests(
+  folder: string,
+  file: string,
+  tests: readonly string[],
+): Promise<TestOutcome> {
+  const pattern = `(^| )(${tests.map(escapePattern).join("|")})$`;
+  const command = [
+    process.execPath,
+    "test",
+    file,
+    "-t",
+    pattern,
+    "--timeout",
+    String(TEST_TIMEOUT_MS),
+  ];
+  const run = Bun.spawn(command, { cwd: folder, stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr] = await Promise.all([
+    new Response(run.stdout).text(),
+    new Response(run.stderr).text(),
+  ]);
+  const output = stdout + stderr;
+  const count = (word: string): number =>
+    Number(new RegExp(`^ *(\\d+) ${word}$`, "m").exec(output)?.[1] ?? 0);
+  const failed = count("fail");
+  return { exitCode: await run.exited, ran: count("pass") + failed, failed };
+}
+
+function escapePattern(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+}
