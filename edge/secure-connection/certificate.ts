@@ -73,50 +73,17 @@ function bytesOf(hex: string): Uint8Array {
 }
 
 export function parseCertificate(der: Uint8Array): Result<Certificate, CertificateFailure> {
-  const [tbs, algorithm, signatureBits] = readShape(readInside(der, DER.sequence), [
-    DER.sequence,
-    DER.sequence,
-    DER.bitString,
-  ]);
-  if (tbs === undefined || algorithm === undefined || signatureBits === undefined) {
-    return failure("chain_malformed");
-  }
-  const fields = readElements(tbs.content);
-  if (fields?.[0]?.tag !== DER.context0) {
-    return failure(fields === undefined ? "chain_malformed" : "version_not_supported");
-  }
-  if (!equalBytes(fields[0].content, VERSION_3)) return failure("version_not_supported");
-  const [, serial, inner, issuer, validity, subject, key, extensions] = readShape(fields, TBS);
-  if (!serial || !inner || !issuer || !validity || !subject || !key || !extensions) {
-    return failure("chain_malformed");
-  }
-  // RFC 5280, 4.1.1.2: the two algorithm fields are the same.
-  for (const { encoded } of [inner, algorithm]) {
-    if (!equalBytes(encoded, ECDSA_WITH_SHA256)) return failure("algorithm_not_supported");
-  }
-  const publicKey = readPublicKey(key);
-  if (!publicKey.ok) return publicKey;
-  const times = readElements(validity.content)?.map(readTime);
-  const [notBefore, notAfter] = times ?? [];
+  const outer = readShape(readInside(der, DER.sequence), CERTIFICATE);
+  const [tbs, algorithm, signatureBits] = outer;
+  if (!tbs || !algorithm || !signatureBits) return failure("chain_malformed");
   const signature = readWholeBytes(signatureBits.content);
-  const isComplete = times?.length === 2 && issuer.content.length > 0 && subject.content.length > 0;
-  if (!isComplete || notBefore === undefined || notAfter === undefined || signature === undefined) {
-    return failure("chain_malformed");
-  }
-  const read = readExtensions(extensions.content);
-  if (!read.ok) return read;
-  return success({
-    der,
-    tbs: tbs.encoded,
-    signature,
-    issuer: issuer.encoded,
-    subject: subject.encoded,
-    notBefore,
-    notAfter,
-    publicKey: publicKey.value,
-    ...read.value,
-  });
+  if (signature === undefined) return failure("chain_malformed");
+  const signed = parseTbs(tbs.content, algorithm);
+  if (!signed.ok) return signed;
+  return success({ der, tbs: tbs.encoded, signature, ...signed.value });
 }
+
+const CERTIFICATE = [DER.sequence, DER.sequence, DER.bitString];
 
 /** TBSCertificate of v3 without the unique identifiers that RFC 5280, 4.1.2.8 forbids. */
 const TBS = [
@@ -129,6 +96,47 @@ const TBS = [
   DER.sequence,
   DER.context3,
 ];
+
+type SignedFields = Omit<Certificate, "der" | "tbs" | "signature">;
+
+function parseTbs(
+  content: Uint8Array,
+  outerAlgorithm: DerElement,
+): Result<SignedFields, CertificateFailure> {
+  const fields = readElements(content);
+  if (fields === undefined) return failure("chain_malformed");
+  const [version] = fields;
+  if (version?.tag !== DER.context0 || !equalBytes(version.content, VERSION_3)) {
+    return failure("version_not_supported");
+  }
+  const [, serial, algorithm, issuer, validity, subject, key, extensions] = readShape(fields, TBS);
+  if (!serial || !algorithm || !issuer || !validity || !subject || !key || !extensions) {
+    return failure("chain_malformed");
+  }
+  // RFC 5280, 4.1.1.2: the two algorithm fields are the same.
+  for (const { encoded } of [algorithm, outerAlgorithm]) {
+    if (!equalBytes(encoded, ECDSA_WITH_SHA256)) return failure("algorithm_not_supported");
+  }
+  const publicKey = readPublicKey(key);
+  if (!publicKey.ok) return publicKey;
+  const dates = readValidity(validity);
+  if (dates === undefined || issuer.content.length === 0 || subject.content.length === 0) {
+    return failure("chain_malformed");
+  }
+  const known = readExtensions(extensions.content);
+  if (!known.ok) return known;
+  const names = { issuer: issuer.encoded, subject: subject.encoded };
+  return success({ ...names, ...dates, publicKey: publicKey.value, ...known.value });
+}
+
+function readValidity({
+  content,
+}: DerElement): Pick<Certificate, "notBefore" | "notAfter"> | undefined {
+  const times = readElements(content)?.map(readTime);
+  const [notBefore, notAfter] = times ?? [];
+  if (times?.length !== 2 || notBefore === undefined || notAfter === undefined) return undefined;
+  return { notBefore, notAfter };
+}
 
 /** The elements when they have exactly these tags, nothing otherwise. */
 function readShape(

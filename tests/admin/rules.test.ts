@@ -12,6 +12,7 @@ afterEach(() => platform.close());
 
 const OWN = { target: { card: CARD_ID }, condition: { imsi: IMSI }, onMismatch: "lock" };
 const ALL = { target: { all: true }, condition: { operator: "00101" }, onMismatch: "refuse" };
+const get = async (query: string) => (await platform.call("GET", `/audit?${query}`)).json;
 const put = async (id: string, rule: unknown) => platform.call("PUT", `/rules/${id}`, rule);
 
 describe("rules", () => {
@@ -81,7 +82,6 @@ describe("GET /audit", () => {
     reason: "allowed",
     trail: [{ step: 317 as const, at: 1, outcome: "done" }],
   };
-  const get = async (query: string) => (await platform.call("GET", `/audit?${query}`)).json;
   const second = { ...event, number: 2, session: "BBBBBBBBBBBBBBBBBBBBBB" };
 
   beforeEach(async () => {
