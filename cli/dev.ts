@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { type Command, EXIT, parsePort } from "./command.ts";
 import { printLine } from "./output.ts";
 import { DEFAULT_PORT, waitForInterrupt } from "./platform-host.ts";
-import { startTemporaryPlatform } from "./temporary-platform.ts";
+import { startUnlessInterrupted } from "./temporary-platform.ts";
 
 export const devCommand: Command = {
   name: "dev",
@@ -25,10 +25,9 @@ kept. For a platform that has cards and subscribers already, see \`simlatch quic
       },
     });
     const stopped = waitForInterrupt();
-    const platform = await startTemporaryPlatform({
-      edge: values.edge,
-      port: parsePort(values.port),
-    });
+    const port = parsePort(values.port);
+    const platform = await startUnlessInterrupted({ edge: values.edge, port }, stopped);
+    if (platform === undefined) return EXIT.expected;
     const { url, keyFile, logFile } = platform;
     if (values.json) printLine(JSON.stringify({ url, keyFile, logFile }));
     else {

@@ -5,7 +5,7 @@ import { type Command, EXIT, parsePort } from "./command.ts";
 import { createPaint, type Paint, printLine, printNote } from "./output.ts";
 import { DEFAULT_PORT, waitForInterrupt } from "./platform-host.ts";
 import { formatScenario } from "./step-table.ts";
-import { startTemporaryPlatform, type TemporaryPlatform } from "./temporary-platform.ts";
+import { startUnlessInterrupted, type TemporaryPlatform } from "./temporary-platform.ts";
 
 export const quickstartCommand: Command = {
   name: "quickstart",
@@ -33,7 +33,8 @@ goes on serving until Ctrl-C. Exit code 0 only if every outcome was the expected
     const port = parsePort(values.port);
     const interrupted = waitForInterrupt();
     printNote(`starting a platform ${values.edge ? "in workerd" : "on Bun"} ...`);
-    const platform = await startTemporaryPlatform({ edge: values.edge, port });
+    const platform = await startUnlessInterrupted({ edge: values.edge, port }, interrupted);
+    if (platform === undefined) return EXIT.unexpected;
     try {
       const results = await Promise.race([tellStories(platform, values.json), interrupted]);
       if (results === undefined) return EXIT.unexpected;

@@ -17,10 +17,28 @@ export interface TemporaryPlatform {
   stop(): Promise<void>;
 }
 
-export async function startTemporaryPlatform(options: {
+interface TemporaryOptions {
   readonly edge: boolean;
   readonly port: number;
-}): Promise<TemporaryPlatform> {
+}
+
+/** Undefined when `interrupted` resolves before the platform is there. */
+export async function startUnlessInterrupted(
+  options: TemporaryOptions,
+  interrupted: Promise<undefined>,
+): Promise<TemporaryPlatform | undefined> {
+  const started = startTemporaryPlatform(options);
+  const platform = await Promise.race([started, interrupted]);
+  if (platform !== undefined) return platform;
+  // Ctrl-C reaches workerd too, so a start that fails from here on is none of the user's business.
+  await started.then(
+    (late) => late.stop(),
+    () => undefined,
+  );
+  return undefined;
+}
+
+async function startTemporaryPlatform(options: TemporaryOptions): Promise<TemporaryPlatform> {
   const folder = await mkdtemp(join(tmpdir(), "simlatch-"));
   const keys = generatePlatformKeys();
   const keyFile = join(folder, "keys.env");

@@ -6,7 +6,7 @@ import { CLA, INS, SW } from "./assigned-numbers.ts";
 import { type Bytes, concatBytes } from "./bytes.ts";
 
 /** Lc of a short command is one byte. */
-export const SHORT_DATA_BYTES_MAX = 255;
+const SHORT_DATA_BYTES_MAX = 255;
 
 export interface Command {
   readonly cla: number;
@@ -23,7 +23,7 @@ export interface Response {
   readonly sw: number;
 }
 
-export function encodeCommand(command: Command): Bytes {
+function encodeCommand(command: Command): Bytes {
   const data = command.data ?? new Uint8Array(0);
   if (data.length > SHORT_DATA_BYTES_MAX) throw new RangeError("data exceeds a short APDU");
   return concatBytes(

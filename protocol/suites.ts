@@ -22,11 +22,10 @@ export const MODULE_KIND_NUMBERS: Readonly<Record<ModuleKindName, number>> = {
 };
 
 /**
- * How much an answer of a module kind proves (protocol, "strength"), weakest first; the position
- * is what rules compare and what an audit event records.
+ * How much an answer of a module kind proves (protocol, "strength"), weakest first; an audit
+ * event records it.
  */
-export const STRENGTHS = ["COMP128-1", "SIM", "CAVE", "CHAP", "USIM", "USIM with tag"] as const;
-export type Strength = (typeof STRENGTHS)[number];
+export type Strength = "COMP128-1" | "SIM" | "CAVE" | "CHAP" | "USIM" | "USIM with tag";
 
 export function findSuite(number: number): Suite | undefined {
   return SUITES.find((suite) => suite.number === number);

@@ -1,5 +1,5 @@
 /** The JSON envelopes of the four exchanges; byte strings are base64url without padding. */
-import type { CardKindName, ModeName, ModuleKindName, SuiteName } from "./suites.ts";
+import type { ModeName, ModuleKindName, SuiteName } from "./suites.ts";
 
 /** POST /v1/bindings (step 311). */
 export interface AccessRequest {
@@ -83,5 +83,3 @@ export interface Problem {
   readonly status: number;
   readonly code: ProblemCode;
 }
-
-export type { CardKindName, ModeName, ModuleKindName, SuiteName };

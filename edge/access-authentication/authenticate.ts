@@ -44,7 +44,7 @@ export type AccessRefusal =
 type Tools = Pick<Dependencies, "random" | "vault" | "repositories" | "slot">;
 
 /** The name of a subscriber slot's writer; the IMSI is not readable in it (invariant I13). */
-export function subscriberObject(
+function subscriberObject(
   { vault, slot }: Pick<Dependencies, "vault" | "slot">,
   tenant: string,
   imsi: string,

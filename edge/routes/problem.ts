@@ -12,7 +12,7 @@ import type { Log } from "../dependencies.ts";
 import { type FailureReason, problemFor } from "../wire-error.ts";
 
 /** docs/protocol.md, section 4: the longest message is far below it. */
-export const BODY_BYTES_MAX = 16 * 1024;
+const BODY_BYTES_MAX = 16 * 1024;
 
 const RETRY_UNAVAILABLE_SECONDS = 5;
 const RETRY_QUOTA_SECONDS = 60;

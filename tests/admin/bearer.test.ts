@@ -57,6 +57,13 @@ test.each([...WRONG])("%s is refused by every route", async (_, authorization) =
   expect(answer.headers.get("www-authenticate")).toBe("Bearer");
 });
 
+test("digests are compared whole: none of 3,000 wrong keys that share bytes of them", async () => {
+  for (let i = 0; i < 3_000; i++) {
+    const headers = { authorization: `Bearer ${MARKER}${i}` };
+    expect((await platform.send("/rules", { headers })).status).toBe(401);
+  }
+});
+
 test("the right bearer is let in, whatever the case of the scheme", async () => {
   for (const scheme of ["Bearer", "bearer", "BEARER"]) {
     const headers = { authorization: `${scheme} ${ADMIN_KEY}` };

@@ -57,7 +57,7 @@ export interface Platform {
   close(): void;
 }
 
-export async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platform> {
+async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platform> {
   const catalog = await openCatalog(":memory:");
   const logged: string[] = [];
   let now = NOW;

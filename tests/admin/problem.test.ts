@@ -2,8 +2,9 @@
 import { expect, test } from "bun:test";
 
 import { Hono } from "hono";
+import * as v from "valibot";
 
-import { createErrorHandler, respondProblem } from "#edge/routes/problem";
+import { createErrorHandler, respondProblem, validateJson } from "#edge/routes/problem";
 import { FAILURE_REASONS, problemFor } from "#edge/wire-error";
 import { PROBLEM_CODES } from "#protocol/wire";
 
@@ -33,6 +34,18 @@ test.each([
   const response = await app.request("/");
   expect(response.headers.get(name)).toBe(value);
   expect(response.headers.get("content-type")).toBe("application/problem+json");
+});
+
+test("a body that is not UTF-8 is malformed, even where any text will do", async () => {
+  const app = new Hono();
+  app.post("/", validateJson(v.strictObject({ text: v.string() })), (c) => c.body(null, 204));
+  const post = async (byte: number) => {
+    const body = new TextEncoder().encode('{"text":"?"}');
+    body[9] = byte;
+    return (await app.request("/", { method: "POST", body })).status;
+  };
+  expect(await post(0x41)).toBe(204);
+  expect(await post(0xc0)).toBe(400);
 });
 
 test("a defect is unavailable, and only its name is logged", async () => {

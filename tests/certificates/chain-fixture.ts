@@ -28,7 +28,7 @@ const YEAR = 31_536_000_000;
 const SPKI_PREFIX = fromHex("3059301306072a8648ce3d020106082a8648ce3d030107034200");
 
 /** The runtime's own cryptography: another implementation than the platform's core. */
-export function createNodeCore(): Pick<Core, "sha256" | "verifyP256Der" | "isP256Point"> {
+function createNodeCore(): Pick<Core, "sha256" | "verifyP256Der" | "isP256Point"> {
   const keys = new Map<string, KeyObject | undefined>();
   function keyOf(publicKey: Uint8Array): KeyObject | undefined {
     const name = encodeHex(publicKey);
@@ -57,7 +57,7 @@ function importKey(publicKey: Uint8Array): KeyObject | undefined {
 export const nodeCore = createNodeCore();
 
 export const ROOT = { name: makeName(commonName("Root")), key: makeKeyPair() };
-export const POLICY = { name: makeName(commonName("Policy CA")), key: makeKeyPair() };
+const POLICY = { name: makeName(commonName("Policy CA")), key: makeKeyPair() };
 export const ISSUER = { name: makeName(commonName("Issuing CA")), key: makeKeyPair() };
 export const CARD = {
   name: makeName(commonName("a card"), serialNumber(CARD_ID)),

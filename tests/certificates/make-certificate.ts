@@ -34,9 +34,9 @@ export function der(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
 export const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-export const ECDSA_WITH_SHA256 = fromHex("300a06082a8648ce3d040302");
+const ECDSA_WITH_SHA256 = fromHex("300a06082a8648ce3d040302");
 export const ECDSA_WITH_SHA384 = fromHex("300a06082a8648ce3d040303");
-export const TRUE = fromHex("0101ff");
+const TRUE = fromHex("0101ff");
 
 export interface NameAttribute {
   readonly oid: string;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,15 +9,18 @@ import { prepareStatement, build } from "#db/database";
 import { tenants } from "#db/schema";
 
 let folder: string;
-beforeEach(() => {
+let files = 0;
+const freshPath = (): string => join(folder, `catalog-${(files += 1)}.db`);
+
+beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "simlatch-bun-"));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const FULL = 2;
 
 test("commits survive power loss, references hold, other processes are waited for", async () => {
-  const catalog = await openCatalog(join(folder, "catalog.db"));
+  const catalog = await openCatalog(freshPath());
   const names = ["journal_mode", "synchronous", "foreign_keys", "busy_timeout"];
   const answers = await catalog.read(names.map((name) => ({ sql: `pragma ${name}`, params: [] })));
   expect(answers.flat(2)).toEqual(["wal", FULL, 1, 5_000]);
@@ -25,7 +28,7 @@ test("commits survive power loss, references hold, other processes are waited fo
 });
 
 test("what was saved is there after a restart", async () => {
-  const path = join(folder, "catalog.db");
+  const path = freshPath();
   const record = { tenant: "kept", anchorPublicKey: new Uint8Array(65).fill(7), cardRoots: [] };
   const first = await openCatalog(path);
   await createRepositories(first).tenants.save(record);
@@ -36,7 +39,7 @@ test("what was saved is there after a restart", async () => {
 });
 
 test("processes that open one new file at once agree on generations", async () => {
-  const path = join(folder, "catalog.db");
+  const path = freshPath();
   const script = `
     import { openCatalog } from "#db/bun";
     import { createRepositories } from "#db/catalog";

@@ -13,7 +13,7 @@ export interface Bench {
   readonly card: FleetCard;
   readonly subscriber: FleetSubscriber;
   /** A fresh power-up of the card beside the SIM. */
-  exchange(): Promise<Exchange>;
+  readonly exchange: () => Promise<Exchange>;
 }
 
 /** Quotas are lifted unless the test sets them: most tests bind one card many times. */

@@ -6,7 +6,7 @@ import { createVault } from "#edge/vault";
 import { encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { decodeChallenge } from "#protocol/messages";
 import { bytesOf, createExchange } from "#tests/platform/exchange";
-import type { RigOptions } from "#tests/platform/rig";
+import { random, type RigOptions } from "#tests/platform/rig";
 import { type Bench, createBench, flipBit, HOME } from "./bench.ts";
 
 let bench: Bench | undefined;
@@ -93,8 +93,8 @@ test("I13: no secret is in a database file, a log line or a response", async () 
   const next = await attempt.answer(body.sid, await attempt.sign(challenge, { answer }));
   const reply = await attempt.answer(body.sid, await attempt.sign(next));
   expect(reply.json["verdict"]).toBe("SUCCESS");
-  const open = await createExchange({ post }, card, ahead);
-  await open.prove(await open.start());
+  const pending = await createExchange({ post }, card, ahead);
+  await pending.prove(await pending.start());
   await post(`/${body.sid}/answer`, {
     token: "AA",
     statement: "AA",
@@ -102,7 +102,7 @@ test("I13: no secret is in a database file, a log line or a response", async () 
     imsi: ahead.imsi,
   });
 
-  const secrets = seen.flatMap((vector) => [...vector.secrets]);
+  const secrets = seen.flatMap((vector) => Array.from(vector.secrets));
   secrets.push(["AUTS", answer.auts]);
   const rand = decodeChallenge(bytesOf(challenge.json["challenge"]))?.rands[0];
   if (rand === undefined) throw new Error("no RAND");
@@ -152,7 +152,6 @@ test("I13: a refusal repeats nothing of its input", async () => {
 });
 
 test("I16: no two wrappings share a key and a nonce, whatever they wrap", () => {
-  const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
   const seen = new Set<string>();
   const masterKey = random(32);
   const secret = random(16);
@@ -185,9 +184,7 @@ test("I16: what decides key and nonce is all random, and all of it is fresh each
 });
 
 test("a wrapped secret opens only whole, for its purpose and its row", () => {
-  const vault = createVault(new Uint8Array(32).fill(9), (length) =>
-    crypto.getRandomValues(new Uint8Array(length)),
-  );
+  const vault = createVault(new Uint8Array(32).fill(9), random);
   const secret = crypto.getRandomValues(new Uint8Array(16));
   const wrapped = vault.wrap("k", "row 1", secret);
   expect(vault.unwrap("k", "row 1", wrapped)).toEqual(secret);

@@ -19,19 +19,25 @@ export interface Exchange {
   readonly applet: CardApplet;
   readonly imsi: string;
   /** Steps 311 to 315: the body of step 2, ready to send. */
-  start(): Promise<CardBody>;
+  readonly start: () => Promise<CardBody>;
   /** Steps 316 to 320. */
-  prove(body: CardBody): Promise<Answer>;
+  readonly prove: (body: CardBody) => Promise<Answer>;
   /** Steps 321 to 326 for the challenge in `reply`: the body of step 3. */
-  sign(reply: Answer, change?: Partial<AnswerStatement>): Promise<AnswerBody>;
+  readonly sign: (reply: Answer, change?: Partial<AnswerStatement>) => Promise<AnswerBody>;
   /** What the module says to the challenge in `reply`. */
-  ask(reply: Answer): Promise<ModuleAnswer>;
+  readonly ask: (reply: Answer) => Promise<ModuleAnswer>;
   /** Steps 327 to 332. */
-  answer(sid: string, body: AnswerBody): Promise<Answer>;
+  readonly answer: (sid: string, body: AnswerBody) => Promise<Answer>;
   /** Steps 333 and 334 and the receipt. */
-  finish(sid: string, token: string, reply: Answer): Promise<Answer>;
+  readonly finish: (sid: string, token: string, reply: Answer) => Promise<Answer>;
   /** All of it; the answer to step 3. */
-  run(): Promise<{ readonly sid: string; readonly token: string; readonly reply: Answer }>;
+  readonly run: () => Promise<Run>;
+}
+
+export interface Run {
+  readonly sid: string;
+  readonly token: string;
+  readonly reply: Answer;
 }
 
 export interface CardBody {

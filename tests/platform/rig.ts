@@ -38,19 +38,22 @@ export interface Rig {
   readonly dependencies: Dependencies;
   readonly host: BunHost;
   readonly log: readonly string[];
-  now(): number;
-  advance(milliseconds: number): void;
+  readonly now: () => number;
+  readonly advance: (milliseconds: number) => void;
   /** POST below /v1/bindings. */
-  post(path: string, body: unknown): Promise<Answer>;
-  fleet(): Promise<Fleet>;
+  readonly post: (path: string, body: unknown) => Promise<Answer>;
+  readonly fleet: () => Promise<Fleet>;
   /** The same storage under another environment, as after a restart. */
-  reopen(options?: Omit<RigOptions, "folder">): Promise<Rig>;
-  close(): Promise<void>;
-  dispose(): Promise<void>;
+  readonly reopen: (options?: Omit<RigOptions, "folder">) => Promise<Rig>;
+  readonly close: () => Promise<void>;
+  readonly dispose: () => Promise<void>;
 }
 
 const masterKey = encodeBase64Url(crypto.getRandomValues(new Uint8Array(32)));
 const deployment = crypto.getRandomValues(new Uint8Array(16));
+
+export const random = (length: number): Uint8Array =>
+  crypto.getRandomValues(new Uint8Array(length));
 
 export async function createRig(options: RigOptions = {}, startMs = START_MS): Promise<Rig> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "simlatch-rig-"));
@@ -63,7 +66,6 @@ export async function createRig(options: RigOptions = {}, startMs = START_MS): P
     ...options.environment,
   });
   const catalog = await openCatalog(join(folder, "catalog.db"));
-  const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
   const made = compose(configuration, catalog, {
     clock: () => now,
     random,

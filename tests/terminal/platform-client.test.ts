@@ -174,6 +174,10 @@ test("the deadline ends all attempts together, the pause between them included",
     code: "deadline_exceeded",
   });
   expect(hanging.requests).toHaveLength(1);
+  const once = scriptPlatform([never], { deadlineMs: 30, attemptsMax: 1 });
+  expect(await rejectionOf(once.client.requestAccess(OFFER))).toMatchObject({
+    code: "deadline_exceeded",
+  });
   const pausing = scriptPlatform([problem("unavailable", 503, { "retry-after": "3600" })], {
     deadlineMs: 30,
     sleep: () => new Promise(() => undefined),
@@ -267,6 +271,7 @@ test("answers of another shape are malformed_response", async () => {
     problem("surprise", 400),
     () => new Response(null, { status: 302, headers: { location: "https://elsewhere.example/" } }),
     problem("quota", 200),
+    problem("quota", 201),
   ];
   for (const reply of answers) {
     const { client, requests } = scriptPlatform([reply]);

@@ -1,0 +1,13 @@
+/** One line of source changed, and the test that must notice. */
+export interface Fault {
+  readonly invariant: string;
+  readonly what: string;
+  readonly source: string;
+  /** Occurs once in `source`. */
+  readonly find: string;
+  readonly replace: string;
+  readonly file: string;
+  readonly test: string;
+  /** The core must be built again. */
+  readonly rebuild?: true;
+}

@@ -1,0 +1,103 @@
+/** I2, I3, I7: who was proven to whom, once, in this session. */
+import type { Fault } from "./fault.ts";
+
+const SESSION = "tests/invariants/session.test.ts";
+const CARD_OPENING = "edge/state/card-opening.ts";
+const CARD_ANSWERING = "edge/state/card-answering.ts";
+const SLOT = "edge/state/subscriber-writer.ts";
+const EMBEDDED = "edge/access-authentication/authentication-centre/embedded.ts";
+const TOKEN = "edge/secure-connection/token.ts";
+
+export const SESSION_FAULTS: readonly Fault[] = [
+  {
+    invariant: "I2",
+    what: "any RES of the right shape counts",
+    source: EMBEDDED,
+    find: "  return equalBytes(res, xres);",
+    replace: "  return res.length === xres.length;",
+    file: SESSION,
+    test: "I2: a wrong RES gets FAILURE, the right one SUCCESS",
+  },
+  {
+    invariant: "I2",
+    what: "a doubled RES counts",
+    source: EMBEDDED,
+    find: "  if (res === undefined || values.length !== 1 || res.length < bytesMin) return false;",
+    replace: "  if (res === undefined || res.length < bytesMin) return false;",
+    file: SESSION,
+    test: "I2: RES of another length, empty, doubled or halved gets FAILURE or malformed",
+  },
+  {
+    invariant: "I2",
+    what: "a card that no rule names is allowed",
+    source: "edge/binding-verification/rule-verification.ts",
+    find: 'return { allowed: false, lock: false, reason: "no_rule_for_card" };',
+    replace: 'return { allowed: true, rule: "" };',
+    file: SESSION,
+    test: "I2: without a rule that allows the pair there is no SUCCESS",
+  },
+  {
+    invariant: "I3",
+    what: "a consumed session id takes another body",
+    source: CARD_OPENING,
+    find: "if (begun !== undefined) {",
+    replace: 'if (begun !== undefined && begun.phase === "opening") {',
+    file: SESSION,
+    test: "I3: a consumed session id gives the same bytes to the same body, nothing to another",
+  },
+  {
+    invariant: "I3",
+    what: "a second answer is taken after the decision",
+    source: CARD_ANSWERING,
+    find: 'if (session.phase !== "challenged") return failure("step_out_of_order");',
+    replace: 'if (session.phase === "opening") return failure("step_out_of_order");',
+    file: SESSION,
+    test: "I3: an open RAND is answered at most once",
+  },
+  {
+    invariant: "I3",
+    what: "two copies of one step 2 each get a vector",
+    source: SLOT,
+    find: "if (known !== undefined) return success({ rand: known.rand, autn: known.autn });",
+    replace: "",
+    file: SESSION,
+    test: "I3: one step 2 sent to two points of presence at once opens one session",
+  },
+  {
+    invariant: "I3",
+    what: "a replaced session goes on",
+    source: CARD_ANSWERING,
+    find: "if (card.currentSid !== session.sid || now > session.expiresAt)",
+    replace: "if (now > session.expiresAt)",
+    file: SESSION,
+    test: "I3: a session that a newer one replaced takes no answer",
+  },
+  {
+    invariant: "I7",
+    what: "a token does not name its card",
+    source: TOKEN,
+    find: "      encodeTlv(TAG.cardId, cardIdBytes(cardId)),\n      body,",
+    replace: "      encodeTlv(TAG.cardId, cardIdBytes(cardId).fill(0)),\n      body,",
+    file: SESSION,
+    test: "I7: T2 renamed to another card calls no writer of that card",
+  },
+  {
+    invariant: "I7",
+    what: "T2 opens any session",
+    source: TOKEN,
+    find: "if (terms === undefined || encodeBase64Url(terms.sid) !== sid) return undefined;",
+    replace: "if (terms === undefined) return undefined;",
+    file: SESSION,
+    test: "I7: T2 of one session opens no other session of the same card",
+  },
+  {
+    invariant: "I7",
+    what: "S3 is not verified",
+    source: "edge/secure-connection/critical-information.ts",
+    find: "return core.verifyP256(publicKey, message, signature) ? h3 : undefined;",
+    replace:
+      "return message.length > 0 && publicKey.length > 0 && signature.length > 0 ? h3 : undefined;",
+    file: SESSION,
+    test: "I7: a step-3 proof of another session or over other bytes is refused, nothing consumed",
+  },
+];
