@@ -19,7 +19,8 @@ const revokedLinks = build
   .where(
     and(
       eq(revokedCertificates.tenant, cards.tenant),
-      sql`${revokedCertificates.fingerprint} in (select value from json_each(${cards.fingerprints}))`,
+      sql`${revokedCertificates.fingerprint} in
+        (select value from json_each(${cards.fingerprints}))`,
     ),
   );
 

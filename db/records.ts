@@ -116,7 +116,7 @@ export interface Repositories {
   };
   readonly cards: {
     find(tenant: string, cardId: string): Promise<RegisteredCard | undefined>;
-    /** "taken" when the card id or the public key is registered already, in any tenant for the key. */
+    /** "taken" when the card id or, in any tenant, the public key is registered already. */
     insert(record: CardRecord): Promise<InsertOutcome>;
     setStatus(tenant: string, cardId: string, status: CardStatus): Promise<boolean>;
     revokeCertificate(tenant: string, fingerprint: string): Promise<void>;

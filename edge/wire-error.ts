@@ -55,7 +55,7 @@ const CODES: Readonly<Record<FailureReason, ProblemCode>> = {
   session_consumed: "out_of_order",
   step_out_of_order: "out_of_order",
   quota_exceeded: "quota",
-  platform_key_absent: "unavailable",
+  platform_key_absent: "card_not_authenticated",
   storage_unavailable: "unavailable",
   unexpected: "unavailable",
   chain_invalid: "card_not_authenticated",

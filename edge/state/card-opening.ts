@@ -48,6 +48,7 @@ export async function openSession(
   context: CardContext,
   request: OpenRequest,
 ): Promise<CardWriterResult> {
+  const authenticatedAt = context.dependencies.clock();
   const opening = context.sql.transaction(() => consumeSession(context, request));
   if (!opening.ok) return opening;
   if ("reply" in opening.value) return success(opening.value.reply);
@@ -63,7 +64,7 @@ export async function openSession(
     );
     const reason = challenge.change.dummyReason;
     recordCardEvent(context, session, "card_authenticated", reason, [
-      { step: 317, at: context.dependencies.clock(), outcome: "done" },
+      { step: 317, at: authenticatedAt, outcome: "done" },
       ...trail,
     ]);
     return success(reply);

@@ -1,4 +1,4 @@
-/** Every route with a body: what is not as protocol/admin.ts says is refused and leaves no trace. */
+/** Every route with a body: what protocol/admin.ts does not say is refused and leaves no trace. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { encodeBase64Url } from "#protocol/bytes";

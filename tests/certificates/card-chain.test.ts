@@ -1,4 +1,4 @@
-/** RFC 5280, 6.1, as far as card chains go: every reason, from a chain that differs in one thing. */
+/** RFC 5280, 6.1, as far as card chains go: every reason, by a chain that differs in one thing. */
 import { describe, expect, test } from "bun:test";
 
 import { verifyCardChain } from "#edge/secure-connection/card-certificate";

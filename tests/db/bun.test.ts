@@ -43,7 +43,8 @@ test("processes that open one new file at once agree on generations", async () =
   const script = `
     import { openCatalog } from "#db/bun";
     import { createRepositories } from "#db/catalog";
-    const { tenants, platformKeys } = createRepositories(await openCatalog(${JSON.stringify(path)}));
+    const catalog = await openCatalog(${JSON.stringify(path)});
+    const { tenants, platformKeys } = createRepositories(catalog);
     await tenants.save({ tenant: "t", anchorPublicKey: new Uint8Array(65), cardRoots: [] });
     const key = { publicKey: new Uint8Array(65), wrappedPrivateKey: new Uint8Array(9) };
     for (let i = 0; i < 25; i++) {
