@@ -1,6 +1,7 @@
 /**
- * The Worker in workerd, inside this process: bundled as wrangler would, D1 with our migrations, both
- * Durable Object classes, loopback only. For development and tests; `wrangler deploy` is the real one.
+ * The Worker in workerd, inside this process: bundled as wrangler would, D1 with our migrations,
+ * both Durable Object classes, loopback only. For development and tests; `wrangler deploy` is the
+ * real one.
  */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -60,8 +61,8 @@ export async function startEdge(options: EdgeOptions): Promise<RunningHost> {
 }
 
 /**
- * Miniflare ends the process at the first SIGINT or SIGTERM; whoever started us stops us instead, and
- * tidies up. Its handler for the end of the process, which kills workerd, stays.
+ * Miniflare ends the process at the first SIGINT or SIGTERM; whoever started us stops us instead,
+ * and tidies up. Its handler for the end of the process, which kills workerd, stays.
  */
 function keepSignals<T>(create: () => T): T {
   const signals = ["SIGINT", "SIGTERM"] as const;
@@ -110,7 +111,9 @@ function selectBindings(environment: EdgeOptions["environment"]): Record<string,
   return bindings;
 }
 
-/** One module of code; each .wasm stays a module of its own, since Workers compile none from bytes. */
+/**
+ * One module of code; each .wasm stays a module of its own, since Workers compile none from bytes.
+ */
 async function bundleWorker(entry: string): Promise<Bundle> {
   const wasm = new Map<string, Uint8Array<ArrayBuffer>>();
   const built = await Bun.build({

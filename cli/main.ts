@@ -1,4 +1,6 @@
-/** The program `simlatch`: finds the sub-command, runs it, turns what went wrong into an exit code. */
+/**
+ * The program `simlatch`: finds the sub-command, runs it, turns what went wrong into an exit code.
+ */
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";

@@ -3,14 +3,11 @@ import type { Repositories } from "#db/records";
 import type { Limits } from "./limits.ts";
 
 export type {
-  ActivePlatformKey,
-  ApplicableRules,
   AuditEvent,
   CardRecord,
   RegisteredCard,
   Repositories,
   SubscriberRecord,
-  TenantRecord,
 } from "#db/records";
 
 /** Unix time in milliseconds. */

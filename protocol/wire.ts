@@ -59,8 +59,6 @@ export interface ReceiptRequest {
 }
 
 export type Verdict = "SUCCESS" | "FAILURE";
-export type CardProofResponse = AccessChallenge | LockedVerdict;
-export type AnswerResponse = AccessChallenge | BindingVerdict;
 
 export const PROBLEM_CODES = [
   "malformed",

@@ -1,5 +1,6 @@
 /**
- * One binding, as Fig. 3 of the patent draws it: the client carries, the card and the platform judge.
+ * One binding, as Fig. 3 of the patent draws it: the client carries, the card and the platform
+ * judge.
  *
  *   311 312  client and platform: access request, card challenge
  *   313 315  client and card: START SESSION and the card's proof (314)

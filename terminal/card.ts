@@ -1,4 +1,6 @@
-/** The applet as a terminal drives it: the commands of docs/protocol.md, section 6, one method each. */
+/**
+ * The applet as a terminal drives it: the commands of docs/protocol.md, section 6, one method each.
+ */
 import type { Command } from "#protocol/apdu";
 import {
   APPLET_AID,
@@ -78,7 +80,9 @@ export interface CardApplet {
   /** DER. */
   readCertificate(): Promise<Bytes>;
   startSession(start: SessionStart): Promise<Encoded<CardProof>>;
-  /** `challenge` as the platform sent it, `statement` as encodeAnswerStatement wrote it; gives S3. */
+  /**
+   * `challenge` as the platform sent it, `statement` as encodeAnswerStatement wrote it; gives S3.
+   */
   answer(challenge: Uint8Array, statement: Uint8Array): Promise<Encoded<Bytes>>;
   /** `result` is R and SIG_P as the platform sent them. */
   deliverResult(result: Uint8Array): Promise<Encoded<Receipt>>;

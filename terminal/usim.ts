@@ -88,8 +88,8 @@ async function authenticate3g(
 }
 
 /**
- * DB RES CK IK [Kc], each with its length; DC AUTS; any status word but 9000 is a refusal (9862: the
- * network is not authentic). CK, IK and Kc are checked for their length and left out.
+ * DB RES CK IK [Kc], each with its length; DC AUTS; any status word but 9000 is a refusal (9862:
+ * the network is not authentic). CK, IK and Kc are checked for their length and left out.
  */
 export function decodeAuthenticateResponse(response: Response): ModuleAnswer | undefined {
   if (response.sw !== SW.success) return { kind: "refusal", statusWord: response.sw };

@@ -1,4 +1,6 @@
-/** Rule verification, pure: the rules that name a card against the subscriber it was found beside. */
+/**
+ * Rule verification, pure: the rules that name a card against the subscriber it was found beside.
+ */
 import type { BindingRule } from "#protocol/rules";
 
 /** What the module has proved and the registry adds; a rule may ask about nothing else. */

@@ -4,6 +4,7 @@ import type { InferOutput } from "valibot";
 
 import type { SubscriberView } from "#protocol/admin";
 
+import { wrapKeys } from "../access-authentication/authentication-centre/embedded.ts";
 import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
 import {
   MCC_DIGITS,
@@ -61,9 +62,7 @@ function toRecord({ core, vault }: Dependencies, enrolment: Enrolment): Subscrib
   const { tenant, imsi, mncLength, k, op, amf, indBits } = enrolment;
   const opc = op === undefined ? enrolment.opc : core.deriveOpc(k, op);
   if (opc === undefined) throw new RangeError("neither OP nor OPc");
-  const context = `${tenant}/${imsi}`;
-  const wrappedK = vault.wrap("k", context, k);
-  const wrappedOpc = vault.wrap("opc", context, opc);
+  const wrapped = wrapKeys({ vault }, { tenant, imsi }, k, opc);
   for (const secret of [k, op, opc]) secret?.fill(0);
   return {
     tenant,
@@ -71,8 +70,7 @@ function toRecord({ core, vault }: Dependencies, enrolment: Enrolment): Subscrib
     operator: imsi.slice(0, MCC_DIGITS + mncLength),
     status: "active",
     algorithm: "milenage",
-    wrappedK,
-    wrappedOpc,
+    ...wrapped,
     amf,
     indBits,
     keyVersion: 1,

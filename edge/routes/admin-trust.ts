@@ -2,13 +2,14 @@
 import { Hono } from "hono";
 
 import type { PlatformKey } from "#protocol/admin";
-import { encodeBase64Url, encodeHex, equalBytes } from "#protocol/bytes";
+import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { encodeCredential } from "#protocol/messages";
 import { failure, type Result, success } from "#protocol/result";
 import { type SuiteName, SUITES } from "#protocol/suites";
 import { credentialStatement } from "#protocol/transcript";
 
 import type { Dependencies } from "../dependencies.ts";
+import { generatePlatformKey } from "../secure-connection/critical-information.ts";
 import type { FailureReason } from "../wire-error.ts";
 import {
   floorUpdate,
@@ -67,19 +68,14 @@ export function createTrustRoutes(dependencies: Dependencies): Hono {
   return routes;
 }
 
-/** The private half leaves this function wrapped only. */
 async function createPlatformKey(
-  { signer, vault, repositories }: Dependencies,
+  dependencies: Dependencies,
   tenant: string,
   suite: SuiteName,
 ): Promise<PlatformKey> {
-  const { publicKey, privateKey } = signer.generateKeyPair();
-  const context = `${tenant}/${suite}/${encodeHex(publicKey)}`;
-  const wrappedPrivateKey = vault.wrap("platform-key", context, privateKey);
-  privateKey.fill(0);
-  const key = { tenant, suite, publicKey, wrappedPrivateKey };
-  const generation = await repositories.platformKeys.create(key);
-  return { generation, publicKey: encodeBase64Url(publicKey) };
+  const key = generatePlatformKey(dependencies, tenant, suite);
+  const generation = await dependencies.repositories.platformKeys.create(key);
+  return { generation, publicKey: encodeBase64Url(key.publicKey) };
 }
 
 interface Activation {

@@ -4,11 +4,10 @@
  */
 import type { Core, Dependencies } from "../dependencies.ts";
 import { LABEL } from "#protocol/assigned-numbers";
+import { encodeHex } from "#protocol/bytes";
 import type { Receipt } from "#protocol/messages";
 import type { SuiteName } from "#protocol/suites";
 import { hashAnswer, hashReceipt, signedMessage } from "#protocol/transcript";
-
-export const PLATFORM_KEY_PURPOSE = "platform-key";
 
 /** h3 when S3 is the card's signature over it; `statement` as it came over the wire. */
 export function verifyAnswerProof(
@@ -34,22 +33,47 @@ export function verifyReceipt(
   return core.verifyP256(publicKey, message, receipt.signature);
 }
 
-/** The wrapping context of a platform key's private half. */
-export function platformKeyContext(tenant: string, suite: SuiteName, publicKeyHex: string): string {
-  return `${tenant}/${suite}/${publicKeyHex}`;
+/** A platform key as the catalog keeps it: the private half is PKCS #8, wrapped. */
+export interface StoredPlatformKey {
+  readonly tenant: string;
+  readonly suite: SuiteName;
+  /** 65 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly wrappedPrivateKey: Uint8Array;
 }
 
-/** SIG_P over h4, by the private key whose wrapped form the catalog holds. */
+type KeyTools = Pick<Dependencies, "vault" | "signer">;
+
+const KEY_PURPOSE = "platform-key";
+
+/** A fresh key pair; its private half leaves this function wrapped only. */
+export function generatePlatformKey(
+  { vault, signer }: KeyTools,
+  tenant: string,
+  suite: SuiteName,
+): StoredPlatformKey {
+  const { publicKey, privateKey } = signer.generateKeyPair();
+  const context = keyContext({ tenant, suite, publicKey });
+  const wrappedPrivateKey = vault.wrap(KEY_PURPOSE, context, privateKey);
+  privateKey.fill(0);
+  return { tenant, suite, publicKey, wrappedPrivateKey };
+}
+
+/** SIG_P over h4. */
 export function signResult(
-  { vault, signer }: Pick<Dependencies, "vault" | "signer">,
-  key: { readonly context: string; readonly wrappedPrivateKey: Uint8Array },
+  { vault, signer }: KeyTools,
+  key: StoredPlatformKey,
   h4: Uint8Array,
 ): Uint8Array {
-  const privateKey = vault.unwrap(PLATFORM_KEY_PURPOSE, key.context, key.wrappedPrivateKey);
+  const privateKey = vault.unwrap(KEY_PURPOSE, keyContext(key), key.wrappedPrivateKey);
   if (privateKey === undefined) throw new Error("a platform key does not unwrap");
   try {
     return signer.sign(privateKey, signedMessage(LABEL.result, h4));
   } finally {
     privateKey.fill(0);
   }
+}
+
+function keyContext(key: Omit<StoredPlatformKey, "wrappedPrivateKey">): string {
+  return `${key.tenant}/${key.suite}/${encodeHex(key.publicKey)}`;
 }

@@ -117,7 +117,9 @@ interface Gate {
   settled(): Promise<void>;
 }
 
-/** Group commit: the first write opens a transaction, the end of the event loop's turn closes it. */
+/**
+ * Group commit: the first write opens a transaction, the end of the event loop's turn closes it.
+ */
 function createGate(database: Database): Gate {
   let group: Promise<void> | undefined;
   let failures = 0;

@@ -10,11 +10,11 @@ import {
 } from "../access-authentication/authenticate.ts";
 import { type BindingDecision, NO_LEASE, verifyBinding } from "../binding-verification/verify.ts";
 import {
-  platformKeyContext,
   signResult,
+  type StoredPlatformKey,
   verifyAnswerProof,
 } from "../secure-connection/critical-information.ts";
-import { encodeBase64Url, encodeHex, equalBytes } from "#protocol/bytes";
+import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { cardIdBytes } from "#protocol/identifiers";
 import { encodeResult, encodeSignedResult } from "#protocol/messages";
 import { failure, type Result, success } from "#protocol/result";
@@ -45,9 +45,7 @@ import type {
 /** A session in phase answering (its transcript is h3 then) or decided. */
 type Begun = Result<{ readonly reply: string } | { readonly session: Session }, CardWriterFailure>;
 
-interface SigningKey {
-  readonly context: string;
-  readonly wrappedPrivateKey: Uint8Array;
+interface SigningKey extends StoredPlatformKey {
   readonly floor: number;
 }
 
@@ -264,9 +262,5 @@ async function findSigningKey(
   const key = await platformKeys.find(terms.tenant, suite, terms.generation);
   const active = await platformKeys.findActive(terms.tenant, suite);
   if (key === undefined || active === undefined) throw new Error("a platform key vanished");
-  return {
-    context: platformKeyContext(terms.tenant, suite, encodeHex(key.publicKey)),
-    wrappedPrivateKey: key.wrappedPrivateKey,
-    floor: active.floor,
-  };
+  return { ...key, floor: active.floor };
 }

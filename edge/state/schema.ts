@@ -1,4 +1,7 @@
-/** Tables of the single writers. `object` is the writer's name; docs/storage-schema.md describes all. */
+/**
+ * Tables of the single writers. `object` is the writer's name; docs/storage-schema.md describes
+ * all.
+ */
 import type { Sql } from "./sql.ts";
 
 const STATEMENTS = [

@@ -8,7 +8,9 @@ import { startEdge } from "#cli/edge-host";
 const WASM = Uint8Array.fromHex(
   "0061736d010000000105016000017f03020100070a0106616e7377657200000a06010400412a0b",
 );
-/** A Worker with everything that ours has: WASM, D1, both object classes, a variable, node:crypto. */
+/**
+ * A Worker with everything that ours has: WASM, D1, both object classes, a variable, node:crypto.
+ */
 const WORKER = `
 import { DurableObject } from "cloudflare:workers";
 import { createHash } from "node:crypto";

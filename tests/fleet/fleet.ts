@@ -1,6 +1,6 @@
 /**
- * An operator with its cards, subscribers and phones, made of the emulators and enrolled through the
- * administration interface alone. Time, randomness and the network come from the caller.
+ * An operator with its cards, subscribers and phones, made of the emulators and enrolled through
+ * the administration interface alone. Time, randomness and the network come from the caller.
  */
 import type { RuleUpdate } from "#protocol/admin";
 import { type Bytes, decodeBase64Url, encodeBase64Url, encodeHex } from "#protocol/bytes";

@@ -1,6 +1,6 @@
 /**
- * The scenarios must be able to fail: each test spoils one thing on the way to a platform on Bun and
- * names the stories that have to notice.
+ * The scenarios must be able to fail: each test spoils one thing on the way to a platform on Bun
+ * and names the stories that have to notice.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";

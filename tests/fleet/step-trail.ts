@@ -11,16 +11,19 @@ export interface StepLine {
   readonly outcome: string;
 }
 
-/** The first step of what the platform does between request and answer, by the request before it. */
+/**
+ * The first step of what the platform does between request and answer, by the request before it.
+ */
 const FIRST_STEPS = [
   { after: 316, first: 317 },
   { after: 327, first: 328 },
 ] as const;
 
 /**
- * The client reports what it sent and got (311 to 316, 320 to 327, 332 to 334), the platform's audit
- * trail what happened in between. The first trail that begins with 317 belongs after step 316, the
- * next that begins with 328 after each 327. A trail that fits nowhere comes last: none is left out.
+ * The client reports what it sent and got (311 to 316, 320 to 327, 332 to 334), the platform's
+ * audit trail what happened in between. The first trail that begins with 317 belongs after step
+ * 316, the next that begins with 328 after each 327. A trail that fits nowhere comes last: none is
+ * left out.
  */
 export function mergeSteps(
   client: readonly StepReport[],

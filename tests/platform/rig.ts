@@ -40,6 +40,7 @@ export interface Rig {
   readonly log: readonly string[];
   readonly now: () => number;
   readonly advance: (milliseconds: number) => void;
+  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** POST below /v1/bindings. */
   readonly post: (path: string, body: unknown) => Promise<Answer>;
   readonly fleet: () => Promise<Fleet>;
@@ -102,6 +103,7 @@ export async function createRig(options: RigOptions = {}, startMs = START_MS): P
     advance: (milliseconds) => {
       now += milliseconds;
     },
+    fetch,
     post,
     fleet: () =>
       createFleet({

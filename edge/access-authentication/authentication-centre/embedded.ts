@@ -16,8 +16,24 @@ export interface EmbeddedVector {
   readonly xres: Uint8Array;
 }
 
-export function subscriberContext(subscriber: { tenant: string; imsi: string }): string {
-  return `${subscriber.tenant}/${subscriber.imsi}`;
+interface SubscriberName {
+  readonly tenant: string;
+  readonly imsi: string;
+}
+
+/** K and OPc (16 bytes each) as the subscriber table keeps them; withKeys is the way back. */
+export function wrapKeys(
+  { vault }: Pick<Tools, "vault">,
+  subscriber: SubscriberName,
+  k: Uint8Array,
+  opc: Uint8Array,
+): Pick<SubscriberRecord, "wrappedK" | "wrappedOpc"> {
+  const context = wrappingContext(subscriber);
+  return { wrappedK: vault.wrap("k", context, k), wrappedOpc: vault.wrap("opc", context, opc) };
+}
+
+function wrappingContext({ tenant, imsi }: SubscriberName): string {
+  return `${tenant}/${imsi}`;
 }
 
 /** `rand` 16 bytes, `sqn` 6 bytes and already reserved. */
@@ -61,7 +77,7 @@ function withKeys<T>(
   subscriber: SubscriberRecord,
   use: (k: Uint8Array, opc: Uint8Array) => T,
 ): T {
-  const context = subscriberContext(subscriber);
+  const context = wrappingContext(subscriber);
   const k = vault.unwrap("k", context, subscriber.wrappedK);
   const opc = vault.unwrap("opc", context, subscriber.wrappedOpc);
   if (k === undefined || opc === undefined) throw new Error("a subscriber's keys do not unwrap");
