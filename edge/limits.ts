@@ -39,10 +39,15 @@ export const DEFAULT_LIMITS: Limits = {
 export const RECENT_RANDS = 1024;
 /** TS 33.102, C.2.1: the largest jump of SEQ that a USIM accepts. */
 export const SEQ_DELTA = 2 ** 28;
-/** How far a restore jumps: past everything the lost state can have issued, inside delta. */
-export const SEQ_RESTORE_JUMP = 2 ** 27;
+/**
+ * How far SEQ jumps for each store generation: past everything that the lost state can have issued
+ * since the backup, while sixteen restores stay inside delta.
+ */
+export const SEQ_RESTORE_JUMP = 2 ** 24;
+/** The store generation of an installation that was never restored. */
+export const FIRST_STORE_GENERATION = 1;
 /** RES of a USIM: 32 bits can be guessed, so a rule would have to ask for less than this. */
 export const RES_BYTES_MIN = 8;
 export const HOUR_MS = 3_600_000;
-/** How long a finished session's stored replies are kept after its end. */
+/** How long a session and its stored replies are kept after its end, and never less than T lives. */
 export const REPLY_KEPT_MS = 600_000;

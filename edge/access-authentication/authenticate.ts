@@ -41,6 +41,9 @@ export type AccessRefusal =
   | "mac_failure"
   | "auts_not_newest";
 
+/** Separation bit 0: GSM and UMTS (TS 33.102, annex H). */
+const DEFAULT_AMF: Uint8Array = new Uint8Array(2);
+
 type Tools = Pick<Dependencies, "random" | "vault" | "repositories" | "slot">;
 
 /** The name of a subscriber slot's writer; the IMSI is not readable in it (invariant I13). */
@@ -69,21 +72,28 @@ export async function requestChallenge(
 ): Promise<AccessChallengeOutcome> {
   const { tenant, imsi, sid, round, cardId } = session;
   const subscriber = await tools.repositories.subscribers.find(tenant, imsi);
-  if (subscriber === undefined) return dummyChallenge(tools, "imsi_unknown");
-  if (subscriber.status !== "active") return dummyChallenge(tools, "imsi_barred");
+  if (subscriber === undefined) return dummyChallenge(tools, "imsi_unknown", DEFAULT_AMF);
+  if (subscriber.status !== "active") return dummyChallenge(tools, "imsi_barred", subscriber.amf);
   const object = subscriberObject(tools, tenant, imsi);
   const issued = await slots.challenge(object, { sid, round, cardId, subscriber, related });
-  if (!issued.ok) return dummyChallenge(tools, issued.reason);
+  if (!issued.ok) return dummyChallenge(tools, issued.reason, subscriber.amf);
   return { dummy: false, vector: issued.value };
 }
 
-/** AUTN = random || AMF 0000 || random: well-formed, and no module's MAC will match. */
-export function dummyVector({ random }: Pick<Dependencies, "random">): SlotVector {
-  return { rand: random(16), autn: concatBytes(random(6), new Uint8Array(2), random(8)) };
+/** AUTN = random || AMF || random: well-formed, and no module's MAC will match. */
+export function dummyVector(
+  { random }: Pick<Dependencies, "random">,
+  amf: Uint8Array = DEFAULT_AMF,
+): SlotVector {
+  return { rand: random(16), autn: concatBytes(random(6), amf, random(8)) };
 }
 
-function dummyChallenge(tools: Tools, reason: DummyReason): AccessChallengeOutcome {
-  return { dummy: true, vector: dummyVector(tools), reason };
+function dummyChallenge(
+  tools: Tools,
+  reason: DummyReason,
+  amf: Uint8Array,
+): AccessChallengeOutcome {
+  return { dummy: true, vector: dummyVector(tools, amf), reason };
 }
 
 /** Steps 328-330: the centre, in its slot's writer, verifies the answer and consumes the RAND. */

@@ -32,10 +32,8 @@ export type CardAuthenticationFailure =
   | "malformed"
   | "token_invalid"
   | "card_unknown"
-  | "card_revoked"
-  | "certificate_out_of_date"
-  | "certificate_revoked"
   | "kind_mismatch"
+  | CardLapse
   | "proof_invalid";
 
 /**
@@ -66,19 +64,18 @@ export async function verifyCardResponse(
   const proven = core.verifyP256(publicKey, message, proof.signature);
   if (card === undefined) return failure("card_unknown");
   if (!proven) return failure("proof_invalid");
-  const objection = objectionTo(card, proof, now);
-  return objection === undefined ? success({ card, terms, proof, h1 }) : failure(objection);
+  if (proof.cardKind !== CARD_KIND_NUMBERS[card.kind]) return failure("kind_mismatch");
+  const lapse = findLapse(card, now);
+  return lapse === undefined ? success({ card, terms, proof, h1 }) : failure(lapse);
 }
 
-function objectionTo(
-  card: RegisteredCard,
-  proof: CardProof,
-  now: number,
-): CardAuthenticationFailure | undefined {
+export type CardLapse = "card_revoked" | "certificate_revoked" | "certificate_out_of_date";
+
+/** What the registry holds against a card at this moment. */
+export function findLapse(card: RegisteredCard, now: number): CardLapse | undefined {
   if (card.status !== "active") return "card_revoked";
   if (card.chainRevoked) return "certificate_revoked";
   if (now < card.notBefore || now > card.notAfter) return "certificate_out_of_date";
-  if (proof.cardKind !== CARD_KIND_NUMBERS[card.kind]) return "kind_mismatch";
   return undefined;
 }
 

@@ -9,6 +9,7 @@ import {
   verifyResponse,
 } from "../access-authentication/authenticate.ts";
 import { type BindingDecision, NO_LEASE, verifyBinding } from "../binding-verification/verify.ts";
+import { findLapse } from "../secure-connection/card-authentication.ts";
 import {
   signResult,
   type StoredPlatformKey,
@@ -62,9 +63,11 @@ export async function answerSession(
     const access = await authenticateAccess(context, session, request);
     if (access.kind === "resynchronised") return continueSession(context, session, request);
     const decision = await decide(context, session, access);
-    session = context.sql.transaction(() =>
+    const committed = context.sql.transaction(() =>
       commitDecision(context, session, access, decision, key.floor),
     );
+    if (!committed.ok) return committed;
+    session = committed.value;
   }
   return deliver(context, session, key);
 }
@@ -155,18 +158,31 @@ async function decide(
   session: Session,
   access: Exclude<Awaited<ReturnType<typeof authenticateAccess>>, { kind: "resynchronised" }>,
 ): Promise<Decision> {
-  if (access.kind === "refused") {
-    const { reason } = access;
-    return { success: false, lock: false, lease: NO_LEASE, reason, ruleVersion: 0, strength: "" };
-  }
+  if (access.kind === "refused") return refusal(access.reason);
   const { tenant } = session.terms;
+  const { cardId } = session;
   const { subscriber, strength } = access;
-  const decision = await verifyBinding(dependencies, {
-    tenant,
-    cardId: session.cardId,
-    subscriber,
-  });
-  return { ...decision, strength };
+  const decision = await verifyBinding(dependencies, { tenant, cardId, subscriber });
+  const lapse = await findPairLapse(dependencies, { tenant, cardId, imsi: subscriber.imsi });
+  return lapse === undefined ? { ...decision, strength } : refusal(lapse);
+}
+
+function refusal(reason: string): Decision {
+  return { success: false, lock: false, lease: NO_LEASE, reason, ruleVersion: 0, strength: "" };
+}
+
+/** Card or subscriber may have been withdrawn since step 2; this is the last look at both. */
+async function findPairLapse(
+  { repositories, clock }: CardContext["dependencies"],
+  pair: { readonly tenant: string; readonly cardId: string; readonly imsi: string },
+): Promise<string | undefined> {
+  const [card, subscriber] = await Promise.all([
+    repositories.cards.find(pair.tenant, pair.cardId),
+    repositories.subscribers.find(pair.tenant, pair.imsi),
+  ]);
+  if (card === undefined || subscriber === undefined) return "pair_unknown";
+  if (subscriber.status !== "active") return "imsi_barred";
+  return findLapse(card, clock());
 }
 
 /**
@@ -179,12 +195,13 @@ function commitDecision(
   access: { readonly kind: "verified" | "refused" },
   decision: Decision,
   floor: number,
-): Session {
+): Result<Session, CardWriterFailure> {
   const { sql, object, dependencies } = context;
   const current = findSession(sql, object, session.sid);
   const card = findCard(sql, object);
   if (current === undefined || card === undefined) throw new Error("a session vanished");
-  if (current.phase !== "answering") return current;
+  if (current.phase !== "answering") return success(current);
+  if (card.currentSid !== session.sid) return failure("session_expired");
   const granted = decision.success && card.lockPhase === "none";
   const lock = card.lockPhase === "issued" || (card.lockPhase === "none" && decision.lock);
   const epoch = card.epoch + 1;
@@ -215,7 +232,7 @@ function commitDecision(
     `RESULT=${decided.verdict} ${decision.reason} version ${decision.ruleVersion} ${decision.strength}`.trim(),
     decisionTrail(dependencies.clock(), access.kind, decision, decided),
   );
-  return decided;
+  return success(decided);
 }
 
 function decisionTrail(

@@ -8,7 +8,7 @@ import {
   subscriberMac,
 } from "../access-authentication/authenticate.ts";
 import type { SlotVector } from "../access-authentication/authentication-centre/slot.ts";
-import { HOUR_MS } from "../limits.ts";
+import { FIRST_STORE_GENERATION, HOUR_MS } from "../limits.ts";
 import { issueSessionToken } from "../secure-connection/token.ts";
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { encodeChallenge } from "#protocol/messages";
@@ -82,8 +82,8 @@ function consumeSession(context: CardContext, request: OpenRequest): Opening {
     const same = begun.phase === "opening" && equalBytes(begun.digest, digest);
     return same ? success({ session: begun }) : failure("session_consumed");
   }
-  pruneCard(sql, object, now);
-  const known = findCard(sql, object) ?? newCard(context, request);
+  pruneCard(sql, object, now, dependencies.limits.challengeSeconds * 1000);
+  const known = findCard(sql, object) ?? newCard(request);
   if (!equalBytes(known.publicKey, request.publicKey)) return failure("key_changed");
   const mac = subscriberMac(dependencies.vault, request.terms.tenant, request.imsi);
   if (isOverQuota(context, mac, now)) return failure("quota_exceeded");
@@ -91,15 +91,16 @@ function consumeSession(context: CardContext, request: OpenRequest): Opening {
   saveCard(sql, object, { ...card, currentSid: sid });
   const session = newSession(context, request, mac, objection);
   saveSession(sql, object, session);
+  countChallenge(sql, object, session, now);
   if (request.proof.state.name === "locked") {
     return success({ reply: closeLocked(context, session) });
   }
-  countChallenge(sql, object, session, now);
   return success({ session });
 }
 
-function newCard({ dependencies }: CardContext, { publicKey }: OpenRequest): Card {
-  const { storeGeneration } = dependencies;
+/** As if known from the beginning: a backup may be older than the card's first binding. */
+function newCard({ publicKey }: OpenRequest): Card {
+  const storeGeneration = FIRST_STORE_GENERATION;
   const nothing = { epoch: 0, receiptEpoch: 0, lockPhase: "none", lockId: undefined } as const;
   return { ...nothing, publicKey, currentSid: "", storeGeneration };
 }

@@ -262,9 +262,12 @@ export function savePair(sql: Sql, object: string, subscriberMac: Uint8Array): v
   sql.run("INSERT OR IGNORE INTO card_pair VALUES (?, ?)", object, subscriberMac);
 }
 
-/** Forgets sessions and replies long over, and challenges that no quota counts any more. */
-export function pruneCard(sql: Sql, object: string, now: number): void {
-  const before = now - REPLY_KEPT_MS;
+/**
+ * Forgets sessions and replies long over, never while a token could open the session again, and
+ * challenges that no quota counts any more.
+ */
+export function pruneCard(sql: Sql, object: string, now: number, tokenLifeMs: number): void {
+  const before = now - Math.max(REPLY_KEPT_MS, tokenLifeMs);
   sql.run("DELETE FROM card_session WHERE object = ? AND expires_at < ?", object, before);
   sql.run("DELETE FROM card_reply WHERE object = ? AND expires_at < ?", object, before);
   sql.run("DELETE FROM card_challenge WHERE object = ? AND at <= ?", object, now - HOUR_MS);

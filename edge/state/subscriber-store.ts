@@ -1,5 +1,5 @@
 /** What a subscriber slot's writer remembers, as statements. No decisions here. */
-import { RECENT_RANDS } from "../limits.ts";
+import { FIRST_STORE_GENERATION, RECENT_RANDS } from "../limits.ts";
 import {
   readBytes,
   readNumber,
@@ -30,9 +30,10 @@ export interface SlotChallenge {
   readonly outcome: string | undefined;
 }
 
-export function loadSlot(sql: Sql, object: string, storeGeneration: number): Slot {
+export function loadSlot(sql: Sql, object: string): Slot {
   const [row] = sql.all("SELECT * FROM slot WHERE object = ?", object);
   if (row === undefined) {
+    const storeGeneration = FIRST_STORE_GENERATION;
     return { seq: 0, sqnGeneration: 1, storeGeneration, challengeNumber: 0 };
   }
   return {

@@ -84,23 +84,26 @@ export class SubscriberWriter {
 
   private isOverQuota(related: boolean): boolean {
     const { limits, slots, clock } = this.dependencies;
-    const perSlot = Math.max(1, Math.floor(limits.challengesPerImsiHour / slots));
-    const reserved = Math.floor(limits.reservedPerImsiHour / slots);
+    const reserved = Math.ceil(limits.reservedPerImsiHour / slots);
+    const open = Math.max(1, Math.ceil(limits.challengesPerImsiHour / slots) - reserved);
     const counts = countChallenges(this.sql, this.object, clock() - HOUR_MS);
-    if (counts.all >= perSlot) return true;
-    return !related && counts.unrelated >= Math.max(1, perSlot - reserved);
+    return counts.all >= open + reserved || (!related && counts.unrelated >= open);
   }
 
-  /** After a restore the lost state may have issued more: jump past it, audited (invariant I4). */
+  /**
+   * After a restore the lost state may have issued more: jump past it, audited (invariant I4). A slot
+   * that the backup does not know jumps like any other, since it may have been one of the lost.
+   */
   private restoredSlot(request: SlotChallengeRequest): Slot {
     const { storeGeneration } = this.dependencies;
-    const slot = loadSlot(this.sql, this.object, storeGeneration);
-    if (slot.storeGeneration >= storeGeneration) return slot;
+    const slot = loadSlot(this.sql, this.object);
+    const restores = storeGeneration - slot.storeGeneration;
+    if (restores <= 0) return slot;
     this.recordGeneration(request, slot.sqnGeneration + 1, "store_restored");
     return {
       ...slot,
       storeGeneration,
-      seq: slot.seq + SEQ_RESTORE_JUMP,
+      seq: slot.seq + restores * SEQ_RESTORE_JUMP,
       sqnGeneration: slot.sqnGeneration + 1,
     };
   }
@@ -157,7 +160,7 @@ export class SubscriberWriter {
     auts: Uint8Array,
   ): SlotOutcome {
     const { subscriber } = request;
-    const slot = loadSlot(this.sql, this.object, this.dependencies.storeGeneration);
+    const slot = loadSlot(this.sql, this.object);
     if (slot.challengeNumber !== open.number) return "auts_not_newest";
     const sqnMs = openResynchronisation(this.dependencies, subscriber, open.rand, auts);
     if (sqnMs === undefined) return "mac_failure";

@@ -15,9 +15,8 @@ export const DECISION_FAULTS: readonly Fault[] = [
     invariant: "I8",
     what: "a failed authentication locks",
     source: CARD_ANSWERING,
-    find: 'return { success: false, lock: false, lease: NO_LEASE, reason, ruleVersion: 0, strength: "" };',
-    replace:
-      'return { success: false, lock: true, lease: NO_LEASE, reason, ruleVersion: 0, strength: "" };',
+    find: "return { success: false, lock: false, lease: NO_LEASE, reason, ruleVersion: 0",
+    replace: "return { success: false, lock: true, lease: NO_LEASE, reason, ruleVersion: 0",
     file: LOCK,
     test: "I8: a wrong answer, a refusal, a forged AUTS and a changed IMSI never lock",
   },
