@@ -93,7 +93,9 @@ function readAdminKey(environment: UncheckedEnvironment): string | undefined {
 function readLimits(environment: UncheckedEnvironment): Limits {
   const entries = Object.entries(DEFAULT_LIMITS).map(([limit, value]) => {
     const name = `SIMLATCH_${limit.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-    return [limit, readInteger(environment, name, value, 0, INTEGER_MAX)];
+    // The protocol has rounds 0, 1 and 2 and no more, whatever an operator would like.
+    const greatest = limit === "resynchronisations" ? value : INTEGER_MAX;
+    return [limit, readInteger(environment, name, value, 0, greatest)];
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- same keys as DEFAULT_LIMITS
   return Object.fromEntries(entries) as Limits;

@@ -49,5 +49,7 @@ export const FIRST_STORE_GENERATION = 1;
 /** RES of a USIM: 32 bits can be guessed, so a rule would have to ask for less than this. */
 export const RES_BYTES_MIN = 8;
 export const HOUR_MS = 3_600_000;
-/** How long a session and its stored replies are kept after its end, and never less than T lives. */
+/**
+ * How long a session and its stored replies are kept after its end, and never less than T lives.
+ */
 export const REPLY_KEPT_MS = 600_000;

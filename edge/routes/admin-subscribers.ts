@@ -23,6 +23,8 @@ export function createSubscriberRoutes(dependencies: Dependencies): Hono {
 
   routes.post("/subscribers", validateJson(subscriberEnrolment), async (c) => {
     const enrolment = c.req.valid("json");
+    // Every slot in use must have an IND of its own in this profile (TS 33.102, C.1.1.1).
+    if (2 ** enrolment.indBits < dependencies.slots) return respondProblem(c, "malformed");
     if ((await tenants.find(enrolment.tenant)) === undefined) {
       return respondProblem(c, "not_found");
     }

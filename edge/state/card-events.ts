@@ -14,7 +14,7 @@ export function recordCardEvent(
   reason: string,
   trail: readonly StepReport[],
 ): void {
-  recordEvent(sql, object, {
+  recordEvent(sql, object, dependencies.storeGeneration, {
     tenant: session.terms.tenant,
     at: dependencies.clock(),
     type,

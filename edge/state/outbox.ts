@@ -10,8 +10,16 @@ const DRAIN_MAX = 64;
 
 export type NewEvent = Omit<AuditEvent, "writer" | "number">;
 
-/** Call inside the transaction of what the event reports. */
-export function recordEvent(sql: Sql, object: string, event: NewEvent): void {
+/**
+ * Call inside the transaction of what the event reports. The store generation is part of the
+ * writer's name: a restored state counts on from an older number, and must not be taken for itself.
+ */
+export function recordEvent(
+  sql: Sql,
+  object: string,
+  storeGeneration: number,
+  event: NewEvent,
+): void {
   const [row] = sql.all(
     `INSERT INTO outbox_number (object, number) VALUES (?, 1)
      ON CONFLICT (object) DO UPDATE SET number = number + 1 RETURNING number`,
@@ -23,7 +31,7 @@ export function recordEvent(sql: Sql, object: string, event: NewEvent): void {
     "INSERT INTO outbox (object, number, event) VALUES (?, ?, ?)",
     object,
     number,
-    JSON.stringify({ ...event, writer: object, number }),
+    JSON.stringify({ ...event, writer: `${object}@${storeGeneration}`, number }),
   );
 }
 

@@ -91,8 +91,9 @@ export class SubscriberWriter {
   }
 
   /**
-   * After a restore the lost state may have issued more: jump past it, audited (invariant I4). A slot
-   * that the backup does not know jumps like any other, since it may have been one of the lost.
+   * After a restore the lost state may have issued more: jump past it, audited (invariant I4). A
+   * slot that the backup does not know jumps like any other, since it may have been one of the
+   * lost.
    */
   private restoredSlot(request: SlotChallengeRequest): Slot {
     const { storeGeneration } = this.dependencies;
@@ -189,9 +190,10 @@ export class SubscriberWriter {
     generation: number,
     reason: string,
   ): void {
-    recordEvent(this.sql, this.object, {
+    const { clock, storeGeneration } = this.dependencies;
+    recordEvent(this.sql, this.object, storeGeneration, {
       tenant: request.subscriber.tenant,
-      at: this.dependencies.clock(),
+      at: clock(),
       type: "sqn_generation_raised",
       cardId: request.cardId,
       session: request.sid,

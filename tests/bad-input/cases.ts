@@ -207,7 +207,7 @@ function listValues(scene: Scene): Case[] {
   const add = (code: ProblemCode, path: string, body: Body, name: string): void => {
     cases.push({ name, path: at(path), body, code });
   };
-  add("unavailable", "", { ...offer, tenant: "nobody-here" }, "access: unknown tenant");
+  add("card_not_authenticated", "", { ...offer, tenant: "nobody" }, "access: unknown tenant");
   add("malformed", "", { ...offer, suites: Array.from({ length: 17 }, () => "x") }, "17 suites");
   add("malformed", "", { ...offer, modes: ["signed", 7] }, "access: a mode that is no text");
   for (const suites of [["RSA-2048"], [MARKER], ["p-256"], ["P-256 "]])

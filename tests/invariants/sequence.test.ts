@@ -273,3 +273,13 @@ test("I6: the card's proof comes before any vector", async () => {
   expect((await attempt.prove(forged)).json["code"]).toBe("card_not_authenticated");
   expect(readDurable(rig, "SELECT COUNT(*) AS n FROM slot_challenge")).toEqual([{ n: 0 }]);
 });
+
+test("I4: a profile with fewer INDs than there are slots is not enrolled", async () => {
+  const { fleet } = await open({ environment: { SIMLATCH_SLOTS: "3", SIMLATCH_SLOT: "2" } });
+  const key = "0123456789abcdef0123456789abcdef";
+  const subscriber = { imsi: `${HOME}0000000007`, mncLength: 2, k: key, opc: key } as const;
+  await expect(fleet.admin.createSubscriber({ ...subscriber, indBits: 1 })).rejects.toThrow(
+    "malformed",
+  );
+  await fleet.admin.createSubscriber({ ...subscriber, indBits: 2 });
+});

@@ -47,6 +47,7 @@ test.each([
   ["SIMLATCH_STORE_GENERATION", "0"],
   ["SIMLATCH_STORE_GENERATION", "1.5"],
   ["SIMLATCH_LEASE_USES", "-1"],
+  ["SIMLATCH_RESYNCHRONISATIONS", "3"],
   ["SIMLATCH_CHALLENGE_SECONDS", "99999999999"],
 ])("%s = %p is refused", (name, value) => {
   const message = refusalOf({ ...GOOD, [name]: value });
@@ -58,8 +59,8 @@ test.each([
 test("every limit has its variable", () => {
   for (const limit of Object.keys(DEFAULT_LIMITS)) {
     const variable = `SIMLATCH_${limit.replaceAll(/([A-Z])/g, "_$1").toUpperCase()}`;
-    const { limits } = checkEnvironment({ ...GOOD, [variable]: "7" });
-    expect({ ...limits }).toEqual({ ...DEFAULT_LIMITS, [limit]: 7 });
+    const { limits } = checkEnvironment({ ...GOOD, [variable]: "1" });
+    expect({ ...limits }).toEqual({ ...DEFAULT_LIMITS, [limit]: 1 });
   }
 });
 
