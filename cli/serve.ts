@@ -4,7 +4,7 @@ import { printLine, printNote } from "./output.ts";
 import { DEFAULT_HOSTNAME, DEFAULT_PORT, isPortTaken } from "./platform-host.ts";
 import { startPlatform, waitForInterrupt } from "./platform-host.ts";
 
-const DEFAULT_FOLDER = "simlatch-data";
+const DEFAULT_FOLDER = "data";
 
 export const serveCommand: Command = {
   name: "serve",

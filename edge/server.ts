@@ -8,7 +8,7 @@ import { openBunHost } from "./state/bun-host.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
 const DEFAULT_PORT = 8787;
-const DEFAULT_FOLDER = "simlatch-data";
+const DEFAULT_FOLDER = "data";
 
 export interface ServerOptions {
   /** SIMLATCH_* of docs/operations.md. */
@@ -16,7 +16,7 @@ export interface ServerOptions {
   readonly hostname?: string;
   /** 0 takes any free port. */
   readonly port?: number;
-  /** Where the two database files are, `simlatch-data` unless named; made when absent. */
+  /** Where the two database files are, `data` unless named; made when absent. */
   readonly folder?: string;
   /** Takes one line of JSON of the log; standard error by default. */
   readonly writeLine?: (line: string) => void;

@@ -63,7 +63,7 @@ function routesOf(scene: Scene): Route[] {
 
 export function listCases(scene: Scene): Case[] {
   return [
-    ...routesOf(scene).flatMap((route) => [...listShapes(route), ...listFields(route)]),
+    ...routesOf(scene).flatMap((route) => listShapes(route).concat(listFields(route))),
     ...listUnknownRoutes(scene),
     ...listValues(scene),
     ...listOrders(scene),
@@ -193,15 +193,16 @@ function listUnknownRoutes({ opened, offer }: Scene): Case[] {
   ];
 }
 
+const flip = (text: string, bit: number): string => encodeBase64Url(flipBit(bytesOf(text), bit));
+const cut = (text: string): string => encodeBase64Url(bytesOf(text).subarray(0, -1));
+const more = (text: string): string => encodeBase64Url(new Uint8Array([...bytesOf(text), 0]));
+
 /** Right in form, wrong in what they say. */
 function listValues(scene: Scene): Case[] {
   const { offer, opened, challenged, decided, tokens } = scene;
   const { sid, ...card } = opened.body;
   const signed = { ...challenged.signed };
   const receipt = { ...decided.receipt };
-  const flip = (text: string, bit: number): string => encodeBase64Url(flipBit(bytesOf(text), bit));
-  const cut = (text: string): string => encodeBase64Url(bytesOf(text).subarray(0, -1));
-  const more = (text: string): string => encodeBase64Url(new Uint8Array([...bytesOf(text), 0]));
   const gone = "session_expired";
   const cases: Case[] = [];
   const add = (code: ProblemCode, path: string, body: Body, name: string): void => {
@@ -260,6 +261,13 @@ function listValues(scene: Scene): Case[] {
   return cases;
 }
 
+const order = (code: ProblemCode, name: string, path: string, body: Body): Case => ({
+  name: `order: ${name}`,
+  path: at(path),
+  body,
+  code,
+});
+
 /** Steps that were taken already or are not next. */
 function listOrders({ opened, challenged, decided, tokens }: Scene): Case[] {
   const { sid, ...card } = opened.body;
@@ -268,45 +276,39 @@ function listOrders({ opened, challenged, decided, tokens }: Scene): Case[] {
     ? `${card.imsi.slice(0, -1)}8`
     : `${card.imsi.slice(0, -1)}7`;
   const receipt = { ...decided.receipt };
-  const make = (code: ProblemCode, name: string, path: string, body: Body): Case => ({
-    name: `order: ${name}`,
-    path: at(path),
-    body,
-    code,
-  });
   const gone = "session_expired";
   const late = "out_of_order";
   const { statement, proof } = challenged.signed;
   return [
-    make(gone, "answer under T", `/${sid}/answer`, { token: card.token, statement, proof }),
-    make(gone, "receipt under T", `/${sid}/receipt`, { ...receipt, token: card.token }),
-    make(gone, "answer before card", `/${sid}/answer`, {
+    order(gone, "answer under T", `/${sid}/answer`, { token: card.token, statement, proof }),
+    order(gone, "receipt under T", `/${sid}/receipt`, { ...receipt, token: card.token }),
+    order(gone, "answer before card", `/${sid}/answer`, {
       ...challenged.signed,
       token: tokens.unopened,
     }),
-    make(gone, "receipt before card", `/${sid}/receipt`, { ...receipt, token: tokens.unopened }),
-    make(late, "receipt before result", `/${challengedSid}/receipt`, {
+    order(gone, "receipt before card", `/${sid}/receipt`, { ...receipt, token: tokens.unopened }),
+    order(late, "receipt before result", `/${challengedSid}/receipt`, {
       ...receipt,
       token: challenged.signed.token,
     }),
-    make(late, "step 2 again with another IMSI", `/${challengedSid}/card`, {
+    order(late, "step 2 again with another IMSI", `/${challengedSid}/card`, {
       ...challengedCard,
       imsi: otherImsi,
     }),
-    make(late, "another answer after the result", `/${decided.sid}/answer`, {
+    order(late, "another answer after the result", `/${decided.sid}/answer`, {
       ...challenged.signed,
       token: receipt.token,
     }),
-    make(late, "step 2 after the result, another IMSI", `/${decided.sid}/card`, {
+    order(late, "step 2 after the result, another IMSI", `/${decided.sid}/card`, {
       ...decided.card,
       imsi: otherImsi,
     }),
-    make(gone, "T2 of another session", `/${challengedSid}/answer`, {
+    order(gone, "T2 of another session", `/${challengedSid}/answer`, {
       ...challenged.signed,
       token: receipt.token,
     }),
-    make(gone, "sid of another session", `/${decided.sid}/answer`, { ...challenged.signed }),
-    make(gone, "step 2 under T2", `/${challengedSid}/card`, {
+    order(gone, "sid of another session", `/${decided.sid}/answer`, { ...challenged.signed }),
+    order(gone, "step 2 under T2", `/${challengedSid}/card`, {
       ...challengedCard,
       token: challenged.signed.token,
     }),

@@ -1,4 +1,4 @@
-/** What the hostile-terminal tests share: two honest phones, the count, and the check afterwards. */
+/** What the hostile-terminal tests share: two honest phones, the count, the check afterwards. */
 import { expect } from "bun:test";
 import { decodeHex } from "#protocol/bytes";
 import { type Bench, createBench, HOME, readDurable } from "#tests/invariants/bench";

@@ -39,6 +39,8 @@ function objectionTo(answer: Sent, code: ProblemCode): string {
   return wrong.join(", ");
 }
 
+const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
+
 const counts = { bun: 0, workerd: 0 };
 afterAll(() => {
   process.stdout.write(`bad input: ${counts.bun} cases on bun, ${counts.workerd} on workerd\n`);
@@ -86,7 +88,6 @@ describe.each(HOSTS)("on %s", (_name, start) => {
     const { host } = new URL(target.url);
     const body = JSON.stringify(scene.offer);
     const head = `POST /v1/bindings HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n`;
-    const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
     const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n`;
     const spaces = " ".repeat(4096);
     const big = chunk(spaces).repeat(4) + chunk(" ");

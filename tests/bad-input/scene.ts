@@ -88,6 +88,15 @@ export async function createScene(target: Target): Promise<Scene> {
   };
 }
 
+const termsOf = ({ sid }: CardBody) => ({
+  tenant: "default",
+  sid: bytesOf(sid),
+  suite: 1,
+  mode: 1,
+  generation: 1,
+  credentialId: new Uint8Array(32),
+});
+
 /** Tokens under the platform's own key, which no client has: only the one defect is wrong. */
 function forgeTokens(
   { tools, now }: Target,
@@ -95,14 +104,6 @@ function forgeTokens(
   challenged: CardBody,
   decided: CardBody,
 ): Scene["tokens"] {
-  const termsOf = ({ sid }: CardBody) => ({
-    tenant: "default",
-    sid: bytesOf(sid),
-    suite: 1,
-    mode: 1,
-    generation: 1,
-    credentialId: new Uint8Array(32),
-  });
   const past = { now: now(), expiresAt: now() - 2000 };
   const future = { now: now(), expiresAt: now() + 100_000 };
   const session = (body: CardBody, time: typeof past): string =>

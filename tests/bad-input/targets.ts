@@ -19,7 +19,7 @@ export interface Target {
   readonly fleet: Fleet;
   /** What tokens are made with: the tests forge expired ones that are otherwise right. */
   readonly tools: Pick<Dependencies, "vault" | "deployment" | "storeGeneration" | "core">;
-  now(): number;
+  readonly now: () => number;
   /** Everything stored; always the same text where it cannot be read. */
   dump(): string;
   stop(): Promise<void>;
@@ -114,23 +114,20 @@ export function posting(target: Pick<Target, "url">): Pick<Rig, "post"> {
 export async function sendBytes(target: Pick<Target, "url">, bytes: string): Promise<string> {
   const { hostname, port } = new URL(target.url);
   let received = "";
-  let finish = (): void => undefined;
-  const done = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
+  const { promise: done, resolve: finish } = Promise.withResolvers<undefined>();
   const socket = await Bun.connect({
     hostname,
     port: Number(port),
     socket: {
       data(_socket, chunk) {
         received += new TextDecoder("latin1").decode(chunk);
-        if (/\r\n\r\n[^]*\}/.test(received)) finish();
+        if (/\r\n\r\n[^]*\}/.test(received)) finish(undefined);
       },
-      close: () => finish(),
-      error: () => finish(),
+      close: () => finish(undefined),
+      error: () => finish(undefined),
     },
   });
-  const timer = setTimeout(finish, 1500);
+  const timer = setTimeout(() => finish(undefined), 1500);
   let offset = 0;
   const raw = Buffer.from(bytes, "latin1");
   while (offset < raw.length) {
