@@ -4,7 +4,13 @@ import { and, eq, exists, getTableColumns, notExists, sql } from "drizzle-orm";
 import type { CardStatus } from "#protocol/admin";
 
 import { build, type CatalogDatabase, prepareStatement, readRows, writeRows } from "./database.ts";
-import type { CardRecord, InsertOutcome, RegisteredCard, Repositories } from "./records.ts";
+import type {
+  CardRecord,
+  CardTerms,
+  InsertOutcome,
+  RegisteredCard,
+  Repositories,
+} from "./records.ts";
 import { cardRoots, cards, revokedCertificates } from "./schema.ts";
 
 const tenant = sql.placeholder("tenant");
@@ -39,11 +45,21 @@ const chainRevoked = sql<number>`(${exists(revokedLinks)} or ${notExists(trusted
   "chain_revoked",
 );
 
+const {
+  certificates: _certificates,
+  fingerprints: _fingerprints,
+  ...columns
+} = getTableColumns(cards);
+
 const selectCard = prepareStatement(
   build
-    .select({ ...getTableColumns(cards), chainRevoked })
+    .select({ ...columns, chainRevoked })
     .from(cards)
     .where(isThisCard),
+);
+
+const selectTerms = prepareStatement(
+  build.select({ suites: cards.suites, modes: cards.modes }).from(cards).where(isThisCard),
 );
 
 const insertCard = prepareStatement(
@@ -89,6 +105,11 @@ export function createCards(database: CatalogDatabase): Repositories["cards"] {
     return row && { ...row, chainRevoked: row.chainRevoked !== 0 };
   }
 
+  async function findTerms(name: string, id: string): Promise<CardTerms | undefined> {
+    const [row] = await readRows(database, selectTerms, { tenant: name, cardId: id });
+    return row;
+  }
+
   async function insert(record: CardRecord): Promise<InsertOutcome> {
     const rows = await writeRows(database, insertCard, { ...record });
     return rows.length > 0 ? "inserted" : "taken";
@@ -103,5 +124,5 @@ export function createCards(database: CatalogDatabase): Repositories["cards"] {
     await writeRows(database, insertRevoked, { tenant: name, fingerprint });
   }
 
-  return { find, insert, setStatus, revokeCertificate };
+  return { find, findTerms, insert, setStatus, revokeCertificate };
 }

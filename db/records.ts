@@ -54,8 +54,11 @@ export interface CardRecord {
   readonly notAfter: number;
 }
 
-/** A card with what the registry knows against it at this moment. */
-export interface RegisteredCard extends CardRecord {
+/** The suites and modes that a card takes part in, strongest first. */
+export type CardTerms = Pick<CardRecord, "suites" | "modes">;
+
+/** A card, without its certificates, and what the registry knows against it at this moment. */
+export interface RegisteredCard extends Omit<CardRecord, "certificates" | "fingerprints"> {
   /** One of its certificates has been revoked, or its root is no longer trusted. */
   readonly chainRevoked: boolean;
 }
@@ -116,6 +119,8 @@ export interface Repositories {
   };
   readonly cards: {
     find(tenant: string, cardId: string): Promise<RegisteredCard | undefined>;
+    /** For step 1, which must cost the same for a card that is not there. */
+    findTerms(tenant: string, cardId: string): Promise<CardTerms | undefined>;
     /** "taken" when the card id or, in any tenant, the public key is registered already. */
     insert(record: CardRecord): Promise<InsertOutcome>;
     setStatus(tenant: string, cardId: string, status: CardStatus): Promise<boolean>;

@@ -1,7 +1,7 @@
 /** Unchecked environment -> checked configuration. What is missing or weak stops the start. */
 import { type Bytes, decodeBase64Url, decodeHex } from "#protocol/bytes";
 import { LENGTH } from "#protocol/assigned-numbers";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { DEFAULT_LIMITS, LIMIT_MAXIMA, type Limits } from "./limits.ts";
 import { MASTER_KEY_BYTES } from "./vault.ts";
 
 export type UncheckedEnvironment = Readonly<Record<string, unknown>>;
@@ -91,11 +91,10 @@ function readAdminKey(environment: UncheckedEnvironment): string | undefined {
 
 /** challengeSeconds is set by SIMLATCH_CHALLENGE_SECONDS, and so on. */
 function readLimits(environment: UncheckedEnvironment): Limits {
+  const maxima = new Map(Object.entries(LIMIT_MAXIMA));
   const entries = Object.entries(DEFAULT_LIMITS).map(([limit, value]) => {
     const name = `SIMLATCH_${limit.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-    // The protocol has rounds 0, 1 and 2 and no more, whatever an operator would like.
-    const greatest = limit === "resynchronisations" ? value : INTEGER_MAX;
-    return [limit, readInteger(environment, name, value, 0, greatest)];
+    return [limit, readInteger(environment, name, value, 0, maxima.get(limit) ?? value)];
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- same keys as DEFAULT_LIMITS
   return Object.fromEntries(entries) as Limits;

@@ -5,6 +5,7 @@ import type { Limits } from "./limits.ts";
 export type {
   AuditEvent,
   CardRecord,
+  CardTerms,
   RegisteredCard,
   Repositories,
   SubscriberRecord,

@@ -35,6 +35,26 @@ export const DEFAULT_LIMITS: Limits = {
   reservedPerImsiHour: 5,
 };
 
+const DAY_SECONDS = 86_400;
+const COUNT_MAX = 1_000_000;
+/** The protocol's counters have four bytes. */
+const COUNTER_MAX = 2_147_483_647;
+
+/** What each may be set to at most; resynchronisations by the protocol, whose rounds are 0 to 2. */
+export const LIMIT_MAXIMA: Limits = {
+  challengeSeconds: DAY_SECONDS,
+  answerSeconds: DAY_SECONDS,
+  sessionSeconds: DAY_SECONDS,
+  leaseSeconds: COUNTER_MAX,
+  leaseUses: COUNTER_MAX,
+  resynchronisations: 2,
+  challengesPerCardHour: COUNT_MAX,
+  challengesPerPairHour: COUNT_MAX,
+  imsisPerCardHour: COUNT_MAX,
+  challengesPerImsiHour: COUNT_MAX,
+  reservedPerImsiHour: COUNT_MAX,
+};
+
 /** Not configurable: TS 33.102 Annex C and protocol.md fix them. */
 export const RECENT_RANDS = 1024;
 /** TS 33.102, C.2.1: the largest jump of SEQ that a USIM accepts. */

@@ -9,8 +9,6 @@ import { concatBytes, encodeAscii, encodeHex } from "#protocol/bytes";
 import type { ModuleAnswer } from "#protocol/messages";
 import type { Strength } from "#protocol/suites";
 
-export type DummyReason = "imsi_unknown" | "imsi_barred" | "imsi_quota_exceeded" | "sqn_spent";
-
 export interface AccessSession {
   readonly tenant: string;
   readonly cardId: string;
@@ -19,9 +17,19 @@ export interface AccessSession {
   readonly round: number;
 }
 
-export type AccessChallengeOutcome =
-  | { readonly dummy: false; readonly vector: SlotVector }
-  | { readonly dummy: true; readonly vector: SlotVector; readonly reason: DummyReason };
+/** What the card's writer knows of the pair before the centre is asked. */
+export interface ChallengePolicy {
+  /** The card has bound with this IMSI before. */
+  readonly related: boolean;
+  /** Why the session cannot succeed whatever is answered; empty when it can. */
+  readonly objection: string;
+}
+
+export interface AccessChallengeOutcome {
+  readonly vector: SlotVector;
+  /** The policy's, or the centre's; empty when an answer can succeed. */
+  readonly objection: string;
+}
 
 export type AccessOutcome =
   | {
@@ -64,36 +72,30 @@ export function subscriberMac(
   return vault.mac("subscriber", encodeAscii(`${tenant}/${imsi}`));
 }
 
+/** Steps 318 and 319. */
 export async function requestChallenge(
   tools: Tools,
   slots: SubscriberSlots,
   session: AccessSession,
-  related: boolean,
+  { related, objection }: ChallengePolicy,
 ): Promise<AccessChallengeOutcome> {
   const { tenant, imsi, sid, round, cardId } = session;
   const subscriber = await tools.repositories.subscribers.find(tenant, imsi);
-  if (subscriber === undefined) return dummyChallenge(tools, "imsi_unknown", DEFAULT_AMF);
-  if (subscriber.status !== "active") return dummyChallenge(tools, "imsi_barred", subscriber.amf);
+  const dummy = (reason: string): AccessChallengeOutcome => ({
+    vector: dummyVector(tools, subscriber?.amf ?? DEFAULT_AMF),
+    objection: reason,
+  });
+  if (objection !== "") return dummy(objection);
+  if (subscriber === undefined) return dummy("imsi_unknown");
+  if (subscriber.status !== "active") return dummy("imsi_barred");
   const object = subscriberObject(tools, tenant, imsi);
   const issued = await slots.challenge(object, { sid, round, cardId, subscriber, related });
-  if (!issued.ok) return dummyChallenge(tools, issued.reason, subscriber.amf);
-  return { dummy: false, vector: issued.value };
+  return issued.ok ? { vector: issued.value, objection: "" } : dummy(issued.reason);
 }
 
 /** AUTN = random || AMF || random: well-formed, and no module's MAC will match. */
-export function dummyVector(
-  { random }: Pick<Dependencies, "random">,
-  amf: Uint8Array = DEFAULT_AMF,
-): SlotVector {
+function dummyVector({ random }: Pick<Dependencies, "random">, amf: Uint8Array): SlotVector {
   return { rand: random(16), autn: concatBytes(random(6), amf, random(8)) };
-}
-
-function dummyChallenge(
-  tools: Tools,
-  reason: DummyReason,
-  amf: Uint8Array,
-): AccessChallengeOutcome {
-  return { dummy: true, vector: dummyVector(tools, amf), reason };
 }
 
 /** Steps 328-330: the centre, in its slot's writer, verifies the answer and consumes the RAND. */
@@ -101,13 +103,20 @@ export async function verifyResponse(
   tools: Tools,
   slots: SubscriberSlots,
   session: AccessSession,
-  answer: ModuleAnswer,
+  { answer, digest }: { readonly answer: ModuleAnswer; readonly digest: Uint8Array },
 ): Promise<AccessOutcome> {
   const { tenant, imsi, sid, round, cardId } = session;
   const subscriber = await tools.repositories.subscribers.find(tenant, imsi);
   if (subscriber === undefined) return { kind: "refused", reason: "imsi_unknown" };
   const object = subscriberObject(tools, tenant, imsi);
-  const outcome = await slots.answer(object, { sid, round, cardId, subscriber, answer });
+  const outcome = await slots.answer(object, {
+    sid,
+    round,
+    cardId,
+    subscriber,
+    answer,
+    digest,
+  });
   if (!outcome.ok) return { kind: "refused", reason: outcome.reason };
   switch (outcome.value) {
     case "verified":

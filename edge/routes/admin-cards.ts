@@ -59,7 +59,7 @@ export function createCardRoutes(dependencies: Dependencies): Hono {
   return routes;
 }
 
-function viewCard(card: CardRecord): CardRecordView {
+function viewCard(card: Omit<CardRecord, "certificates" | "fingerprints">): CardRecordView {
   return {
     tenant: card.tenant,
     cardId: card.cardId,

@@ -18,8 +18,8 @@ const AMF_BYTES = 2;
 export const MCC_DIGITS = 3;
 const AMF_DEFAULT = "0000";
 const IND_BITS_DEFAULT = 5;
-/** As libosmocore: what remains of the 48 bits must count for the life of a card. */
-const IND_BITS_MAX = 28;
+/** Leaves 32 bits of SEQ: hundreds of restores, each of which jumps by 2^24. */
+const IND_BITS_MAX = 16;
 /** A body has no room for more. */
 const CARD_ROOTS_MAX = 16;
 /** Tokens of another length are refused as tokens. */

@@ -100,13 +100,14 @@ async function validatePart(
 async function readJson(
   body: ReadableStream<Uint8Array> | null,
 ): Promise<Result<unknown, "malformed" | "body_too_large">> {
-  const bytes = body === null ? new Uint8Array(0) : await readBounded(body);
-  if (bytes === undefined) return failure("body_too_large");
   try {
+    const bytes = body === null ? new Uint8Array(0) : await readBounded(body);
+    if (bytes === undefined) return failure("body_too_large");
     return success(
       JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)),
     );
   } catch {
+    // No JSON, or a client that went away in the middle of it.
     return failure("malformed");
   }
 }

@@ -2,7 +2,7 @@
  * Secure-connection establishment, steps 311 and 312: which terms a session will have, and the
  * challenge that a card proves itself on. Nothing is stored.
  */
-import type { Dependencies, RegisteredCard } from "../dependencies.ts";
+import type { Dependencies, CardTerms } from "../dependencies.ts";
 import { SUITE } from "#protocol/assigned-numbers";
 import { encodeAscii, encodeBase64Url } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
@@ -26,7 +26,7 @@ export async function issueCardChallenge(
 ): Promise<Result<CardChallenge, ChallengeFailure>> {
   const { clock, random, core, limits, repositories } = dependencies;
   const { tenant } = request;
-  const card = await repositories.cards.find(tenant, request.cardId);
+  const card = await repositories.cards.findTerms(tenant, request.cardId);
   const { suite, mode } = strongestTerms(dependencies, tenant, request.cardId, card);
   if (!request.suites.includes(suite) || !request.modes.includes(mode)) {
     return failure("suite_not_offered");
@@ -62,7 +62,7 @@ function strongestTerms(
   { vault }: Dependencies,
   tenant: string,
   cardId: string,
-  card: RegisteredCard | undefined,
+  card: CardTerms | undefined,
 ): { readonly suite: SuiteName; readonly mode: ModeName } {
   const choice = vault.mac("unknown card", encodeAscii(`${tenant}/${cardId}`));
   const fallback = SUITES[(choice[0] ?? 0) % SUITES.length];

@@ -7,7 +7,7 @@ import { Database } from "bun:sqlite";
 import type { Dependencies } from "../dependencies.ts";
 import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
 import { CardWriter, type CardWriters } from "./card-writer.ts";
-import { drainOutbox } from "./outbox.ts";
+import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
 import { createStateTables } from "./schema.ts";
 import { readText, type Sql, type SqlRow, type SqlValue, StorageError } from "./sql.ts";
 import { SubscriberWriter } from "./subscriber-writer.ts";
@@ -82,13 +82,14 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
 }
 
 interface Drains {
-  /** Carries the object's events when those before them have been carried. */
-  start(object: string): void;
+  /** Carries the object's events when those before them have been carried; tries until it can. */
+  readonly start: (object: string) => void;
   settled(): Promise<void>;
 }
 
 function createDrains(gate: Gate, { repositories, log }: Dependencies): Drains {
   const running = new Map<string, Promise<void>>();
+  const retries = new Map<string, NodeJS.Timeout>();
 
   async function drain(object: string, previous: Promise<void> | undefined): Promise<void> {
     await previous;
@@ -96,16 +97,22 @@ function createDrains(gate: Gate, { repositories, log }: Dependencies): Drains {
     await drainOutbox(gate.enter().sql, object, (events) => repositories.audit.append(events));
   }
 
+  function start(object: string): void {
+    const next = drain(object, running.get(object))
+      .catch(() => {
+        log("audit_index_unavailable", {});
+        retries.set(object, setTimeout(() => start(object), DRAIN_RETRY_MS).unref());
+      })
+      .finally(() => {
+        if (running.get(object) === next) running.delete(object);
+      });
+    running.set(object, next);
+  }
+
   return {
-    start(object) {
-      const next = drain(object, running.get(object))
-        .catch(() => log("audit_index_unavailable", {}))
-        .finally(() => {
-          if (running.get(object) === next) running.delete(object);
-        });
-      running.set(object, next);
-    },
+    start,
     async settled() {
+      for (const retry of retries.values()) clearTimeout(retry);
       await Promise.all(running.values());
     },
   };

@@ -3,11 +3,10 @@
  * the reply is stored (invariants I3, I6).
  */
 import {
+  type AccessChallengeOutcome,
   requestChallenge,
-  dummyVector,
   subscriberMac,
 } from "../access-authentication/authenticate.ts";
-import type { SlotVector } from "../access-authentication/authentication-centre/slot.ts";
 import { FIRST_STORE_GENERATION, HOUR_MS } from "../limits.ts";
 import { issueSessionToken } from "../secure-connection/token.ts";
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
@@ -53,17 +52,12 @@ export async function openSession(
   if (!opening.ok) return opening;
   if ("reply" in opening.value) return success(opening.value.reply);
   const { session } = opening.value;
-  const challenge = await fetchChallenge(context, session, request.imsi, request.cardId);
+  const challenge = await fetchChallenge(context, session, request.imsi);
   return context.sql.transaction(() => {
     const first = findReply(context.sql, context.object, session.sid, session.digest);
     if (first !== undefined) return success(first);
-    const { trail, reply } = storeChallenge(
-      context,
-      { ...session, ...challenge.change },
-      challenge,
-    );
-    const reason = challenge.change.dummyReason;
-    recordCardEvent(context, session, "card_authenticated", reason, [
+    const { trail, reply } = storeChallenge(context, session, challenge);
+    recordCardEvent(context, session, "card_authenticated", challenge.objection, [
       { step: 317, at: authenticatedAt, outcome: "done" },
       ...trail,
     ]);
@@ -86,7 +80,7 @@ function consumeSession(context: CardContext, request: OpenRequest): Opening {
   const known = findCard(sql, object) ?? newCard(request);
   if (!equalBytes(known.publicKey, request.publicKey)) return failure("key_changed");
   const mac = subscriberMac(dependencies.vault, request.terms.tenant, request.imsi);
-  if (isOverQuota(context, mac, now)) return failure("quota_exceeded");
+  if (isOverQuota(context, mac)) return failure("quota_exceeded");
   const { card, objection } = assessCard(known, request, dependencies.storeGeneration);
   saveCard(sql, object, { ...card, currentSid: sid });
   const session = newSession(context, request, mac, objection);
@@ -133,9 +127,10 @@ function newSession(
   };
 }
 
-function isOverQuota({ sql, object, dependencies }: CardContext, mac: Uint8Array, now: number) {
-  const { limits } = dependencies;
-  const counts = countCardChallenges(sql, object, mac, now - HOUR_MS);
+/** One more challenge about this subscriber would be too many (invariant I6). */
+export function isOverQuota({ sql, object, dependencies }: CardContext, mac: Uint8Array): boolean {
+  const { limits, clock } = dependencies;
+  const counts = countCardChallenges(sql, object, mac, clock() - HOUR_MS);
   const newImsi = counts.pair === 0 ? 1 : 0;
   return (
     counts.card >= limits.challengesPerCardHour ||
@@ -189,39 +184,27 @@ function closeLocked(context: CardContext, session: Session): string {
   return reply;
 }
 
-export interface FetchedChallenge {
-  readonly vector: SlotVector;
-  readonly change: Pick<Session, "dummyReason">;
-}
-
 /** Steps 318 and 319, for round `session.round`; a session under objection costs no vector. */
 export async function fetchChallenge(
   { sql, object, dependencies, slots }: CardContext,
   session: Session,
   imsi: string,
-  cardId: string,
-): Promise<FetchedChallenge> {
-  const { dummyReason, sid, round } = session;
-  if (dummyReason !== "") return { vector: dummyVector(dependencies), change: { dummyReason } };
-  const { tenant } = session.terms;
+): Promise<AccessChallengeOutcome> {
+  const { dummyReason, sid, round, cardId, terms } = session;
   const related = isPair(sql, object, session.subscriberMac);
-  const access = { tenant, cardId, imsi, sid, round };
-  const outcome = await requestChallenge(dependencies, slots, access, related);
-  return {
-    vector: outcome.vector,
-    change: { dummyReason: outcome.dummy ? outcome.reason : "" },
-  };
+  const access = { tenant: terms.tenant, cardId, imsi, sid, round };
+  return requestChallenge(dependencies, slots, access, { related, objection: dummyReason });
 }
 
 /** Step 320: opens the round of `session` and stores its reply. Inside a transaction. */
 export function storeChallenge(
   { sql, object, dependencies }: CardContext,
   session: Session,
-  { vector }: FetchedChallenge,
+  { vector, objection }: AccessChallengeOutcome,
 ): { readonly reply: string; readonly trail: readonly StepReport[] } {
   const { clock, core, limits } = dependencies;
   const now = clock();
-  const { round, dummyReason } = session;
+  const { round } = session;
   const challenge = encodeChallenge({ round, rands: [vector.rand], autn: vector.autn });
   const token = session.token === "" ? sessionToken(dependencies, session, now) : session.token;
   const reply = JSON.stringify({
@@ -232,11 +215,12 @@ export function storeChallenge(
   saveSession(sql, object, {
     ...session,
     token,
+    dummyReason: objection,
     phase: "challenged",
     transcript: hashChallenge(core.sha256, session.transcript, challenge),
     roundExpiresAt: now + limits.answerSeconds * 1000,
   });
-  const outcome = dummyReason === "" ? "done" : "dummy";
+  const outcome = objection === "" ? "done" : "dummy";
   return {
     reply,
     trail: [

@@ -14,7 +14,7 @@ import {
   type OpenRequest,
   type ReceiptRequest,
 } from "./card-writer.ts";
-import { drainOutbox } from "./outbox.ts";
+import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
 import { createStateTables } from "./schema.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
 import { SubscriberWriter } from "./subscriber-writer.ts";
@@ -62,8 +62,6 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
     await this.drain();
   }
 }
-
-const DRAIN_RETRY_MS = 30_000;
 
 export class CardObject extends WriterObject {
   private writer(): CardWriter {

@@ -5,6 +5,8 @@
 import type { AuditEvent } from "#edge/dependencies";
 import { readNumber, readText, type Sql } from "./sql.ts";
 
+/** When the audit index did not take an event, it is offered again after this. */
+export const DRAIN_RETRY_MS = 30_000;
 /** Events carried in one go. */
 const DRAIN_MAX = 64;
 

@@ -72,6 +72,7 @@ const STATEMENTS = [
     related INTEGER NOT NULL,
     at INTEGER NOT NULL,
     outcome TEXT,
+    digest BLOB,
     PRIMARY KEY (object, number)
   ) WITHOUT ROWID`,
   `CREATE INDEX IF NOT EXISTS slot_challenge_session ON slot_challenge (object, sid, round)`,

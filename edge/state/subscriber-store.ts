@@ -18,6 +18,12 @@ export interface Slot {
   readonly challengeNumber: number;
 }
 
+export interface SlotClosure {
+  readonly outcome: string;
+  /** Of the answer that closed it. */
+  readonly digest: Uint8Array;
+}
+
 export interface SlotChallenge {
   readonly number: number;
   readonly sid: string;
@@ -26,8 +32,8 @@ export interface SlotChallenge {
   readonly autn: Uint8Array;
   /** Absent once answered. */
   readonly wrappedXres: Uint8Array | undefined;
-  /** How it was answered; absent while it is open. */
-  readonly outcome: string | undefined;
+  /** How it was answered, and by what; absent while it is open. */
+  readonly closed: SlotClosure | undefined;
 }
 
 export function loadSlot(sql: Sql, object: string): Slot {
@@ -68,6 +74,7 @@ export function findChallenge(
     round,
   );
   if (row === undefined) return undefined;
+  const outcome = readOptionalText(row, "outcome");
   return {
     number: readNumber(row, "number"),
     sid: readText(row, "sid"),
@@ -75,7 +82,7 @@ export function findChallenge(
     rand: readBytes(row, "rand"),
     autn: readBytes(row, "autn"),
     wrappedXres: readOptionalBytes(row, "wrapped_xres"),
-    outcome: readOptionalText(row, "outcome"),
+    closed: outcome === undefined ? undefined : { outcome, digest: readBytes(row, "digest") },
   };
 }
 
@@ -109,7 +116,7 @@ export function insertChallenge(
   { related, at }: { readonly related: boolean; readonly at: number },
 ): void {
   sql.run(
-    "INSERT INTO slot_challenge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO slot_challenge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
     object,
     challenge.number,
     challenge.sid,
@@ -119,7 +126,6 @@ export function insertChallenge(
     challenge.wrappedXres ?? null,
     related ? 1 : 0,
     at,
-    null,
   );
   sql.run(
     "DELETE FROM slot_challenge WHERE object = ? AND number <= ?",
@@ -129,10 +135,17 @@ export function insertChallenge(
 }
 
 /** Records the outcome and erases the expected answer. */
-export function closeChallenge(sql: Sql, object: string, number: number, outcome: string): void {
+export function closeChallenge(
+  sql: Sql,
+  object: string,
+  number: number,
+  { outcome, digest }: SlotClosure,
+): void {
   sql.run(
-    "UPDATE slot_challenge SET outcome = ?, wrapped_xres = NULL WHERE object = ? AND number = ?",
+    `UPDATE slot_challenge SET outcome = ?, digest = ?, wrapped_xres = NULL
+     WHERE object = ? AND number = ?`,
     outcome,
+    digest,
     object,
     number,
   );

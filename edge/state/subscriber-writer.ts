@@ -24,6 +24,7 @@ import {
 } from "../access-authentication/sequence-number.ts";
 import type { Dependencies } from "../dependencies.ts";
 import { HOUR_MS, RES_BYTES_MIN, SEQ_DELTA, SEQ_RESTORE_JUMP } from "../limits.ts";
+import { equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 import { recordEvent } from "./outbox.ts";
 import type { Sql } from "./sql.ts";
@@ -61,7 +62,7 @@ export class SubscriberWriter {
       const known = findChallenge(this.sql, this.object, request.sid, request.round);
       if (known !== undefined) return success({ rand: known.rand, autn: known.autn });
       if (this.isOverQuota(request.related)) return failure("imsi_quota_exceeded");
-      const slot = this.restoredSlot(request);
+      const slot = this.loadRestored();
       if (isSeqSpent(slot.seq + 1, request.subscriber.indBits)) return failure("sqn_spent");
       return success(this.issue(request, slot));
     });
@@ -72,12 +73,15 @@ export class SubscriberWriter {
     return this.sql.transaction(() => {
       const open = findChallenge(this.sql, this.object, request.sid, request.round);
       if (open === undefined) return failure("no_open_challenge");
-      if (open.outcome !== undefined) {
-        const known = SLOT_OUTCOMES.find((outcome) => outcome === open.outcome);
-        return known === undefined ? failure("no_open_challenge") : success(known);
+      if (open.closed !== undefined) {
+        const { outcome, digest } = open.closed;
+        const known = SLOT_OUTCOMES.find((name) => name === outcome);
+        const same = known !== undefined && equalBytes(digest, request.digest);
+        return same ? success(known) : failure("no_open_challenge");
       }
       const outcome = this.judge(request, open);
-      closeChallenge(this.sql, this.object, open.number, outcome);
+      const { digest } = request;
+      closeChallenge(this.sql, this.object, open.number, { outcome, digest });
       return success(outcome);
     });
   }
@@ -91,16 +95,14 @@ export class SubscriberWriter {
   }
 
   /**
-   * After a restore the lost state may have issued more: jump past it, audited (invariant I4). A
-   * slot that the backup does not know jumps like any other, since it may have been one of the
-   * lost.
+   * After a restore the lost state may have issued more: jump past it (invariant I4). A slot that
+   * the backup does not know jumps like any other, since it may have been one of the lost.
    */
-  private restoredSlot(request: SlotChallengeRequest): Slot {
+  private loadRestored(): Slot {
     const { storeGeneration } = this.dependencies;
     const slot = loadSlot(this.sql, this.object);
     const restores = storeGeneration - slot.storeGeneration;
     if (restores <= 0) return slot;
-    this.recordGeneration(request, slot.sqnGeneration + 1, "store_restored");
     return {
       ...slot,
       storeGeneration,
@@ -123,8 +125,12 @@ export class SubscriberWriter {
     const number = slot.challengeNumber + 1;
     const wrappedXres = this.dependencies.vault.wrap("xres", this.xresContext(number), xres);
     xres.fill(0);
+    const stored = loadSlot(this.sql, this.object);
+    if (slot.sqnGeneration !== stored.sqnGeneration) {
+      this.recordGeneration(request, slot.sqnGeneration, "store_restored");
+    }
     saveSlot(this.sql, this.object, { ...slot, seq, challengeNumber: number });
-    const challenge = { number, sid, round, rand, autn, wrappedXres, outcome: undefined };
+    const challenge = { number, sid, round, rand, autn, wrappedXres, closed: undefined };
     insertChallenge(this.sql, this.object, challenge, { related, at: clock() });
     return { rand, autn };
   }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { createRepositories } from "#db/catalog";
-import type { Repositories } from "#db/records";
+import type { CardRecord, RegisteredCard, Repositories } from "#db/records";
 
 import {
   bytesOf,
@@ -17,6 +17,12 @@ import {
   SUITE,
 } from "./fixtures.ts";
 import { HOSTS, type OpenHost } from "./hosts.ts";
+
+/** What `find` gives of a card that nothing is known against. */
+function registered(record: CardRecord): RegisteredCard {
+  const { certificates: _certificates, fingerprints: _fingerprints, ...card } = record;
+  return { ...card, chainRevoked: false };
+}
 
 describe.each([...HOSTS])("repositories on $name", (host) => {
   let opened: OpenHost;
@@ -150,10 +156,10 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
       const [tenant, other] = [await makeTenant(), await makeTenant()];
       const card = makeCard(tenant);
       expect(await repositories.cards.insert(card)).toBe("inserted");
-      expect(await repositories.cards.find(tenant, card.cardId)).toEqual({
-        ...card,
-        chainRevoked: false,
-      });
+      expect(await repositories.cards.find(tenant, card.cardId)).toEqual(registered(card));
+      const { suites, modes } = card;
+      expect(await repositories.cards.findTerms(tenant, card.cardId)).toEqual({ suites, modes });
+      expect(await repositories.cards.findTerms(other, card.cardId)).toBeUndefined();
       expect(await repositories.cards.find(other, card.cardId)).toBeUndefined();
       expect(await repositories.cards.find(tenant, cardIdOf(0xffff))).toBeUndefined();
     });
@@ -165,7 +171,7 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
       const impostor = makeCard(tenant, { cardId: card.cardId, notAfter: 1, certificates: [] });
       expect(await repositories.cards.insert(impostor)).toBe("taken");
       const found = await repositories.cards.find(tenant, card.cardId);
-      expect(found).toEqual({ ...card, chainRevoked: false });
+      expect(found).toEqual(registered(card));
     });
 
     test("a public key belongs to one card in all tenants", async () => {

@@ -30,7 +30,7 @@ export interface AdminClientOptions {
 }
 
 /** An answer that was not the one asked for; `code` as the problem said, if it was one. */
-export class AdminError extends Error {
+class AdminError extends Error {
   readonly status: number;
   readonly code: ProblemCode | undefined;
 

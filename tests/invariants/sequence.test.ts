@@ -278,8 +278,9 @@ test("I4: a profile with fewer INDs than there are slots is not enrolled", async
   const { fleet } = await open({ environment: { SIMLATCH_SLOTS: "3", SIMLATCH_SLOT: "2" } });
   const key = "0123456789abcdef0123456789abcdef";
   const subscriber = { imsi: `${HOME}0000000007`, mncLength: 2, k: key, opc: key } as const;
-  await expect(fleet.admin.createSubscriber({ ...subscriber, indBits: 1 })).rejects.toThrow(
-    "malformed",
-  );
+  const refusal = await fleet.admin
+    .createSubscriber({ ...subscriber, indBits: 1 })
+    .catch((error: unknown) => String(error));
+  expect(refusal).toContain("malformed");
   await fleet.admin.createSubscriber({ ...subscriber, indBits: 2 });
 });

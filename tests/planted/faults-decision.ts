@@ -5,7 +5,7 @@ const SESSION = "tests/invariants/session.test.ts";
 const LOCK = "tests/invariants/lock.test.ts";
 const SECRETS = "tests/invariants/secrets.test.ts";
 const CARD_OPENING = "edge/state/card-opening.ts";
-const CARD_ANSWERING = "edge/state/card-answering.ts";
+const CARD_DECIDING = "edge/state/card-deciding.ts";
 const EMBEDDED = "edge/access-authentication/authentication-centre/embedded.ts";
 const AUTHENTICATE = "edge/access-authentication/authenticate.ts";
 const CARD_AUTHENTICATION = "edge/secure-connection/card-authentication.ts";
@@ -14,7 +14,7 @@ export const DECISION_FAULTS: readonly Fault[] = [
   {
     invariant: "I8",
     what: "a failed authentication locks",
-    source: CARD_ANSWERING,
+    source: CARD_DECIDING,
     find: "return { success: false, lock: false, lease: NO_LEASE, reason, ruleVersion: 0",
     replace: "return { success: false, lock: true, lease: NO_LEASE, reason, ruleVersion: 0",
     file: LOCK,
@@ -69,7 +69,7 @@ export const DECISION_FAULTS: readonly Fault[] = [
   {
     invariant: "I12",
     what: "the bytes sent are not stored",
-    source: CARD_ANSWERING,
+    source: CARD_DECIDING,
     find: '    saveReply(sql, object, session, reply);\n    saveSession(sql, object, { ...session, phase: "delivered" });',
     replace: '    saveSession(sql, object, { ...session, phase: "decided" });',
     file: SESSION,
@@ -78,7 +78,7 @@ export const DECISION_FAULTS: readonly Fault[] = [
   {
     invariant: "I12",
     what: "the epoch is not part of the commit",
-    source: CARD_ANSWERING,
+    source: CARD_DECIDING,
     find: 'saveCard(sql, object, { ...card, epoch, lockPhase: lock ? "issued" : card.lockPhase });',
     replace: 'saveCard(sql, object, { ...card, lockPhase: lock ? "issued" : card.lockPhase });',
     file: SESSION,
@@ -87,10 +87,10 @@ export const DECISION_FAULTS: readonly Fault[] = [
   {
     invariant: "I12",
     what: "a decision is made anew after a crash",
-    source: CARD_ANSWERING,
-    find: 'if (session.phase === "answering") {\n    const access',
+    source: "edge/state/card-answering.ts",
+    find: 'if (session.phase === "decided") return decideSession(context, session, imsi, undefined);',
     replace:
-      'if (session.phase !== "challenged") {\n    session = { ...session, phase: "answering" };\n    saveSession(context.sql, context.object, session);\n    const access',
+      'if (session.phase === "decided") saveSession(context.sql, context.object, { ...session, phase: "answering" });',
     file: SESSION,
     test: "I12: killed between commit and signature, the same body is signed again",
   },

@@ -76,7 +76,7 @@ export const SEQUENCE_FAULTS: readonly Fault[] = [
     invariant: "I6",
     what: "a barred IMSI gets a real vector",
     source: AUTHENTICATE,
-    find: 'if (subscriber.status !== "active") return dummyChallenge(tools, "imsi_barred", subscriber.amf);',
+    find: 'if (subscriber.status !== "active") return dummy("imsi_barred");',
     replace: "",
     file: SEQUENCE,
     test: "I6: an unknown, a barred and an over-quota IMSI get a well-formed challenge and FAILURE",

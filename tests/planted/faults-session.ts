@@ -65,12 +65,12 @@ export const SESSION_FAULTS: readonly Fault[] = [
   },
   {
     invariant: "I3",
-    what: "a replaced session goes on",
-    source: CARD_ANSWERING,
-    find: "if (card.currentSid !== session.sid || now > session.expiresAt)",
-    replace: "if (now > session.expiresAt)",
-    file: SESSION,
-    test: "I3: a session that a newer one replaced takes no answer",
+    what: "a session that was replaced is decided all the same",
+    source: "edge/state/card-deciding.ts",
+    find: 'if (card.currentSid !== session.sid) return failure("session_expired");',
+    replace: "",
+    file: "tests/bad-input/findings.test.ts",
+    test: "I3: a session that a newer one replaces while it is being decided gets no SUCCESS",
   },
   {
     invariant: "I7",

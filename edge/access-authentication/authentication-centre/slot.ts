@@ -27,6 +27,8 @@ export interface SlotAnswerRequest {
   readonly cardId: string;
   readonly subscriber: SubscriberRecord;
   readonly answer: ModuleAnswer;
+  /** Stands for the answer; a closed RAND repeats its outcome to the same one only. */
+  readonly digest: Uint8Array;
 }
 
 /** What became of an open RAND. Every one of them has consumed it. */
