@@ -1,10 +1,8 @@
 /** The patent's rule storage unit: binding rules and the version of each tenant's rule set. */
 import { and, eq, exists, isNull, or, sql } from "drizzle-orm";
 
-import type { BindingRule, RuleCondition } from "#protocol/rules";
-
 import { build, type CatalogDatabase, prepareStatement, type Statement } from "./database.ts";
-import type { ApplicableRules, Repositories } from "./records.ts";
+import type { ApplicableRules, Repositories, StoredRule } from "./records.ts";
 import { bindingRules, ruleSets } from "./schema.ts";
 
 type RuleRow = typeof bindingRules.$inferSelect;
@@ -42,7 +40,7 @@ const upsertRule = prepareStatement(
       tenant,
       id,
       cardId,
-      imsi: sql.placeholder("imsi"),
+      wrappedImsi: sql.placeholder("wrappedImsi"),
       operator: sql.placeholder("operator"),
       onMismatch: sql.placeholder("onMismatch"),
     })
@@ -50,7 +48,7 @@ const upsertRule = prepareStatement(
       target: [bindingRules.tenant, bindingRules.id],
       set: {
         cardId: sql`excluded.card_id`,
-        imsi: sql`excluded.imsi`,
+        wrappedImsi: sql`excluded.wrapped_imsi`,
         operator: sql`excluded.operator`,
         onMismatch: sql`excluded.on_mismatch`,
       },
@@ -98,7 +96,7 @@ export function createBindingRules(database: CatalogDatabase): Repositories["rul
     return { version: row?.version ?? FIRST_VERSION, rules: statement.rows(rows).map(toRule) };
   }
 
-  async function save(name: string, rule: BindingRule): Promise<number> {
+  async function save(name: string, rule: StoredRule): Promise<number> {
     const values = { tenant: name, ...toRow(rule) };
     const [, raw] = await database.write([upsertRule.call(values), raiseVersion.call(values)]);
     const [row] = raiseVersion.rows(raw);
@@ -122,23 +120,23 @@ export function createBindingRules(database: CatalogDatabase): Repositories["rul
   };
 }
 
-function toRow({ id: name, target, condition, onMismatch }: BindingRule): Omit<RuleRow, "tenant"> {
+function toRow({ id: name, target, condition, onMismatch }: StoredRule): Omit<RuleRow, "tenant"> {
   return {
     id: name,
     cardId: "card" in target ? target.card : null,
-    imsi: "imsi" in condition ? condition.imsi : null,
+    wrappedImsi: "wrappedImsi" in condition ? condition.wrappedImsi : null,
     operator: "operator" in condition ? condition.operator : null,
     onMismatch,
   };
 }
 
-function toRule(row: RuleRow): BindingRule {
+function toRule(row: RuleRow): StoredRule {
   const target = row.cardId === null ? { all: true as const } : { card: row.cardId };
   return { id: row.id, target, condition: toCondition(row), onMismatch: row.onMismatch };
 }
 
-function toCondition({ imsi, operator }: RuleRow): RuleCondition {
-  if (imsi !== null) return { imsi };
+function toCondition({ wrappedImsi, operator }: RuleRow): StoredRule["condition"] {
+  if (wrappedImsi !== null) return { wrappedImsi };
   if (operator !== null) return { operator };
   throw new Error("a stored rule has no condition");
 }

@@ -79,10 +79,15 @@ export interface SubscriberRecord {
   readonly keyVersion: number;
 }
 
+/** A rule as it is kept: the IMSI of a condition is wrapped, like every IMSI outside its table. */
+export interface StoredRule extends Omit<BindingRule, "condition"> {
+  readonly condition: { readonly wrappedImsi: Uint8Array } | { readonly operator: string };
+}
+
 /** The rules that name a card, and the version of the rule set they were read from. */
 export interface ApplicableRules {
   readonly version: number;
-  readonly rules: readonly BindingRule[];
+  readonly rules: readonly StoredRule[];
 }
 
 export interface AuditEvent extends AuditEventView {
@@ -135,7 +140,7 @@ export interface Repositories {
     findApplicable(tenant: string, cardId: string): Promise<ApplicableRules>;
     list(tenant: string): Promise<ApplicableRules>;
     /** Each change raises the version of the tenant's rule set in the same unit. */
-    save(tenant: string, rule: BindingRule): Promise<number>;
+    save(tenant: string, rule: StoredRule): Promise<number>;
     remove(tenant: string, id: string): Promise<boolean>;
   };
   readonly audit: {

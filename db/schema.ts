@@ -172,14 +172,14 @@ export const bindingRules = sqliteTable(
     /** The target; null means all cards. */
     cardId: text("card_id"),
     /** The condition: exactly one of the two. */
-    imsi: text("imsi"),
+    wrappedImsi: bytes("wrapped_imsi"),
     operator: text("operator"),
     onMismatch: text("on_mismatch", { enum: ["lock", "refuse"] }).notNull(),
   },
   (t) => [
     primaryKey({ columns: [t.tenant, t.id] }),
     index("binding_rule_card").on(t.tenant, t.cardId),
-    check("binding_rule_condition", sql`(${t.imsi} is null) <> (${t.operator} is null)`),
+    check("binding_rule_condition", sql`(${t.wrappedImsi} is null) <> (${t.operator} is null)`),
   ],
 );
 

@@ -8,6 +8,7 @@ export type {
   CardTerms,
   RegisteredCard,
   Repositories,
+  StoredRule,
   SubscriberRecord,
 } from "#db/records";
 

@@ -30,12 +30,12 @@ CREATE TABLE `binding_rule` (
 	`tenant` text NOT NULL,
 	`id` text NOT NULL,
 	`card_id` text,
-	`imsi` text,
+	`wrapped_imsi` blob,
 	`operator` text,
 	`on_mismatch` text NOT NULL,
 	PRIMARY KEY(`tenant`, `id`),
 	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action,
-	CONSTRAINT "binding_rule_condition" CHECK(("binding_rule"."imsi" is null) <> ("binding_rule"."operator" is null))
+	CONSTRAINT "binding_rule_condition" CHECK(("binding_rule"."wrapped_imsi" is null) <> ("binding_rule"."operator" is null))
 );
 --> statement-breakpoint
 CREATE INDEX `binding_rule_card` ON `binding_rule` (`tenant`,`card_id`);--> statement-breakpoint

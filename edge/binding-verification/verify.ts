@@ -2,6 +2,7 @@
 import type { Dependencies } from "../dependencies.ts";
 import { SERVICE } from "#protocol/assigned-numbers";
 import type { Lease } from "#protocol/messages";
+import { openRule } from "./sealed-rules.ts";
 import { type ProvenSubscriber, type RuleRefusal, verifyRules } from "./rule-verification.ts";
 
 export interface BindingDecision {
@@ -17,18 +18,17 @@ export interface BindingDecision {
 export const NO_LEASE: Lease = { uses: 0, seconds: 0, services: 0 };
 
 export async function verifyBinding(
-  { repositories, limits }: Pick<Dependencies, "repositories" | "limits">,
+  { repositories, limits, vault }: Pick<Dependencies, "repositories" | "limits" | "vault">,
   binding: {
     readonly tenant: string;
     readonly cardId: string;
     readonly subscriber: ProvenSubscriber;
   },
 ): Promise<BindingDecision> {
-  const { rules, version } = await repositories.rules.findApplicable(
-    binding.tenant,
-    binding.cardId,
-  );
-  const verdict = verifyRules(rules, binding.subscriber);
+  const { tenant, cardId, subscriber } = binding;
+  const { rules, version } = await repositories.rules.findApplicable(tenant, cardId);
+  const opened = rules.map((rule) => openRule({ vault }, tenant, rule));
+  const verdict = verifyRules(opened, subscriber);
   if (!verdict.allowed) {
     const reason: RuleRefusal = verdict.reason;
     return { success: false, lock: verdict.lock, lease: NO_LEASE, reason, ruleVersion: version };

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 
 import type { AuditEventView } from "#protocol/admin";
 
+import { openRule, sealRule } from "../binding-verification/sealed-rules.ts";
 import type { AuditEvent, Dependencies } from "../dependencies.ts";
 import { auditQuery, rulePath, ruleUpdate, tenantQuery } from "./admin-schemas.ts";
 import { respondProblem, validateJson, validatePath, validateQuery } from "./problem.ts";
@@ -10,20 +11,22 @@ import { respondProblem, validateJson, validatePath, validateQuery } from "./pro
 /** More than any session and a day of one card; the newest are shown. */
 const AUDIT_EVENTS_MAX = 1000;
 
-export function createRuleRoutes({ repositories }: Dependencies): Hono {
-  const { rules, tenants, audit } = repositories;
+export function createRuleRoutes(dependencies: Dependencies): Hono {
+  const { rules, tenants, audit } = dependencies.repositories;
   const routes = new Hono();
 
   routes.get("/rules", validateQuery(tenantQuery), async (c) => {
     const { tenant } = c.req.valid("query");
     if ((await tenants.find(tenant)) === undefined) return respondProblem(c, "not_found");
-    return c.json(await rules.list(tenant));
+    const { version, rules: stored } = await rules.list(tenant);
+    return c.json({ version, rules: stored.map((rule) => openRule(dependencies, tenant, rule)) });
   });
 
   routes.put("/rules/:id", validatePath(rulePath), validateJson(ruleUpdate), async (c) => {
     const { tenant, ...rule } = c.req.valid("json");
     if ((await tenants.find(tenant)) === undefined) return respondProblem(c, "not_found");
-    await rules.save(tenant, { ...c.req.valid("param"), ...rule });
+    const { id } = c.req.valid("param");
+    await rules.save(tenant, sealRule(dependencies, tenant, { id, ...rule }));
     return c.body(null, 204);
   });
 

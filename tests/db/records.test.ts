@@ -2,8 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { createRepositories } from "#db/catalog";
-import type { AuditEvent, Repositories } from "#db/records";
-import type { BindingRule } from "#protocol/rules";
+import type { AuditEvent, Repositories, StoredRule } from "#db/records";
 
 import { bytesOf, cardIdOf, fresh, makeEvent, makeSubscriber, saveTenant } from "./fixtures.ts";
 import { HOSTS, type OpenHost } from "./hosts.ts";
@@ -69,19 +68,19 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
   });
 
   describe("binding rules", () => {
-    const ownRule: BindingRule = {
+    const ownRule: StoredRule = {
       id: "own",
       target: { card: cardIdOf(1) },
-      condition: { imsi: "001010000000001" },
+      condition: { wrappedImsi: Uint8Array.of(1, 2, 3) },
       onMismatch: "lock",
     };
-    const allRule: BindingRule = {
+    const allRule: StoredRule = {
       id: "all",
       target: { all: true },
       condition: { operator: "00101" },
       onMismatch: "refuse",
     };
-    const otherRule: BindingRule = { ...ownRule, id: "other", target: { card: cardIdOf(2) } };
+    const otherRule: StoredRule = { ...ownRule, id: "other", target: { card: cardIdOf(2) } };
 
     test("apply to the card they name and to all", async () => {
       const [tenant, other] = [await makeTenant(), await makeTenant()];
@@ -109,7 +108,7 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
       const rules = repositories.rules;
       expect(await rules.save(tenant, ownRule)).toBe(1);
       expect(await rules.save(tenant, allRule)).toBe(2);
-      const changed: BindingRule = { ...ownRule, ...otherRule, id: "own", onMismatch: "refuse" };
+      const changed: StoredRule = { ...ownRule, ...otherRule, id: "own", onMismatch: "refuse" };
       expect(await rules.save(tenant, changed)).toBe(3);
       expect(await rules.list(tenant)).toEqual({ version: 3, rules: [allRule, changed] });
       expect(await rules.save(other, allRule)).toBe(1);

@@ -96,6 +96,15 @@ export const DECISION_FAULTS: readonly Fault[] = [
   },
   {
     invariant: "I13",
+    what: "a rule keeps its IMSI in clear",
+    source: "edge/binding-verification/sealed-rules.ts",
+    find: "return { ...rest, condition: { wrappedImsi } };",
+    replace: "return { ...rest, id: `${rest.id} ${condition.imsi}`, condition: { wrappedImsi } };",
+    file: SECRETS,
+    test: "I13: no secret is in a database file, a log line or a response",
+  },
+  {
+    invariant: "I13",
     what: "secrets are stored as they are",
     source: "edge/vault.ts",
     find: "const ciphertext = concatBytes(cipher.update(secret), cipher.final());",
