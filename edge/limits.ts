@@ -1,6 +1,8 @@
 /** Every limit of the platform, with its unit last. Each can be set as SIMLATCH_<NAME>. */
 
 export interface Limits {
+  /** Steps 1, and steps 2, from one address at one point of presence. */
+  readonly unauthenticatedPerMinute: number;
   /** Life of the step-1 token. */
   readonly challengeSeconds: number;
   /** A module and a card answer within this, or the terminal is stalling. */
@@ -22,6 +24,7 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
+  unauthenticatedPerMinute: 6000,
   challengeSeconds: 60,
   answerSeconds: 30,
   sessionSeconds: 120,
@@ -42,6 +45,7 @@ const COUNTER_MAX = 2_147_483_647;
 
 /** What each may be set to at most; resynchronisations by the protocol, whose rounds are 0 to 2. */
 export const LIMIT_MAXIMA: Limits = {
+  unauthenticatedPerMinute: COUNTER_MAX,
   challengeSeconds: DAY_SECONDS,
   answerSeconds: DAY_SECONDS,
   sessionSeconds: DAY_SECONDS,

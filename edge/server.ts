@@ -41,7 +41,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const server = Bun.serve({
     hostname: options.hostname ?? DEFAULT_HOSTNAME,
     port: options.port ?? DEFAULT_PORT,
-    fetch: (request) => app.fetch(request),
+    fetch: (request, self) => app.fetch(request, { address: self.requestIP(request)?.address }),
   });
   return {
     url: server.url.origin,

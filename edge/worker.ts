@@ -14,6 +14,8 @@ export default {
     const composition = composeWorker(env);
     const app = apps.get(composition) ?? createApp(composition, objectCards(env));
     apps.set(composition, app);
-    return app.fetch(request, env, context);
+    // Cloudflare sets this header itself; off Cloudflare the proxy in front must.
+    const address = request.headers.get("CF-Connecting-IP") ?? undefined;
+    return app.fetch(request, { address }, context);
   },
 } satisfies ExportedHandler<WorkerEnvironment>;

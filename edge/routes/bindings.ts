@@ -1,5 +1,5 @@
 /** The four exchanges of docs/protocol.md, section 4: HTTP in and out, nothing else. */
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { issueCardChallenge } from "../secure-connection/establish.ts";
 import { verifyCardResponse } from "../secure-connection/card-authentication.ts";
 import { openSessionToken } from "../secure-connection/token.ts";
@@ -20,11 +20,27 @@ import {
   receiptRequestSchema,
 } from "./binding-schemas.ts";
 import { respondProblem, validateJson } from "./problem.ts";
+import { createRateLimit } from "./rate-limit.ts";
 
 type Reply = Promise<Result<string, FailureReason>>;
 
+/** What the entry knows about a request and the request itself does not say. */
+export interface CallerBindings {
+  /** Network address of the caller; absent in tests that have none. */
+  readonly address?: string;
+}
+
 export function createBindingRoutes(dependencies: Dependencies, cards: CardWriters) {
-  const { log } = dependencies;
+  const { log, clock, limits } = dependencies;
+  const unproven = createRateLimit(clock, limits.unauthenticatedPerMinute);
+
+  /** Before anything that costs more than a look at the address. */
+  const limitUnproven: MiddlewareHandler<{ Bindings: CallerBindings }> = async (c, next) => {
+    const step = c.req.path.endsWith("/card") ? "card" : "access";
+    if (!unproven.take(`${step} ${c.env?.address ?? ""}`)) return refuse(c, "quota_exceeded");
+    await next();
+    return undefined;
+  };
 
   function refuse(c: Context, reason: FailureReason): Response {
     log("binding_refused", { reason });
@@ -38,12 +54,12 @@ export function createBindingRoutes(dependencies: Dependencies, cards: CardWrite
     return c.body(outcome.value, 200, { "Content-Type": "application/json" });
   }
 
-  return new Hono()
-    .post("/", validateJson(accessRequestSchema), async (c) => {
+  return new Hono<{ Bindings: CallerBindings }>()
+    .post("/", limitUnproven, validateJson(accessRequestSchema), async (c) => {
       const challenge = await issueCardChallenge(dependencies, c.req.valid("json"));
       return challenge.ok ? c.json(challenge.value, 201) : refuse(c, challenge.reason);
     })
-    .post("/:sid/card", validateJson(cardProofRequestSchema), (c) =>
+    .post("/:sid/card", limitUnproven, validateJson(cardProofRequestSchema), (c) =>
       respond(c, proveCard(dependencies, cards, c.req.param("sid"), c.req.valid("json"))),
     )
     .post("/:sid/answer", validateJson(answerRequestSchema), (c) =>

@@ -149,6 +149,15 @@ export const DECISION_FAULTS: readonly Fault[] = [
     test: "I14: a revoked card, and one whose certificate is revoked or out of date, is not authenticated",
   },
   {
+    invariant: "I14",
+    what: "one caller uses up the calls of all",
+    source: "edge/routes/bindings.ts",
+    find: 'unproven.take(`${step} ${c.env?.address ?? ""}`)',
+    replace: "unproven.take(step)",
+    file: "tests/platform/rate-limit.test.ts",
+    test: "I14: unproven calls are limited by address, so nobody shuts out another's card",
+  },
+  {
     invariant: "I16",
     what: "the nonce of a wrapping is constant",
     source: "edge/vault.ts",

@@ -1,0 +1,49 @@
+import { expect, test } from "bun:test";
+import { createApp } from "#edge/app";
+import { createRateLimit } from "#edge/routes/rate-limit";
+import { createRig } from "./rig.ts";
+
+const offer = JSON.stringify({
+  cardId: "00112233445566AA",
+  suites: ["P-256"],
+  modes: ["signed"],
+  moduleKind: "USIM",
+});
+
+test("I14: unproven calls are limited by address, so nobody shuts out another's card", async () => {
+  const rig = await createRig({ environment: { SIMLATCH_UNAUTHENTICATED_PER_MINUTE: "3" } });
+  await rig.fleet();
+  const { dependencies, host } = rig;
+  const app = createApp({ dependencies, adminKey: undefined }, host.cards);
+  const send = async (address: string, path: string, body: string) => {
+    const init = { method: "POST", body };
+    const answer = await app.request(`http://rig.test/v1/bindings${path}`, init, { address });
+    return [answer.status, answer.headers.get("Retry-After")];
+  };
+  for (let call = 0; call < 3; call++) {
+    expect(await send("192.0.2.1", "", offer)).toEqual([201, null]);
+  }
+  // The same card id from the attacker's address, and from its owner's.
+  expect(await send("192.0.2.1", "", offer)).toEqual([429, "60"]);
+  expect(await send("192.0.2.2", "", offer)).toEqual([201, null]);
+  // Forged proofs have a count of their own, taken before anything is verified.
+  const forged = JSON.stringify({ token: "AA", cardId: "00112233445566AA", proof: "AA" });
+  for (let call = 0; call < 3; call++) {
+    expect((await send("192.0.2.1", "/AA/card", forged))[0]).toBe(400);
+  }
+  expect((await send("192.0.2.1", "/AA/card", forged))[0]).toBe(429);
+  rig.advance(60_000);
+  expect(await send("192.0.2.1", "", offer)).toEqual([201, null]);
+  await rig.dispose();
+});
+
+test("the limiter's memory is bounded, and a minute starts it anew", () => {
+  let now = 0;
+  const limit = createRateLimit(() => now, 2);
+  expect([limit.take("a"), limit.take("a"), limit.take("a")]).toEqual([true, true, false]);
+  for (let key = 0; key < 10_000; key++) limit.take(`address ${key}`);
+  // Forgotten rather than kept for ever: "a" was the oldest of 10,001.
+  expect(limit.take("a")).toBe(true);
+  now = 60_000;
+  expect([limit.take("a"), limit.take("a"), limit.take("a")]).toEqual([true, true, false]);
+});
