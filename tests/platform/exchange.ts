@@ -12,6 +12,7 @@ import {
 import { MODE_NUMBERS, MODULE_KIND_NUMBERS, SUITES } from "#protocol/suites";
 import type { FleetCard, FleetSubscriber } from "#tests/fleet/fleet";
 import { type CardApplet, createCardApplet } from "#terminal/card";
+import type { IdentityModule } from "#terminal/module";
 import { createUsimModule } from "#terminal/usim";
 import type { Answer, Rig } from "./rig.ts";
 
@@ -75,82 +76,81 @@ export async function createExchange(
   await applet.select();
   const module = createUsimModule({ transmit: async (apdu) => subscriber.device.transmit(apdu) });
   const imsi = await module.readImsi();
-
-  async function start(): Promise<CardBody> {
-    const access = await rig.post("", {
-      cardId: card.cardId,
-      suites: ["P-256"],
-      modes: ["signed"],
-      moduleKind: "USIM",
-    });
-    if (access.status !== 201) throw new Error(`step 1: ${access.status} ${access.text}`);
-    const { sid, token, credential } = access.json;
-    const proof = await applet.startSession({
-      token: bytesOf(token),
-      credential: bytesOf(credential),
-      suite: SUITES[0]?.number ?? 0,
-      mode: MODE_NUMBERS.signed,
-    });
-    return {
-      sid: textOf(sid),
-      token: textOf(token),
-      cardId: card.cardId,
-      proof: encodeBase64Url(proof.bytes),
-      imsi,
-      moduleKind: "USIM",
-    };
-  }
-
-  async function prove(body: CardBody): Promise<Answer> {
-    const { sid, ...rest } = body;
-    return rig.post(`/${sid}/card`, rest);
-  }
-
-  async function ask(reply: Answer): Promise<ModuleAnswer> {
-    const challenge = decodeChallenge(bytesOf(reply.json["challenge"]));
-    if (challenge === undefined) throw new Error("no challenge");
-    return module.authenticate(challenge);
-  }
-
-  async function sign(reply: Answer, change: Partial<AnswerStatement> = {}): Promise<AnswerBody> {
-    const challenge = bytesOf(reply.json["challenge"]);
-    const answer = change.answer ?? (await ask(reply));
-    const statement = encodeAnswerStatement({
-      imsi,
-      moduleKind: MODULE_KIND_NUMBERS.USIM,
-      confirmationTag: new Uint8Array(0),
-      ...change,
-      answer,
-    });
-    const proof = await applet.answer(challenge, statement);
-    return {
-      token: textOf(reply.json["token"]),
-      statement: encodeBase64Url(statement),
-      proof: encodeBase64Url(proof.bytes),
-    };
-  }
-
-  const answer = (sid: string, body: AnswerBody): Promise<Answer> =>
-    rig.post(`/${sid}/answer`, body);
-
-  return {
+  const phone: Phone = { rig, applet, module, cardId: card.cardId, imsi };
+  const exchange: Exchange = {
     applet,
     imsi,
-    start,
-    prove,
-    ask,
-    sign,
-    answer,
+    start: () => startSession(phone),
+    prove: ({ sid, ...body }) => rig.post(`/${sid}/card`, body),
+    ask: (reply) => askModule(phone, reply),
+    sign: (reply, change = {}) => signAnswer(phone, reply, change),
+    answer: (sid, body) => rig.post(`/${sid}/answer`, body),
     async finish(sid, token, reply) {
       const receipt = await applet.deliverResult(bytesOf(reply.json["result"]));
       return rig.post(`/${sid}/receipt`, { token, receipt: encodeBase64Url(receipt.bytes) });
     },
     async run() {
-      const body = await start();
-      const challenge = await prove(body);
-      const signed = await sign(challenge);
-      const reply = await answer(body.sid, signed);
+      const body = await exchange.start();
+      const challenge = await exchange.prove(body);
+      const signed = await exchange.sign(challenge);
+      const reply = await exchange.answer(body.sid, signed);
       return { sid: body.sid, token: signed.token, reply };
     },
+  };
+  return exchange;
+}
+
+interface Phone {
+  readonly rig: Pick<Rig, "post">;
+  readonly applet: CardApplet;
+  readonly module: IdentityModule;
+  readonly cardId: string;
+  readonly imsi: string;
+}
+
+async function startSession({ rig, applet, cardId, imsi }: Phone): Promise<CardBody> {
+  const offer = { cardId, suites: ["P-256"], modes: ["signed"], moduleKind: "USIM" };
+  const access = await rig.post("", offer);
+  if (access.status !== 201) throw new Error(`step 1: ${access.status} ${access.text}`);
+  const { sid, token, credential } = access.json;
+  const proof = await applet.startSession({
+    token: bytesOf(token),
+    credential: bytesOf(credential),
+    suite: SUITES[0]?.number ?? 0,
+    mode: MODE_NUMBERS.signed,
+  });
+  return {
+    sid: textOf(sid),
+    token: textOf(token),
+    cardId,
+    proof: encodeBase64Url(proof.bytes),
+    imsi,
+    moduleKind: "USIM",
+  };
+}
+
+async function askModule({ module }: Phone, reply: Answer): Promise<ModuleAnswer> {
+  const challenge = decodeChallenge(bytesOf(reply.json["challenge"]));
+  if (challenge === undefined) throw new Error("no challenge");
+  return module.authenticate(challenge);
+}
+
+async function signAnswer(
+  phone: Phone,
+  reply: Answer,
+  change: Partial<AnswerStatement>,
+): Promise<AnswerBody> {
+  const statement = encodeAnswerStatement({
+    imsi: phone.imsi,
+    moduleKind: MODULE_KIND_NUMBERS.USIM,
+    confirmationTag: new Uint8Array(0),
+    ...change,
+    answer: change.answer ?? (await askModule(phone, reply)),
+  });
+  const proof = await phone.applet.answer(bytesOf(reply.json["challenge"]), statement);
+  return {
+    token: textOf(reply.json["token"]),
+    statement: encodeBase64Url(statement),
+    proof: encodeBase64Url(proof.bytes),
   };
 }
