@@ -14,7 +14,7 @@ const MODULE_FILE = `${BUILD_DIRECTORY}/core.wasm`;
 const HASH_FILE = `${import.meta.dir}/core.sha256`;
 
 /** Linear memory, fixed: the arena, tables and scratch of the core take less than one page. */
-const MEMORY_PAGES = 1;
+const MEMORY_PAGES = 2;
 
 /** "Exchange of v128 values": v128 crosses no export, only files of the core. */
 const V128_WARNING = "112";

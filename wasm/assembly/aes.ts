@@ -38,7 +38,7 @@ const ROUNDS: i32 = 10; // Nr for AES-128, FIPS 197 section 5
 const ROUND_KEYS: usize = memory.data(176, 16);
 
 /** The pieces of a round, inlined at each use. */
-class Piece {
+export class Piece {
   /** Entry of a 16-byte table for each byte of index: 0 to 15, or top bit set, which gives 0. */
   @inline static lookup(table: v128, index: v128): v128 {
     return i8x16.swizzle(table, index);
@@ -85,7 +85,11 @@ class Piece {
 
   /** Rounds 1 to 9 of CIPHER(), FIPS 197 Algorithm 1: lines 5 to 8. */
   @inline static round(state: v128, roundKey: v128): v128 {
-    const x = Piece.shiftRows(state); // SHIFTROWS commutes with SUBBYTES
+    return Piece.mix(Piece.shiftRows(state), roundKey); // SHIFTROWS commutes with SUBBYTES
+  }
+
+  /** A round after SHIFTROWS. */
+  @inline static mix(x: v128, roundKey: v128): v128 {
     const k = Piece.low(x);
     const i = Piece.high(x);
     const j = v128.xor(i, k);
@@ -103,7 +107,11 @@ class Piece {
 
   /** The last round of CIPHER(), lines 10 to 12, which has no MIXCOLUMNS. */
   @inline static lastRound(state: v128, roundKey: v128): v128 {
-    const x = Piece.shiftRows(state);
+    return Piece.last(Piece.shiftRows(state), roundKey);
+  }
+
+  /** The last round after SHIFTROWS. */
+  @inline static last(x: v128, roundKey: v128): v128 {
     const k = Piece.low(x);
     const i = Piece.high(x);
     const j = v128.xor(i, k);
