@@ -14,3 +14,5 @@ export { hmacSha256 } from "./hmac";
 export { md5 } from "./md5";
 export { milenageCustom, milenageCustomOpenAuts } from "./milenage-custom";
 export { tuak, tuakOpenAuts, tuakTopc, tuakVector } from "./tuak";
+export { generateVectorBatch, generateVectorSeries } from "./milenage-batch";
+export { milenage256, milenage256AkStarStar, milenage256Opc } from "./milenage256";
