@@ -24,7 +24,15 @@ class BuildError extends Error {}
 /** Runs the AssemblyScript compiler; its messages go into the error if it fails. */
 async function compile(outputFile: string): Promise<void> {
   const arguments_ = ["assembly/index.ts", "--outFile", outputFile, "--noColors"];
-  arguments_.push("-O3", "--converge", "--noAssert", "--runtime", "stub", "--enable", "simd,relaxed-simd");
+  arguments_.push(
+    "-O3",
+    "--converge",
+    "--noAssert",
+    "--runtime",
+    "stub",
+    "--enable",
+    "simd,relaxed-simd",
+  );
   arguments_.push("--initialMemory", `${MEMORY_PAGES}`, "--maximumMemory", `${MEMORY_PAGES}`);
   arguments_.push("--disableWarning", V128_WARNING);
   const compiler = `${ROOT}/node_modules/assemblyscript/bin/asc.js`;

@@ -10,7 +10,10 @@ const MESSAGE_CHUNK_BYTES = 16_384;
 
 const { exports } = new WebAssembly.Instance(coreModule);
 
-function hasAll<T extends object>(candidate: object, names: readonly string[]): candidate is T {
+function hasAll<T extends object>(
+  candidate: object,
+  names: ReadonlyArray<keyof T & string>,
+): candidate is T {
   return names.every((name) => name in candidate);
 }
 

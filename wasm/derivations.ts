@@ -4,7 +4,7 @@
 //   derived key = HMAC-SHA-256(Key, FC || P0 || L0 || P1 || L1 || ...)     Li in 2 bytes
 
 import { arenaPart, askWithMessage, coreExports, requireBytes } from "./core.ts";
-import { CoreInputError, requireBytesWithin } from "./core.ts";
+import { CoreInputError, requireBytesWithin, requireNumber } from "./core.ts";
 import type { Field } from "./core.ts";
 import { sha256 } from "./index.ts";
 
@@ -20,6 +20,8 @@ const ANCHOR_BYTES = 32; // KAUSF, KSEAF, KAMF
 const ABBA_BYTES_MIN = 2;
 const NAME_BYTES_MAX = 256; // a serving network name has 32
 const PLMN_BYTES = 3;
+const NAS_COUNT_BYTES = 4;
+const ACCESS_TYPES = [1, 2]; // TS 33.501 annex A.9
 const MESSAGE_BYTES_MAX = 16_384 - BLOCK_BYTES;
 
 /** Function codes: TS 33.501 annex A.1, TS 33.402 annex A.2, TS 33.401 annex A.2. */
@@ -30,6 +32,7 @@ const FC = {
   resStar: 0x6b,
   kseaf: 0x6c,
   kamf: 0x6d,
+  kgnb: 0x6e,
 };
 
 const PRF_LABEL = "EAP-AKA'"; // RFC 9048 section 3.3
@@ -44,19 +47,21 @@ interface DerivationExports {
 const core = coreExports<DerivationExports>("OUTPUT", "hmacSha256");
 const output = arenaPart(core.OUTPUT, DIGEST_BYTES);
 
+/** Parts one after the other from `start`, and where they end. */
+function layOut(parts: readonly Uint8Array[], start: number): { fields: Field[]; end: number } {
+  let end = start;
+  const fields = parts.map((part): Field => {
+    const offset = end;
+    end += part.length;
+    return [offset, part];
+  });
+  return { fields, end };
+}
+
 /** HMAC with the key in parts of REQUEST and the text in parts, both in order. */
 function hmac(key: readonly Uint8Array[], text: readonly Uint8Array[]): Uint8Array {
-  const place = (parts: readonly Uint8Array[], start: number): { fields: Field[]; end: number } => {
-    let end = start;
-    const fields = parts.map((part): Field => {
-      const offset = end;
-      end += part.length;
-      return [offset, part];
-    });
-    return { fields, end };
-  };
-  const { fields } = place(key, 0);
-  const message = place(text, BLOCK_BYTES);
+  const { fields } = layOut(key, 0);
+  const message = layOut(text, BLOCK_BYTES);
   // The call overwrites the room before the text and 32 bytes of it: both are cleared with these.
   const room: Field = [0, new Uint8Array(BLOCK_BYTES + DIGEST_BYTES)];
   return askWithMessage(fields, [room, ...message.fields], () => {
@@ -191,6 +196,25 @@ export function deriveKamf(kseaf: Uint8Array, supi: string, abba: Uint8Array): U
   const identity = encodeText("supi", supi);
   requireBytesWithin("abba", abba, ABBA_BYTES_MIN, NAME_BYTES_MAX);
   return kdf([kseaf], FC.kamf, [identity, abba]);
+}
+
+/**
+ * KgNB, TS 33.501 annex A.9.
+ * @param kamf 32 bytes
+ * @param uplinkNasCount 4 bytes
+ * @param accessType 1 for 3GPP access, 2 for another
+ * @returns 32 bytes
+ * @throws CoreInputError for another length or number
+ */
+export function deriveKgnb(
+  kamf: Uint8Array,
+  uplinkNasCount: Uint8Array,
+  accessType: number,
+): Uint8Array {
+  requireBytes("kamf", kamf, ANCHOR_BYTES);
+  requireBytes("uplinkNasCount", uplinkNasCount, NAS_COUNT_BYTES);
+  requireNumber("accessType", accessType, ACCESS_TYPES);
+  return kdf([kamf], FC.kgnb, [uplinkNasCount, Uint8Array.of(accessType)]);
 }
 
 /**

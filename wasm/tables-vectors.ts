@@ -23,22 +23,24 @@ function registerBit(t: number): number {
   return register & 1;
 }
 
-/** RC of a round, FIPS 202 Algorithm 6: bit 2^j - 1 is rc(j + 7 * round). */
-function roundConstant(round: number): string {
+/** RC of a round, FIPS 202 Algorithm 6: bit 2^j - 1 is rc(j + 7 * round). Low half, high half. */
+function roundConstant(round: number): string[] {
   let value = 0n;
   for (let j = 0; j <= 6; j += 1) {
     value |= BigInt(registerBit(j + 7 * round)) << (2n ** BigInt(j) - 1n);
   }
-  return `0x${value.toString(16).padStart(16, "0")}`;
+  return [value & 0xffff_ffffn, value >> 32n].map(
+    (half) => `0x${half.toString(16).padStart(8, "0")}`,
+  );
 }
 
 /** Text of wasm/assembly/tables-keccak.ts. */
 function generateKeccakTables(): string {
-  const rounds = Array.from({ length: 24 }, (_, round) => roundConstant(round));
+  const rounds = Array.from({ length: 24 }, (_, round) => roundConstant(round)).flat();
   return [
     `${HEADER}// Constants of Keccak-f[1600] (FIPS 202).\n`,
-    "/** RC of the 24 rounds, section 3.2.5 */",
-    `export const KECCAK_ROUND_CONSTANTS: usize = ${dataSegment("u64", rounds)};\n`,
+    "/** RC of the 24 rounds, section 3.2.5: 64 bits each, low half first */",
+    `export const KECCAK_ROUND_CONSTANTS: usize = ${dataSegment("u32", rounds)};\n`,
   ].join("\n");
 }
 

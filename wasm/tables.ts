@@ -208,7 +208,7 @@ function generateAesTables(): string {
   const rcon = Array.from({ length: RCON_COUNT }, (_, round) => toTower(power(2, round)));
   lines.push(
     "/** Rcon[1..14] in the tower basis, one byte each; FIPS 197 section 5.2, Table 5 */",
-    `export const RCON: usize = memory.data<u8>([${rcon.join(", ")}]);`,
+    `export const RCON: usize = ${dataSegment("u8", rcon.map(String))};`,
   );
   return `${lines.join("\n")}\n`;
 }

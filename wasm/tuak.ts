@@ -1,12 +1,6 @@
 // TUAK, TS 35.231: bytes in, bytes out, in constant time. Keys of 128 or 256 bits.
 
-import {
-  ask,
-  coreExports,
-  requireBytes,
-  requireBytesOf,
-  requireNumber,
-} from "./core.ts";
+import { ask, coreExports, requireBytes, requireBytesOf, requireNumber } from "./core.ts";
 import type { Field } from "./core.ts";
 import type { AuthenticationVector, MilenageOutput } from "./index.ts";
 
@@ -71,7 +65,6 @@ function checkProfile({ macBytes, resBytes, ckBytes, ikBytes, iterations }: Tuak
   requireNumber("ikBytes", ikBytes, KEY_BYTES);
   requireNumber("iterations", iterations, ITERATIONS);
 }
-
 
 /**
  * TOPc of TS 35.231 clause 6.2.

@@ -7,12 +7,18 @@ type Facade = typeof import("#wasm");
 type Tuak = typeof import("#wasm/tuak");
 type Gsm = typeof import("#wasm/gsm");
 type Cdma = typeof import("#wasm/cdma");
+type Derivations = typeof import("#wasm/derivations");
+type Milenage = typeof import("#wasm/milenage");
+type Milenage256 = typeof import("#wasm/milenage256");
 
 export interface ProbedCore {
   facade: Facade;
   tuak: Tuak;
   gsm: Gsm;
   cdma: Cdma;
+  derivations: Derivations;
+  milenage: Milenage;
+  milenage256: Milenage256;
   /** The whole linear memory, live. */
   memory: Uint8Array;
   exports: WebAssembly.Instance["exports"];
@@ -43,11 +49,14 @@ export async function loadProbedCore(): Promise<ProbedCore> {
     const tuak: Tuak = await import(`${WASM_DIRECTORY}/tuak.ts`);
     const gsm: Gsm = await import(`${WASM_DIRECTORY}/gsm.ts`);
     const cdma: Cdma = await import(`${WASM_DIRECTORY}/cdma.ts`);
+    const derivations: Derivations = await import(`${WASM_DIRECTORY}/derivations.ts`);
+    const milenage: Milenage = await import(`${WASM_DIRECTORY}/milenage.ts`);
+    const milenage256: Milenage256 = await import(`${WASM_DIRECTORY}/milenage256.ts`);
     const [instance] = instances;
     if (instance === undefined || instances.length !== 1) throw new Error("no instance was made");
     const { memory } = instance.exports;
     if (!(memory instanceof WebAssembly.Memory)) throw new Error("the core exports no memory");
-    const parts = { facade, tuak, gsm, cdma };
+    const parts = { facade, tuak, gsm, cdma, derivations, milenage, milenage256 };
     return { ...parts, memory: new Uint8Array(memory.buffer), exports: instance.exports };
   } finally {
     WebAssembly.Instance = original;

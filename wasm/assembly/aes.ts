@@ -39,7 +39,24 @@ const NEXT_ROW: v128 = i8x16(1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 1
 const PREVIOUS_ROW: v128 = i8x16(3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
 const ROT_LAST_WORD: v128 = i8x16(13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12);
 const ONE_WORD_ON: v128 = i8x16(-128, -128, -128, -128, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
-const TWO_WORDS_ON: v128 = i8x16(-128, -128, -128, -128, -128, -128, -128, -128, 0, 1, 2, 3, 4, 5, 6, 7);
+const TWO_WORDS_ON: v128 = i8x16(
+  -128,
+  -128,
+  -128,
+  -128,
+  -128,
+  -128,
+  -128,
+  -128,
+  0,
+  1,
+  2,
+  3,
+  4,
+  5,
+  6,
+  7,
+);
 const ROUNDS: i32 = 10; // Nr for AES-128, FIPS 197 section 5
 
 // w[0..43] of FIPS 197 section 5.2 as eleven blocks: 0 to 9 in the tower basis, 10 in the plain one;

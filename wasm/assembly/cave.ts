@@ -165,7 +165,7 @@ export function caveSignature(): void {
 
 /** R0, R1, R14, R15 become the LFSR, and four more rounds follow. */
 function roll(): void {
-  const lfsr = (u32(load<u16>(R)) | (u32(load<u16>(R, 14)) << 16)) as u32;
+  const lfsr = u32(load<u16>(R)) | (u32(load<u16>(R, 14)) << 16);
   store<u32>(LFSR, bswap<u32>(lfsr));
   cave(ROUNDS_SHORT);
 }

@@ -75,7 +75,10 @@ function butterfly1(): void {
   a = Level.later(V1_TABLE4, 32, m, n);
   b = Level.later(V1_TABLE4, 32, n, m);
   v128.store(LOW, i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
-  v128.store(HIGH, i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
+  v128.store(
+    HIGH,
+    i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31),
+  );
 }
 
 /** Writes the 32 nibbles of LOW and HIGH as 128 bits, takes every 17th, and packs them in HIGH. */
@@ -107,7 +110,11 @@ export function comp128v1(): void {
   }
   for (let byte: usize = 0; byte < 6; byte++) {
     const from = LOW + 18 + (byte << 1);
-    store<u8>(ANSWER + byte, (load<u8>(from) << 6) | (load<u8>(from, 1) << 2) | (load<u8>(from, 2) >> 2), 4);
+    store<u8>(
+      ANSWER + byte,
+      (load<u8>(from) << 6) | (load<u8>(from, 1) << 2) | (load<u8>(from, 2) >> 2),
+      4,
+    );
   }
   store<u8>(ANSWER, (load<u8>(LOW, 30) << 6) | (load<u8>(LOW, 31) << 2), 10);
   store<u8>(ANSWER, 0, 11);

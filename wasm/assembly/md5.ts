@@ -52,8 +52,10 @@ function compress(block: usize): void {
 
 /** The digest of the first `byteCount` bytes of MESSAGE. */
 export function md5(byteCount: i32): void {
-  store<u64>(HASH, 0xefcd_ab89_6745_2301); // section 3.3
-  store<u64>(HASH, 0x1032_5476_98ba_dcfe, 8);
+  store<u32>(HASH, 0x6745_2301); // section 3.3
+  store<u32>(HASH, 0xefcd_ab89, 4);
+  store<u32>(HASH, 0x98ba_dcfe, 8);
+  store<u32>(HASH, 0x1032_5476, 12);
   const whole = byteCount & ~(BLOCK_BYTES - 1);
   for (let offset = 0; offset < whole; offset += BLOCK_BYTES) compress(MESSAGE + usize(offset));
   const rest = byteCount - whole;
