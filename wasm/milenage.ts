@@ -31,7 +31,6 @@ export const VECTOR_BATCH_MAX = 1024;
 
 /** Layout of the requests, as wasm/assembly/milenage-custom.ts and milenage-batch.ts state it. */
 const OFFSET = { k: 0, opc: 16, rand: 32, sqn: 48, amf: 54, auts: 48, constants: 64 };
-const LANES = 4; // the core works on so many records at once
 
 interface MilenageExports {
   readonly BATCH: WebAssembly.Global;
@@ -62,9 +61,9 @@ function countRecords(argument: string, value: Uint8Array, recordBytes: number):
   return count;
 }
 
-/** Clears the records of a call, and those that filled up the last few. */
+/** Clears the records of a call; the core clears those that filled up its last four. */
 function clearBatch(count: number): void {
-  batch.fill(0, 0, Math.ceil(count / LANES) * LANES * VECTOR_RECORD_BYTES);
+  batch.fill(0, 0, count * VECTOR_RECORD_BYTES);
 }
 
 /**
@@ -104,11 +103,7 @@ export function generateVectorSeries(
     [OFFSET.opc, opc],
   ];
   try {
-    for (let index = 0; index < count; index += 1) {
-      const start = index * CHALLENGE_RECORD_BYTES;
-      const challenge = challenges.subarray(start, start + CHALLENGE_RECORD_BYTES);
-      batch.set(challenge, index * VECTOR_RECORD_BYTES + OFFSET.rand);
-    }
+    batch.set(challenges, count * (VECTOR_RECORD_BYTES - CHALLENGE_RECORD_BYTES));
     return ask(fields, () => {
       core.generateVectorSeries(count);
       return batch.slice(0, count * VECTOR_RECORD_BYTES);

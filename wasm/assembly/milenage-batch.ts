@@ -5,7 +5,8 @@
 //
 // BATCH    records of 56 bytes, each K 16 | OPc 16 | RAND 16 | SQN 6 | AMF 2; the answer takes the place
 //          of its request: AUTN 16 | XRES 8 | CK 16 | IK 16
-// REQUEST  for a series K 16 | OPc 16, which the records then do not have
+// For a series REQUEST has K 16 | OPc 16, and the last 24 bytes a record stand together at the end of the
+// records, RAND 16 | SQN 6 | AMF 2 each: answer i ends where challenge i + 1 begins, or before.
 
 import { Piece, roundConstant } from "./aes";
 import { BATCH, RECORD_BYTES, REQUEST } from "./arena-vectors";
@@ -19,6 +20,7 @@ const OPC_OFFSET: usize = 16;
 const RAND_OFFSET: usize = 32;
 const SQN_AMF_OFFSET: usize = 48;
 const RECORD: usize = 56;
+const CHALLENGE: usize = 24; // RAND 16 | SQN 6 | AMF 2
 
 // Round keys, four side by side: those of lane s and round r at 64r + 16s, in the bases of aes.ts.
 const KEYS: usize = memory.data(704, 16);
@@ -36,9 +38,9 @@ class Lane {
     return v128.xor(Piece.linear(PLAIN_LOW, PLAIN_HIGH, keys), AFFINE_PLAIN);
   }
 
-  /** RAND + OPc of a record, in the tower basis, plus the first round key. */
-  @inline static first(record: usize, opc: usize, key: v128): v128 {
-    const block = v128.xor(v128.load(record + RAND_OFFSET), v128.load(opc));
+  /** RAND + OPc in the tower basis, plus the first round key. */
+  @inline static first(rand: usize, opc: usize, key: v128): v128 {
+    const block = v128.xor(v128.load(rand), v128.load(opc));
     return v128.xor(Lane.toTower(block), key);
   }
 }
@@ -53,10 +55,10 @@ function expandFour(record: usize): void {
   let k2 = Lane.toTower(v128.load(record2));
   let k3 = Lane.toTower(v128.load(record3));
   putKeys(KEYS, k0, k1, k2, k3);
-  let s0 = Lane.first(record, record + OPC_OFFSET, k0);
-  let s1 = Lane.first(record1, record1 + OPC_OFFSET, k1);
-  let s2 = Lane.first(record2, record2 + OPC_OFFSET, k2);
-  let s3 = Lane.first(record3, record3 + OPC_OFFSET, k3);
+  let s0 = Lane.first(record + RAND_OFFSET, record + OPC_OFFSET, k0);
+  let s1 = Lane.first(record1 + RAND_OFFSET, record1 + OPC_OFFSET, k1);
+  let s2 = Lane.first(record2 + RAND_OFFSET, record2 + OPC_OFFSET, k2);
+  let s3 = Lane.first(record3 + RAND_OFFSET, record3 + OPC_OFFSET, k3);
   for (let r: usize = 1; r < ROUNDS; r++) {
     const constant = roundConstant(i32(r));
     k0 = Piece.nextKeys(k0, constant);
@@ -93,14 +95,14 @@ function putKeys(place: usize, a: v128, b: v128, c: v128, d: v128): void {
   v128.store(place, d, 48);
 }
 
-/** TEMP of the four records at `record` under the key of lane 0, with the OPc of the request. */
-function encryptFour(record: usize): void {
+/** TEMP of the four challenges at `rand` under the key of lane 0, with the OPc of the request. */
+function encryptFour(rand: usize): void {
   const opc = REQUEST + OPC_OFFSET;
   let key = v128.load(KEYS);
-  let s0 = Lane.first(record, opc, key);
-  let s1 = Lane.first(record + RECORD, opc, key);
-  let s2 = Lane.first(record + 2 * RECORD, opc, key);
-  let s3 = Lane.first(record + 3 * RECORD, opc, key);
+  let s0 = Lane.first(rand, opc, key);
+  let s1 = Lane.first(rand + CHALLENGE, opc, key);
+  let s2 = Lane.first(rand + 2 * CHALLENGE, opc, key);
+  let s3 = Lane.first(rand + 3 * CHALLENGE, opc, key);
   for (let r: usize = 1; r < ROUNDS; r++) {
     key = v128.load(KEYS + KEYS_STRIDE * r);
     s0 = Piece.round(s0, key);
@@ -138,10 +140,8 @@ function encryptFive(keys: usize): void {
   v128.store(OUT, Piece.lastRound(x5, key), 64);
 }
 
-/** The vector of the record of lane `lane`, in its place. */
-function answerRecord(record: usize, opcAt: usize, keys: usize, lane: i32): void {
-  const opc = v128.load(opcAt);
-  const sqnAmf = load<u64>(record + SQN_AMF_OFFSET);
+/** The vector of lane `lane`, to `record`. */
+function answerRecord(record: usize, sqnAmf: u64, opc: v128, keys: usize, lane: i32): void {
   spread(OUT, v128.load(TEMP + usize(lane << 4)), opc, i64x2.splat(i64(sqnAmf)));
   encryptFive(keys);
   addOpc(OUT, opc);
@@ -164,13 +164,15 @@ export function generateVectorBatch(count: i32): void {
     expandFour(records);
     for (let lane = 0; lane < LANES; lane++) {
       const record = records + usize(lane * RECORD_BYTES);
-      answerRecord(record, record + OPC_OFFSET, KEYS + usize(lane << 4), lane);
+      const sqnAmf = load<u64>(record + SQN_AMF_OFFSET);
+      const opc = v128.load(record + OPC_OFFSET);
+      answerRecord(record, sqnAmf, opc, KEYS + usize(lane << 4), lane);
     }
   }
   finish(count);
 }
 
-/** The vectors of the first `count` records for the K and OPc of the request. */
+/** The vectors of `count` challenges for the K and OPc of the request. */
 export function generateVectorSeries(count: i32): void {
   let keys = Lane.toTower(v128.load(REQUEST));
   v128.store(KEYS, keys);
@@ -179,12 +181,15 @@ export function generateVectorSeries(count: i32): void {
     v128.store(KEYS + KEYS_STRIDE * r, v128.xor(keys, AFFINE_TOWER));
   }
   v128.store(KEYS + KEYS_STRIDE * ROUNDS, Lane.lastKey(keys));
+  const opc = v128.load(REQUEST + OPC_OFFSET);
+  let record = BATCH;
+  let challenge = BATCH + usize(count) * (RECORD - CHALLENGE);
   for (let first = 0; first < count; first += LANES) {
-    const records = BATCH + usize(first * RECORD_BYTES);
-    encryptFour(records);
+    encryptFour(challenge);
     for (let lane = 0; lane < LANES; lane++) {
-      const record = records + usize(lane * RECORD_BYTES);
-      answerRecord(record, REQUEST + OPC_OFFSET, KEYS, lane);
+      answerRecord(record, load<u64>(challenge + 16), opc, KEYS, lane);
+      record += RECORD;
+      challenge += CHALLENGE;
     }
   }
   finish(count);
