@@ -81,7 +81,7 @@ function sqnAmfLane(): u64 {
   return bswap<u64>(load<u64>(SQN_AMF));
 }
 
-/** The code of a MAC size (8, 16, 32) or, halved twice, of a RES size (4, 8, 16, 32) in INSTANCE. */
+/** A size of MAC or RES as INSTANCE codes it: the bytes, but 0 for a RES of 4. */
 function sizeCode(byteCount: i32): i32 {
   return byteCount === 4 ? 0 : byteCount;
 }
