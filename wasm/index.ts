@@ -2,7 +2,9 @@
 // the core's arena, makes one call, copies the answer out and clears what it used of the arena, also
 // when something throws. Every multi-byte number is big-endian.
 
-import { coreModule } from "#wasm/module";
+import { CoreInputError, arenaPart, coreExports, requireBytes } from "./core.ts";
+
+export { CoreInputError };
 
 const KEY_BYTES = 16; // K, OP, OPc, AES-128 keys
 const BLOCK_BYTES = 16; // AES blocks
@@ -30,7 +32,6 @@ const ECDSA_OFFSET = { publicKey: 0, signature: 64 };
 
 /** The exports of the compiled module: places in the arena, and calls that answer 0, 1 or nothing. */
 interface CoreExports {
-  readonly memory: WebAssembly.Memory;
   readonly INPUT: WebAssembly.Global;
   readonly MESSAGE: WebAssembly.Global;
   readonly OUTPUT: WebAssembly.Global;
@@ -48,45 +49,11 @@ interface CoreExports {
   readonly verifyP256Digest: () => number;
 }
 
-function isCore(exports: object): exports is CoreExports {
-  return "memory" in exports && "verifyP256Digest" in exports;
-}
+const core = coreExports<CoreExports>("INPUT", "OUTPUT", "MESSAGE", "verifyP256Digest");
 
-function instantiate(): CoreExports {
-  const { exports } = new WebAssembly.Instance(coreModule);
-  if (!isCore(exports)) throw new Error('core.wasm is of another version: run "bun install"');
-  return exports;
-}
-
-const core = instantiate();
-
-function arenaPart(start: WebAssembly.Global, byteCount: number): Uint8Array {
-  return new Uint8Array(core.memory.buffer, Number(start.value), byteCount);
-}
-
-// The memory has a fixed size, so these views stay valid.
 const input = arenaPart(core.INPUT, INPUT_BYTES);
 const messageChunk = arenaPart(core.MESSAGE, MESSAGE_CHUNK_BYTES);
 const output = arenaPart(core.OUTPUT, OUTPUT_BYTES);
-
-/** An argument has the wrong length. The message names the argument and never holds its value. */
-export class CoreInputError extends Error {
-  readonly code = "core_input";
-  readonly argument: string;
-
-  constructor(argument: string, requirement: string) {
-    super(`${argument} must be ${requirement}`);
-    this.name = "CoreInputError";
-    this.argument = argument;
-  }
-}
-
-function requireBytes(argument: string, value: Uint8Array, byteCount?: number): void {
-  if (!(value instanceof Uint8Array)) throw new CoreInputError(argument, "a Uint8Array");
-  if (byteCount !== undefined && value.length !== byteCount) {
-    throw new CoreInputError(argument, `a Uint8Array of ${byteCount} bytes`);
-  }
-}
 
 function clear(messageBytes = 0): void {
   input.fill(0);

@@ -19,7 +19,7 @@
 
 const AES_POLYNOMIAL = 0x11b; // m(x) = x^8 + x^4 + x^3 + x + 1, FIPS 197 section 4.2
 const AFFINE_CONSTANT = 0x63; // FIPS 197 section 5.1.1
-const ROUNDS = 10; // AES-128, FIPS 197 section 5
+const RCON_COUNT = 14; // AES-128 takes ten (FIPS 197 section 5), Rijndael with 256-bit blocks all
 const INFINITY = 0x80; // top bit set: a vector lookup with this index gives 0
 
 const LIMB_BITS = 29n;
@@ -205,10 +205,10 @@ function generateAesTables(): string {
     `/** {63} of SubBytes in every byte, tower basis */`,
     `export const AFFINE_TOWER: v128 = ${vector(splat(toTower(AFFINE_CONSTANT)))};`,
   );
-  const rcon = Array.from({ length: ROUNDS }, (_, round) => toTower(power(2, round)));
+  const rcon = Array.from({ length: RCON_COUNT }, (_, round) => toTower(power(2, round)));
   lines.push(
-    "/** Rcon[1..10] in the tower basis, one byte each; FIPS 197 section 5.2, Table 5 */",
-    `export const RCON: usize = memory.data<u8>([${rcon.join(", ")}]);`,
+    "/** Rcon[1..14] in the tower basis, one byte each; FIPS 197 section 5.2, Table 5 */",
+    `export const RCON: usize = ${dataSegment("u8", rcon.map(String))};`,
   );
   return `${lines.join("\n")}\n`;
 }
@@ -251,7 +251,7 @@ function montgomery(x: bigint): bigint {
 }
 
 /** An array literal wrapped at 100 columns, as the formatter wraps it. */
-function dataSegment(type: string, numbers: readonly string[]): string {
+export function dataSegment(type: string, numbers: readonly string[]): string {
   const rows: string[] = [];
   let row = " ";
   for (const number of numbers) {

@@ -31,6 +31,32 @@ import {
 
 const LOW_NIBBLES: v128 = i32x4(0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f);
 const BLOCK_BYTES: usize = 16;
+
+// Moves of bytes, as indices for Piece.lookup: byte n of the result is byte [n] of the operand, or 0
+// for 0x80.
+const SHIFT_ROWS: v128 = i8x16(0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11);
+const NEXT_ROW: v128 = i8x16(1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12);
+const PREVIOUS_ROW: v128 = i8x16(3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
+const ROT_LAST_WORD: v128 = i8x16(13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12);
+const ONE_WORD_ON: v128 = i8x16(-128, -128, -128, -128, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
+const TWO_WORDS_ON: v128 = i8x16(
+  -128,
+  -128,
+  -128,
+  -128,
+  -128,
+  -128,
+  -128,
+  -128,
+  0,
+  1,
+  2,
+  3,
+  4,
+  5,
+  6,
+  7,
+);
 const ROUNDS: i32 = 10; // Nr for AES-128, FIPS 197 section 5
 
 // w[0..43] of FIPS 197 section 5.2 as eleven blocks: 0 to 9 in the tower basis, 10 in the plain one;
@@ -38,10 +64,13 @@ const ROUNDS: i32 = 10; // Nr for AES-128, FIPS 197 section 5
 const ROUND_KEYS: usize = memory.data(176, 16);
 
 /** The pieces of a round, inlined at each use. */
-class Piece {
-  /** Entry of a 16-byte table for each byte of index: 0 to 15, or top bit set, which gives 0. */
+export class Piece {
+  /**
+   * Entry of a 16-byte table for each byte of index: 0 to 15, or top bit set, which gives 0. No other
+   * index occurs, and for these the relaxed instruction is defined alike on every processor.
+   */
   @inline static lookup(table: v128, index: v128): v128 {
-    return i8x16.swizzle(table, index);
+    return i8x16.relaxed_swizzle(table, index);
   }
 
   @inline static low(x: v128): v128 {
@@ -70,22 +99,26 @@ class Piece {
 
   /** SHIFTROWS(), FIPS 197 section 5.1.2: s'[r, c] = s[r, (c + r) mod 4]. */
   @inline static shiftRows(x: v128): v128 {
-    return i8x16.shuffle(x, x, 0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11);
+    return Piece.lookup(x, SHIFT_ROWS);
   }
 
   /** Row r + 1 of each column in row r. */
   @inline static nextRow(x: v128): v128 {
-    return i8x16.shuffle(x, x, 1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12);
+    return Piece.lookup(x, NEXT_ROW);
   }
 
   /** Row r + 3 of each column in row r. */
   @inline static previousRow(x: v128): v128 {
-    return i8x16.shuffle(x, x, 3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
+    return Piece.lookup(x, PREVIOUS_ROW);
   }
 
   /** Rounds 1 to 9 of CIPHER(), FIPS 197 Algorithm 1: lines 5 to 8. */
   @inline static round(state: v128, roundKey: v128): v128 {
-    const x = Piece.shiftRows(state); // SHIFTROWS commutes with SUBBYTES
+    return Piece.mix(Piece.shiftRows(state), roundKey); // SHIFTROWS commutes with SUBBYTES
+  }
+
+  /** A round after SHIFTROWS. */
+  @inline static mix(x: v128, roundKey: v128): v128 {
     const k = Piece.low(x);
     const i = Piece.high(x);
     const j = v128.xor(i, k);
@@ -103,7 +136,11 @@ class Piece {
 
   /** The last round of CIPHER(), lines 10 to 12, which has no MIXCOLUMNS. */
   @inline static lastRound(state: v128, roundKey: v128): v128 {
-    const x = Piece.shiftRows(state);
+    return Piece.last(Piece.shiftRows(state), roundKey);
+  }
+
+  /** The last round after SHIFTROWS. */
+  @inline static last(x: v128, roundKey: v128): v128 {
     const k = Piece.low(x);
     const i = Piece.high(x);
     const j = v128.xor(i, k);
@@ -115,26 +152,11 @@ class Piece {
 
   /** SUBWORD(ROTWORD(w[4r + 3])) without {63} in all four words, FIPS 197 section 5.2. */
   @inline static subRotWord(keys: v128): v128 {
-    const x = i8x16.shuffle(
-      keys,
-      keys,
-      13,
-      14,
-      15,
-      12,
-      13,
-      14,
-      15,
-      12,
-      13,
-      14,
-      15,
-      12,
-      13,
-      14,
-      15,
-      12,
-    );
+    return Piece.subWord(Piece.lookup(keys, ROT_LAST_WORD));
+  }
+
+  /** SUBWORD() without {63} of all four words. */
+  @inline static subWord(x: v128): v128 {
     const k = Piece.low(x);
     const i = Piece.high(x);
     const j = v128.xor(i, k);
@@ -144,14 +166,32 @@ class Piece {
     return Piece.substitute(SUB_I, SUB_J, io, jo);
   }
 
+  /** SUBWORD(w[4r + 3]) without {63} in all four words: the extra step for keys of 256 bits. */
+  @inline static subLastWord(keys: v128): v128 {
+    return Piece.subWord(i32x4.splat(i32x4.extract_lane(keys, 3)));
+  }
+
+  /** w[4r..4r+3] from w[4r-4..4r-1], FIPS 197 Algorithm 2, in the tower basis. */
+  @inline static nextKeys(keys: v128, constant: v128): v128 {
+    return Piece.nextKeysFrom(keys, Piece.subRotWord(keys), constant);
+  }
+
+  /** The same with the substituted word given. */
+  @inline static nextKeysFrom(keys: v128, word: v128, constant: v128): v128 {
+    return v128.xor(Piece.prefixSums(keys), v128.xor(word, constant));
+  }
+
   /** Word n becomes the sum of words 0 to n: what the chain w[i] = w[i-4] + w[i-1] unrolls to. */
   @inline static prefixSums(x: v128): v128 {
-    const zero = i32x4.splat(0);
-    const one = i8x16.shuffle(x, zero, 16, 16, 16, 16, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
-    const pairs = v128.xor(x, one);
-    const two = i8x16.shuffle(pairs, zero, 16, 16, 16, 16, 16, 16, 16, 16, 0, 1, 2, 3, 4, 5, 6, 7);
+    const pairs = v128.xor(x, Piece.lookup(x, ONE_WORD_ON));
+    const two = Piece.lookup(pairs, TWO_WORDS_ON);
     return v128.xor(pairs, two);
   }
+}
+
+/** Rcon[r] of FIPS 197 section 5.2 in the first byte of each word, with {63} of SubBytes. */
+export function roundConstant(r: i32): v128 {
+  return v128.xor(AFFINE_TOWER, i32x4.splat(i32(load<u8>(RCON + usize(r - 1))))); // r is public
 }
 
 /**
@@ -164,9 +204,7 @@ export function expandKeyAndEncrypt(key: usize, block: v128): v128 {
   v128.store(ROUND_KEYS, keys);
   let state = v128.xor(Piece.linear(TOWER_LOW, TOWER_HIGH, block), keys);
   for (let r = 1; r <= ROUNDS; r++) {
-    // The byte of Rcon[r] belongs to the first byte of the word; r is public.
-    const constant = v128.xor(AFFINE_TOWER, i32x4.splat(i32(load<u8>(RCON + usize(r - 1)))));
-    keys = v128.xor(Piece.prefixSums(keys), v128.xor(Piece.subRotWord(keys), constant));
+    keys = Piece.nextKeys(keys, roundConstant(r));
     if (r < ROUNDS) {
       const roundKey = v128.xor(keys, AFFINE_TOWER);
       v128.store(ROUND_KEYS + BLOCK_BYTES * usize(r), roundKey);

@@ -62,21 +62,40 @@ export function deriveOpc(): void {
   wipeRoundKeys();
 }
 
+/** What E takes for OUT1..OUT5, to five blocks at `out`; IN1 = SQN || AMF || SQN || AMF. */
+export function spread(out: usize, temp: v128, opc: v128, in1: v128): void {
+  const tempOpc = v128.xor(temp, opc);
+  v128.store(out, v128.xor(temp, Rot.by64(v128.xor(in1, opc)))); // r1 = 64, c1 = 0
+  v128.store(out, v128.xor(tempOpc, C2), 16); // r2 = 0
+  v128.store(out, v128.xor(Rot.by32(tempOpc), C3), 32); // r3 = 32
+  v128.store(out, v128.xor(Rot.by64(tempOpc), C4), 48); // r4 = 64
+  v128.store(out, v128.xor(Rot.by96(tempOpc), C5), 64); // r5 = 96
+}
+
+/** Adds OPc to the five blocks at `out`. */
+export function addOpc(out: usize, opc: v128): void {
+  for (let offset: usize = 0; offset < OUT_BYTES; offset += 16) {
+    v128.store(out + offset, v128.xor(v128.load(out + offset), opc));
+  }
+}
+
+/** The vector of OUT1..OUT5 at `out`, 56 bytes: AUTN 16 | XRES 8 | CK 16 | IK 16. */
+export function putVector(vector: usize, out: usize, sqnAmf: u64): void {
+  const ak = load<u64>(out, 16) & SIX_BYTES; // f5
+  store<u64>(vector, sqnAmf ^ ak); // SQN + AK || AMF
+  store<u64>(vector, load<u64>(out), 8); // MAC-A
+  store<u64>(vector, load<u64>(out, 24), 16); // XRES = f2
+  v128.store(vector, v128.load(out, 32), 24); // CK = f3
+  v128.store(vector, v128.load(out, 48), 40); // IK = f4
+}
+
 /** OUT1..OUT5 for K, OPc, RAND, SQN and AMF of the request. */
 function computeOut(): void {
   const opc = v128.load(OPC);
   const temp = expandKeyAndEncrypt(K, v128.xor(v128.load(RAND), opc));
-  const in1 = i64x2.splat(load<i64>(SQN_AMF)); // SQN || AMF || SQN || AMF
-  const tempOpc = v128.xor(temp, opc);
-  v128.store(OUT, v128.xor(temp, Rot.by64(v128.xor(in1, opc)))); // r1 = 64, c1 = 0
-  v128.store(OUT, v128.xor(tempOpc, C2), 16); // r2 = 0
-  v128.store(OUT, v128.xor(Rot.by32(tempOpc), C3), 32); // r3 = 32
-  v128.store(OUT, v128.xor(Rot.by64(tempOpc), C4), 48); // r4 = 64
-  v128.store(OUT, v128.xor(Rot.by96(tempOpc), C5), 64); // r5 = 96
+  spread(OUT, temp, opc, i64x2.splat(load<i64>(SQN_AMF)));
   encryptFiveWithRoundKeys(OUT);
-  for (let offset: usize = 0; offset < OUT_BYTES; offset += 16) {
-    v128.store(OUT + offset, v128.xor(v128.load(OUT + offset), opc));
-  }
+  addOpc(OUT, opc);
 }
 
 function wipe(): void {
@@ -106,12 +125,7 @@ export function milenage(): void {
  */
 export function generateVector(): void {
   computeOut();
-  const ak = load<u64>(OUT, 16) & SIX_BYTES; // f5
-  store<u64>(OUTPUT, load<u64>(SQN_AMF) ^ ak); // SQN + AK || AMF
-  store<u64>(OUTPUT, load<u64>(OUT), 8); // MAC-A
-  store<u64>(OUTPUT, load<u64>(OUT, 24), 16); // XRES = f2
-  v128.store(OUTPUT, v128.load(OUT, 32), 24); // CK = f3
-  v128.store(OUTPUT, v128.load(OUT, 48), 40); // IK = f4
+  putVector(OUTPUT, OUT, load<u64>(SQN_AMF));
   wipe();
 }
 

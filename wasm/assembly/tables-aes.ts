@@ -29,5 +29,7 @@ export const PLAIN_HIGH: v128 = i32x4(0x0c0d0100, 0x5d5c5051, 0xbcbdb1b0, 0xedec
 export const AFFINE_PLAIN: v128 = i32x4(0x63636363, 0x63636363, 0x63636363, 0x63636363);
 /** {63} of SubBytes in every byte, tower basis */
 export const AFFINE_TOWER: v128 = i32x4(0xb8b8b8b8, 0xb8b8b8b8, 0xb8b8b8b8, 0xb8b8b8b8);
-/** Rcon[1..10] in the tower basis, one byte each; FIPS 197 section 5.2, Table 5 */
-export const RCON: usize = memory.data<u8>([16, 22, 221, 237, 215, 57, 135, 110, 60, 37]);
+/** Rcon[1..14] in the tower basis, one byte each; FIPS 197 section 5.2, Table 5 */
+export const RCON: usize = memory.data<u8>([
+  16, 22, 221, 237, 215, 57, 135, 110, 60, 37, 142, 211, 188, 167,
+]);

@@ -1,0 +1,231 @@
+// Secrets do not show in the time: the built module is run with every byte of the arena secret, and no
+// secret reaches an address, a condition of a branch or select, or a division. Lengths and sizes, which
+// are arguments of the calls, are public. What the processor does with an instruction is not
+// shown here.
+
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createHash } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { compile } from "#wasm/build";
+import tuakVectors from "../vectors/tuak_ts35233.json";
+import { Leak, TaintMachine } from "./taint-machine.ts";
+import type { LeakKind } from "./taint-machine.ts";
+
+setDefaultTimeout(60_000); // milliseconds; seconds suffice, the machine may be busy
+
+const WASM_DIRECTORY = resolve(import.meta.dir, "../../wasm");
+const MODULE_BYTES = await Bun.file(`${WASM_DIRECTORY}/build/core.wasm`).bytes();
+
+/** The arena, wasm/assembly/arena.ts and arena-vectors.ts: everything the facade writes. */
+const ARENA = {
+  INPUT: 128,
+  OUTPUT: 80,
+  MESSAGE: 16_384,
+  REQUEST: 256,
+  ANSWER: 256,
+  BATCH: 57_344,
+};
+
+/** Every function that sees a secret: its public arguments, and where its answer begins. */
+const SECRET_CALLS: Array<[name: string, answer: keyof typeof ARENA, ...arguments_: number[]]> = [
+  ["encryptBlock", "OUTPUT"],
+  ["deriveOpc", "OUTPUT"],
+  ["milenage", "OUTPUT"],
+  ["generateVector", "OUTPUT"],
+  ["openAuts", "OUTPUT"],
+  ["generateVectorBatch", "BATCH", 9],
+  ["generateVectorSeries", "BATCH", 9],
+  ["milenageCustom", "ANSWER", 64, 1, 32, 127, 0],
+  ["milenageCustomOpenAuts", "ANSWER", 64, 96],
+  ["milenage256Opc", "ANSWER", 16],
+  ["milenage256", "ANSWER", 32, 32, 6, 8, 8, 32, 32],
+  ["milenage256AkStarStar", "ANSWER", 32, 16, 6, 8],
+  ["tuakTopc", "ANSWER", 32, 1],
+  ["tuak", "ANSWER", 32, 32, 32, 32, 32, 2],
+  ["tuak", "ANSWER", 16, 8, 4, 16, 16, 1],
+  ["tuakVector", "ANSWER", 16, 8, 8, 16, 16, 1],
+  ["tuakOpenAuts", "ANSWER", 16, 8, 1],
+  ["gsmMilenage", "ANSWER"],
+  ["convert3gTo2g", "ANSWER"],
+  ["convert2gTo3g", "ANSWER"],
+  ["comp128v1", "ANSWER"],
+  ["comp128v23", "ANSWER", 10],
+  ["xor2g", "ANSWER"],
+  ["xor3g", "ANSWER"],
+  ["xor3gVector", "ANSWER"],
+  ["xor3gOpenAuts", "ANSWER"],
+  ["caveAkeyCheck", "ANSWER"],
+  ["caveSsd", "ANSWER"],
+  ["caveSignature", "ANSWER"],
+  ["caveKeys", "ANSWER"],
+  ["md5", "ANSWER", 300],
+  ["hmacSha256", "OUTPUT", 300],
+  ["sha256", "OUTPUT", 300],
+];
+
+/** Functions of public data, whose time may vary; and the parts of sha256. */
+const PUBLIC_CALLS = new Set([
+  "isP256Point",
+  "verifyP256",
+  "verifyP256Digest",
+  "sha256Start",
+  "sha256Update",
+  "sha256Finish",
+]);
+
+function makeMachine(moduleBytes: Uint8Array): TaintMachine {
+  const machine = new TaintMachine(moduleBytes);
+  for (const [area, length] of Object.entries(ARENA)) {
+    machine.markSecret(machine.placeOf(area), length);
+  }
+  return machine;
+}
+
+/** The kind of the first leak of a call, or undefined. */
+function leakOf(machine: TaintMachine, name: string, arguments_: number[]): LeakKind | undefined {
+  try {
+    machine.call(name, ...arguments_);
+  } catch (error) {
+    if (error instanceof Leak) return error.kind;
+    throw error;
+  }
+  return undefined;
+}
+
+describe("no secret reaches an address, a condition or a division", () => {
+  test.each(SECRET_CALLS)("%s, answer in %s", (name, answer, ...rest) => {
+    const arguments_ = rest.filter((value): value is number => typeof value === "number");
+    const machine = makeMachine(MODULE_BYTES);
+    expect(leakOf(machine, name, arguments_)).toBeUndefined();
+    // The walk followed the secret from the request to the answer.
+    expect(machine.isSecret(machine.placeOf(answer))).toBe(true);
+    expect(machine.instructionCount).toBeGreaterThan(10);
+  });
+
+  test("every function of the module is walked above or handles public data", () => {
+    const walked = new Set(SECRET_CALLS.map(([name]) => name));
+    const { functionNames } = makeMachine(MODULE_BYTES);
+    const missed = functionNames.filter((name) => !walked.has(name) && !PUBLIC_CALLS.has(name));
+    expect(missed).toEqual([]);
+  });
+
+  test("what handles public data only is found to branch on it", () => {
+    expect(leakOf(makeMachine(MODULE_BYTES), "verifyP256Digest", [])).toBe("branch");
+  });
+});
+
+/** The machine with public inputs, after a call; what stands at a place of the arena. */
+function compute(
+  inputs: ReadonlyArray<readonly [area: keyof typeof ARENA, offset: number, bytes: Uint8Array]>,
+  name: string,
+  arguments_: number[],
+  answer: readonly [area: keyof typeof ARENA, length: number],
+): string {
+  const machine = new TaintMachine(MODULE_BYTES);
+  for (const [area, offset, bytes] of inputs) {
+    machine.bytes.set(bytes, machine.placeOf(area) + offset);
+  }
+  machine.call(name, ...arguments_);
+  const start = machine.placeOf(answer[0]);
+  return machine.bytes.slice(start, start + answer[1]).toHex();
+}
+
+describe("the machine computes what the processor does", () => {
+  test("SHA-256 of a message of several blocks: 32-bit integers", () => {
+    const message = Uint8Array.from({ length: 300 }, (_, index) => (7 * index) & 0xff);
+    const digest = compute([["MESSAGE", 0, message]], "sha256", [300], ["OUTPUT", 32]);
+    expect(digest).toBe(createHash("sha256").update(message).digest("hex"));
+  });
+
+  test("TOPc of TS 35.233: 64-bit integers", () => {
+    for (const { k, top, topc, keccak_iterations: iterations } of tuakVectors.sets) {
+      const [key, field] = [Uint8Array.fromHex(k), Uint8Array.fromHex(top)];
+      const inputs = [["REQUEST", 0, key] as const, ["REQUEST", 32, field] as const];
+      const arguments_ = [key.length, iterations];
+      expect(compute(inputs, "tuakTopc", arguments_, ["ANSWER", 32])).toBe(topc);
+    }
+  });
+});
+
+/** Faults planted in a copy of the sources: what each replaces, and what must catch it. */
+const FAULTS: Array<{
+  file: string;
+  from: string;
+  to: string;
+  call: string;
+  arguments_: number[];
+  kind: LeakKind;
+}> = [
+  {
+    file: "cave.ts",
+    from: "u32(i8x16.extract_lane_u(found, 0)) & nibbleMask",
+    to: "u32(load<u8>(CAVE_TABLE + usize(moved))) & nibbleMask",
+    call: "caveSignature",
+    arguments_: [],
+    kind: "address",
+  },
+  {
+    file: "tuak.ts",
+    from: "  store<u64>(ANSWER, sqnMs & (0 - u64(accepted)));",
+    to: "  if (accepted) store<u64>(ANSWER, sqnMs);",
+    call: "tuakOpenAuts",
+    arguments_: [16, 8, 1],
+    kind: "branch",
+  },
+  {
+    file: "gsm.ts",
+    from: "store<u32>(ANSWER, u32(halves) ^ u32(u64(halves) >> 32));",
+    to: "store<u32>(ANSWER, (u32(halves) ^ u32(u64(halves) >> 32)) % 10007);",
+    call: "convert3gTo2g",
+    arguments_: [],
+    kind: "division",
+  },
+  {
+    file: "milenage.ts",
+    from: "  store<u64>(OUTPUT, sqnMs & (0 - u64(accepted)));",
+    to: "  store<u64>(OUTPUT, accepted ? sqnMs : 0);",
+    call: "openAuts",
+    arguments_: [],
+    kind: "select",
+  },
+  {
+    file: "comp128.ts",
+    from: "const mask = ~((u64(1) << u64(kcBitsMasked)) - 1);",
+    to: "const mask = load<u64>(ANSWER + usize(kc & 7));",
+    call: "comp128v23",
+    arguments_: [10],
+    kind: "address",
+  },
+];
+
+describe("planted leaks", () => {
+  let directory = "";
+  let planted: Uint8Array = new Uint8Array();
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), "simlatch-leaks-"));
+    await cp(`${WASM_DIRECTORY}/assembly`, `${directory}/assembly`, { recursive: true });
+    for (const { file, from, to } of FAULTS) {
+      const source = Bun.file(`${directory}/assembly/${file}`);
+      const text = await source.text();
+      if (text.split(from).length !== 2) throw new Error(`${file} does not hold once: ${from}`);
+      await source.write(text.replace(from, to));
+    }
+    await compile(`${directory}/leaks.wasm`, directory);
+    planted = await Bun.file(`${directory}/leaks.wasm`).bytes();
+  });
+
+  afterAll(async () => {
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  test.each(FAULTS)("in $file: $call shows a secret by $kind", ({ call, arguments_, kind }) => {
+    expect(leakOf(makeMachine(planted), call, arguments_)).toBe(kind);
+  });
+
+  test("a function without a planted leak still passes", () => {
+    expect(leakOf(makeMachine(planted), "milenage", [])).toBeUndefined();
+  });
+});
