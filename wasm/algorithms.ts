@@ -183,5 +183,3 @@ export const ALGORITHMS = {
     chapResponse,
   },
 } as const satisfies Readonly<Record<string, Algorithm>>;
-
-export type AlgorithmName = keyof typeof ALGORITHMS;

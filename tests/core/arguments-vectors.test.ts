@@ -1,5 +1,5 @@
-// Wrong arguments of vector generation: a typed error that names the argument, does not hold its value,
-// and comes before anything is written to the core's memory.
+// Wrong arguments of vector generation: a typed error that names the argument, does not hold its
+// value, and comes before anything is written to the core's memory.
 
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";

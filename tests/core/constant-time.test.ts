@@ -1,7 +1,7 @@
-// Secrets do not show in the time: the built module is run with every byte of the arena secret, and no
-// secret reaches an address, a condition of a branch or select, or a division. Lengths and sizes, which
-// are arguments of the calls, are public. What the processor does with an instruction is not
-// shown here.
+// Secrets do not show in the time: the built module is run with every byte of the arena secret, and
+// no secret reaches an address, a condition of a branch or select, or a division. Lengths and
+// sizes, which are arguments of the calls, are public. What the processor does with an instruction
+// is not shown here.
 
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
-// Keys derived from CK and IK: HMAC-SHA-256 against node:crypto; TS 33.501, TS 33.401 and RFC 9048 on
-// published values, and the chain from Milenage to KAMF.
+// Keys derived from CK and IK: HMAC-SHA-256 against node:crypto; TS 33.501, TS 33.401 and RFC 9048
+// on published values, and the chain from Milenage to KAMF.
 
 import { createHash, createHmac } from "node:crypto";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";

@@ -1,5 +1,5 @@
-// No secret of vector generation stays in the core's memory: after each call it must be byte for byte
-// what it was before the first. A core called without the facade shows what would be found.
+// No secret of vector generation stays in the core's memory: after each call it must be byte for
+// byte what it was before the first. A core called without the facade shows what would be found.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { loadProbedCore } from "./probe.ts";

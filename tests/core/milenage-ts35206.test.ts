@@ -1,5 +1,5 @@
-// Milenage with constants of the operator's choice, against TS 35.206 written out on node:crypto, and
-// vectors in batches against single ones.
+// Milenage with constants of the operator's choice, against TS 35.206 written out on node:crypto,
+// and vectors in batches against single ones.
 
 import { createCipheriv } from "node:crypto";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";

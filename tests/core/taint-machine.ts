@@ -1,9 +1,11 @@
-// Runs a module with every byte and value marked public or secret, and stops where a secret would show in
-// the time: as an address, a condition of a branch or a select, or an operand of a division. Because no
-// secret reaches a branch, one run takes the path that every run takes; a secret needs no value.
+// Runs a module with every byte and value marked public or secret, and stops where a secret would
+// show in the time: as an address, a condition of a branch or a select, or an operand of a
+// division. Because no secret reaches a branch, one run takes the path that every run takes; a
+// secret needs no value.
 //
-// What an instruction makes of a secret is secret, whatever the instruction. Vectors that are public
-// have no value here either: it would be needed only if one reached an address, which stops the run too.
+// What an instruction makes of a secret is secret, whatever the instruction. Vectors that are
+// public have no value here either: it would be needed only if one reached an address, which stops
+// the run too.
 
 import { decodeModule, OP } from "./wasm-decoder.ts";
 import type { Instruction, WasmFunction, WasmModule } from "./wasm-decoder.ts";

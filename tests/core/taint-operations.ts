@@ -1,5 +1,6 @@
-// Integer instructions of WebAssembly 3.0 chapter 4.3 on public values: i32 as number, i64 as bigint. Those
-// of vectors are named with how many operands they take; their values do not matter to the walk.
+// Integer instructions of WebAssembly 3.0 chapter 4.3 on public values: i32 as number, i64 as
+// bigint. Those of vectors are named with how many operands they take; their values do not matter
+// to the walk.
 
 export type Scalar = number | bigint;
 

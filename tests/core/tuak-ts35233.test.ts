@@ -1,5 +1,5 @@
-// TUAK and Keccak-f[1600] (TS 35.231): the test data of TS 35.232 and 35.233, and random cases against a
-// plain Keccak written here from FIPS 202 with integers.
+// TUAK and Keccak-f[1600] (TS 35.231): the test data of TS 35.232 and 35.233, and random cases
+// against a plain Keccak written here from FIPS 202 with integers.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { deriveTopc, generateTuakVector, openTuakAuts, tuak, TUAK_DEFAULT } from "#wasm/tuak";
@@ -14,7 +14,8 @@ const SEED = 0x35231;
 const CASES = 1000;
 const hex = (text: string): Uint8Array => Uint8Array.fromHex(text);
 
-// --- Reference: FIPS 202 section 3, lanes as integers ------------------------------------------------
+// --- Reference: FIPS 202 section 3, lanes as integers
+// ------------------------------------------------
 
 const LANE = (1n << 64n) - 1n;
 const rotate = (lane: bigint, bits: number): bigint =>

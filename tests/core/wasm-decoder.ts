@@ -1,5 +1,5 @@
-// Reads a WebAssembly module as far as the core uses the format (WebAssembly 3.0, chapter 5): functions as
-// flat lists of instructions, with the ends of their blocks found.
+// Reads a WebAssembly module as far as the core uses the format (WebAssembly 3.0, chapter 5):
+// functions as flat lists of instructions, with the ends of their blocks found.
 
 export interface Instruction {
   /** Opcode; those with a prefix byte have it in the bits above 8: 0xfc0a, 0xfd0c. */
