@@ -5,3 +5,11 @@ export { INPUT, MESSAGE, OUTPUT } from "./arena";
 export { isP256Point, verifyP256, verifyP256Digest } from "./ecdsa";
 export { deriveOpc, generateVector, milenage, openAuts } from "./milenage";
 export { sha256, sha256Finish, sha256Start, sha256Update } from "./sha256";
+
+export { KEY_TABLE, SM_INPUT, SM_OUTPUT } from "./arena-sm";
+export { ccmStart, ccmTag, cipherBlock, cipherStart, cipherWipe, cmacFinish } from "./cipher";
+export { cbcMac, ctrCrypt, isTagEqual } from "./cipher";
+export { gcmCounterFromHash, gcmCounterFromIv, gcmStart, gcmTag, gcmWipe } from "./ghash";
+export { ghash, ghashLengths } from "./ghash";
+export { hmacSm3Finish, hmacSm3Start, sm3Finish, sm3Start, sm3Update, sm3Wipe } from "./sm3";
+export { decryptBlockSm4 } from "./sm4";
