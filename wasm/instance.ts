@@ -39,10 +39,23 @@ interface SmExports {
   readonly gcmTag: () => void;
   readonly gcmWipe: () => void;
   readonly isTagEqual: (byteCount: number) => number;
+  readonly sha256Start: () => void;
+  readonly sha256Update: (byteCount: number) => void;
+  readonly sha256Finish: (byteCount: number) => void;
+  readonly prepareKey: (isSm2: number) => number;
+  readonly verifyP256Prepared: () => number;
+  readonly isSm2Point: () => number;
+  readonly sm2StartMessage: (idBytes: number) => void;
+  readonly verifySm2: (byteCount: number) => number;
+  readonly verifySm2Prepared: (byteCount: number) => number;
+  readonly signSm2: (byteCount: number, entropyBytes: number) => number;
+  readonly signSm2WithNonce: (byteCount: number) => number;
+  readonly sm2PublicKey: () => number;
+  readonly sm2SharedPoint: () => number;
 }
 
 function isCore(exports: object): exports is SmExports {
-  return "memory" in exports && "isTagEqual" in exports;
+  return "memory" in exports && "sm2SharedPoint" in exports;
 }
 
 function instantiate(): SmExports {

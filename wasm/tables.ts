@@ -1,6 +1,6 @@
 // Derives every table of the core from its definition and writes the generated assembly files.
 //
-//   bun wasm/tables.ts            rewrite wasm/assembly/tables-{aes,sha256,p256}.ts
+//   bun wasm/tables.ts            rewrite wasm/assembly/tables-{aes,sha256}.ts
 //
 // AES (FIPS 197): the S-box is inversion in GF(2^8), section 5.1.1, followed by an affine map. A byte
 // permutation instruction looks up 16 entries at once without touching memory by a secret index, so
@@ -14,27 +14,11 @@
 // Division by zero gives INFINITY, an index with its top bit set, for which a lookup yields 0.
 //
 // SHA-256 (FIPS 180-4): the constants are fractions of roots of primes.
-//
-// P-256 (SP 800-186 section 3.2.1.3): constants of both moduli, and odd multiples of G for a signed window of BASE_WINDOW_BITS.
 
 const AES_POLYNOMIAL = 0x11b; // m(x) = x^8 + x^4 + x^3 + x + 1, FIPS 197 section 4.2
 const AFFINE_CONSTANT = 0x63; // FIPS 197 section 5.1.1
 const ROUNDS = 10; // AES-128, FIPS 197 section 5
 const INFINITY = 0x80; // top bit set: a vector lookup with this index gives 0
-
-const LIMB_BITS = 29n;
-const LIMBS = 9;
-const BASE_WINDOW_BITS = 8;
-const R = 2n ** (LIMB_BITS * BigInt(LIMBS)); // the Montgomery radix
-const P = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
-const N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
-const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
-const G: AffinePoint = {
-  x: 0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296n,
-  y: 0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5n,
-};
-
-type AffinePoint = { x: bigint; y: bigint };
 
 /** Product in GF(2^8), FIPS 197 section 4.2. */
 export function multiply(a: number, b: number): number {
@@ -213,43 +197,6 @@ function generateAesTables(): string {
   return `${lines.join("\n")}\n`;
 }
 
-function modulo(x: bigint): bigint {
-  return ((x % P) + P) % P;
-}
-
-/** a^-1 mod p by Fermat's little theorem. */
-function invertModulo(a: bigint): bigint {
-  let result = 1n;
-  let base = modulo(a);
-  for (let exponent = P - 2n; exponent > 0n; exponent >>= 1n) {
-    if (exponent & 1n) result = modulo(result * base);
-    base = modulo(base * base);
-  }
-  return result;
-}
-
-/** Affine addition on y^2 = x^3 - 3x + b, SP 800-186 appendix A.1.1; neither point nor sum is O. */
-function addPoints(p: AffinePoint, q: AffinePoint): AffinePoint {
-  const slope =
-    p.x === q.x
-      ? modulo((3n * p.x * p.x - 3n) * invertModulo(2n * p.y))
-      : modulo((q.y - p.y) * invertModulo(q.x - p.x));
-  const x = modulo(slope * slope - p.x - q.x);
-  return { x, y: modulo(slope * (p.x - x) - p.y) };
-}
-
-/** Nine 29-bit limbs, least significant first. */
-function limbs(value: bigint): string[] {
-  return Array.from({ length: LIMBS }, (_, i) =>
-    String((value >> (LIMB_BITS * BigInt(i))) & ((1n << LIMB_BITS) - 1n)),
-  );
-}
-
-/** Montgomery form in GF(p): x * R mod p. */
-function montgomery(x: bigint): bigint {
-  return modulo(x * R);
-}
-
 /** An array literal wrapped at 100 columns, as the formatter wraps it. */
 export function dataSegment(type: string, numbers: readonly string[]): string {
   const rows: string[] = [];
@@ -263,50 +210,6 @@ export function dataSegment(type: string, numbers: readonly string[]): string {
   }
   rows.push(row);
   return `memory.data<${type}>([\n${rows.join("\n")}\n])`;
-}
-
-function segment(note: string, name: string, values: readonly string[]): string {
-  return `/** ${note} */\nexport const ${name}: usize = ${dataSegment("i32", values)};\n`;
-}
-
-/** Text of wasm/assembly/tables-p256.ts. */
-function generateP256Tables(): string {
-  const twice = addPoints(G, G);
-  const multiples: string[] = [];
-  const count = 1 << (BASE_WINDOW_BITS - 2);
-  let point = G;
-  for (let index = 0; index < count; index += 1) {
-    multiples.push(...limbs(montgomery(point.x)), ...limbs(montgomery(point.y)));
-    if (index + 1 < count) point = addPoints(point, twice);
-  }
-  return [
-    `${HEADER}// Constants of P-256 (SP 800-186 section 3.2.1.3) as nine 29-bit limbs, least significant first.\n` +
-      "// R = 2^261; the Montgomery form of x is x * R.\n",
-    segment("p", "P_LIMBS", limbs(P)),
-    segment("R^2 mod p", "R2_MOD_P", limbs(modulo(R * R))),
-    segment("1, Montgomery form", "ONE_MONTGOMERY", limbs(montgomery(1n))),
-    segment("b of y^2 = x^3 - 3x + b, Montgomery form", "B_MONTGOMERY", limbs(montgomery(B))),
-    segment("n, the order of G", "N_LIMBS", limbs(N)),
-    segment("R^2 mod n", "R2_MOD_N", limbs((R * R) % N)),
-    segment("p - n, the bound below which r + n is a coordinate too", "P_MINUS_N", limbs(P - N)),
-    `/** -1/n mod 2^29 */\nexport const N_PRIME: u64 = ${negativeInverse(N)};\n`,
-    "/** Bits of the signed window BASE_TABLE serves: digits are odd and less than 2^7 in size. */",
-    `export const BASE_WINDOW_BITS: i32 = ${BASE_WINDOW_BITS};\n`,
-    segment(
-      `Affine (2i + 1)G for i = 0..${count - 1}: x, then y, Montgomery form`,
-      "BASE_TABLE",
-      multiples,
-    ),
-  ].join("\n");
-}
-
-/** -1/value mod 2^29 for odd value, by Newton's iteration. */
-function negativeInverse(value: bigint): bigint {
-  const radix = 1n << LIMB_BITS;
-  let inverse = 1n;
-  for (let bits = 1n; bits < LIMB_BITS; bits *= 2n)
-    inverse = (inverse * (2n - value * inverse)) % radix;
-  return (radix - (((inverse % radix) + radix) % radix)) % radix;
 }
 
 /** The first `count` primes. */
@@ -345,7 +248,6 @@ function generateSha256Tables(): string {
 export const GENERATED_FILES: ReadonlyArray<{ name: string; generate: () => string }> = [
   { name: "tables-aes.ts", generate: generateAesTables },
   { name: "tables-sha256.ts", generate: generateSha256Tables },
-  { name: "tables-p256.ts", generate: generateP256Tables },
 ];
 
 if (import.meta.main) {

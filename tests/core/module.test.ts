@@ -5,7 +5,7 @@ import { coreModule } from "#wasm/module";
 import { GENERATED_FILES } from "#wasm/tables";
 
 const WASM_DIRECTORY = `${import.meta.dir}/../../wasm`;
-const MODULE_BYTES_MAX = 32_768;
+const MODULE_BYTES_MAX = 49_152;
 
 describe("core.wasm", () => {
   test("imports nothing and owns one memory of fixed size", () => {

@@ -13,3 +13,12 @@ export { gcmCounterFromHash, gcmCounterFromIv, gcmStart, gcmTag, gcmWipe } from 
 export { ghash, ghashLengths } from "./ghash";
 export { hmacSm3Finish, hmacSm3Start, sm3Finish, sm3Start, sm3Update, sm3Wipe } from "./sm3";
 export { decryptBlockSm4 } from "./sm4";
+export { verifyP256Prepared } from "./ecdsa";
+export {
+  isSm2Point,
+  prepareKey,
+  sm2StartMessage,
+  verifySm2,
+  verifySm2Prepared,
+} from "./sm2-verify";
+export { signSm2, signSm2WithNonce, sm2PublicKey, sm2SharedPoint } from "./sm2-sign";

@@ -1,12 +1,12 @@
-// Points of P-256 over the layer field-p256: y^2 = x^3 - 3x + b.
+// Points of the selected curve over the layer field.ts: y^2 = x^3 - 3x + b, for P-256 and SM2 alike.
 //
 // A point is a pointer to X, Y, Z in Jacobian coordinates (x = X / Z^2, y = Y / Z^3), tight elements
 // of the Montgomery domain; Z = 0 all through is the point at infinity O. An affine point is x, y.
 // Formulas: Explicit-Formulas Database, short Weierstrass with a = -3, "dbl-2001-b" and the general
 // Jacobian addition; the cases they leave out (O, P + P, P - P) are branches, as values are public.
 
-import { addLoose, combine, copy, isZero, multiply, square, subtractLoose } from "./field-p256";
-import { B_MONTGOMERY } from "./tables-p256";
+import { addLoose, combine, copy, isZero, multiply, square, subtractLoose } from "./field";
+import { B, ONE, curve } from "./curve";
 
 export const AFFINE_BYTES: usize = 72;
 export const POINT_BYTES: usize = 108;
@@ -122,21 +122,21 @@ function addCoordinates(p: usize, x: usize, y: usize): void {
   finishAddition(p);
 }
 
-/** out = the affine x, y as a point; `one` is 1 in the Montgomery domain. */
-function fromCoordinates(out: usize, x: usize, y: usize, one: usize): void {
+/** out = the affine x, y as a point. */
+function fromCoordinates(out: usize, x: usize, y: usize): void {
   copy(out, x);
   copy(out + Y, y);
-  copy(out + Z, one);
+  copy(out + Z, curve + ONE);
 }
 
 /** p = p + q, or p - q if `negative`, for an affine q; -(x, y) = (x, -y). */
-export function addAffine(p: usize, q: usize, negative: bool, one: usize): void {
+export function addAffine(p: usize, q: usize, negative: bool): void {
   let y = q + Y;
   if (negative) {
     combine(NEGATED, -1, y, 0, y);
     y = NEGATED;
   }
-  if (isInfinity(p)) fromCoordinates(p, q, y, one);
+  if (isInfinity(p)) fromCoordinates(p, q, y);
   else addCoordinates(p, q, y);
 }
 
@@ -153,6 +153,6 @@ export function isOnCurve(q: usize): bool {
   multiply(T1, T1, q); // x^3
   combine(T1, 1, T1, -3, q);
   combine(T0, 1, T0, -1, T1);
-  combine(T0, 1, T0, -1, B_MONTGOMERY);
+  combine(T0, 1, T0, -1, curve + B);
   return isZero(T0);
 }
