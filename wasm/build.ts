@@ -13,8 +13,8 @@ const BUILD_DIRECTORY = `${import.meta.dir}/build`;
 const MODULE_FILE = `${BUILD_DIRECTORY}/core.wasm`;
 const HASH_FILE = `${import.meta.dir}/core.sha256`;
 
-/** Linear memory, fixed: the arena, tables and scratch of the core take less than three pages. */
-const MEMORY_PAGES = 3;
+/** Linear memory, fixed: the arena, tables and scratch of the core take less than six pages. */
+const MEMORY_PAGES = 6;
 
 /** "Exchange of v128 values": v128 crosses no export, only files of the core. */
 const V128_WARNING = "112";

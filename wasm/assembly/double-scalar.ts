@@ -4,18 +4,18 @@
 import { N, ONE, P, R2_MOD_P, curve } from "./curve";
 import { combine, copy, isZero, multiply, square } from "./field";
 import { fromBytes, isLess, isNull } from "./limbs";
+import { AFFINE_BYTES, double, isOnCurve, setInfinity } from "./point";
 import {
-  AFFINE_BYTES,
-  POINT_BYTES,
-  add,
-  copyPoint,
-  double,
-  isOnCurve,
-  negate,
-  setInfinity,
-} from "./point";
-import { BASE_SIGNS, BASE_TEETH, KEY_SIGNS, KEY_TEETH, ROWS } from "./prepared-table";
-import { addRow, baseTable, recodeSigns } from "./prepared-table";
+  BASE_ROWS,
+  KEY_ROWS,
+  addBaseRow,
+  addEntry,
+  addKeyRow,
+  baseTable,
+  prepareOddMultiples,
+  recodeForBase,
+  recodeForKey,
+} from "./prepared-table";
 import { DIGITS, recodeSigned } from "./scalar";
 
 const WINDOW_BITS: i32 = 5;
@@ -26,7 +26,7 @@ export const Q: usize = memory.data(108, 16);
 /** [u]G + [v]Q, in Jacobian coordinates. */
 export const R1: usize = memory.data(108, 16);
 
-const ODD_MULTIPLES: usize = memory.data(864, 16); // MULTIPLES points
+const ODD_MULTIPLES: usize = memory.data(520, 16); // MULTIPLES entries, and what the last overreads
 const TERM: usize = memory.data(108, 16);
 const ELEMENT: usize = memory.data(40, 16);
 const DIGITS_V: usize = memory.data(272, 16);
@@ -51,50 +51,35 @@ export function isScalarInRange(a: usize): bool {
   return !isNull(a) && isLess(a, curve + N);
 }
 
-/** 1Q, 3Q .. 15Q to ODD_MULTIPLES. */
-function computeOddMultiples(): void {
-  copyPoint(ODD_MULTIPLES, Q);
-  copyPoint(TERM, Q);
-  double(TERM);
-  for (let i: usize = 1; i < MULTIPLES; i++) {
-    const entry = ODD_MULTIPLES + i * POINT_BYTES;
-    copyPoint(entry, entry - POINT_BYTES);
-    add(entry, TERM);
-  }
-}
-
 /**
  * R1 = [u]G + [v]Q for any Q: one chain of doublings for both (Straus), signed digits of v; the last
- * ROWS doublings serve the table of G.
+ * doublings serve the table of G as well.
  */
 export function multiplyAndAdd(u: usize, v: usize): void {
   const base = baseTable();
-  recodeSigns(BASE_SIGNS, u);
+  recodeForBase(u);
   recodeSigned(DIGITS_V, v, WINDOW_BITS);
-  computeOddMultiples();
+  prepareOddMultiples(ODD_MULTIPLES, Q, MULTIPLES);
   setInfinity(R1);
   for (let bit = i32(DIGITS) - 1; bit >= 0; bit--) {
     double(R1);
     const digit = i32(load<i8>(DIGITS_V + usize(bit)));
-    if (digit > 0) add(R1, ODD_MULTIPLES + usize(digit >> 1) * POINT_BYTES);
-    if (digit < 0) {
-      negate(TERM, ODD_MULTIPLES + usize(-digit >> 1) * POINT_BYTES);
-      add(R1, TERM);
-    }
-    if (bit < ROWS) addRow(R1, base, BASE_SIGNS, bit, BASE_TEETH);
+    const size = digit < 0 ? -digit : digit;
+    if (digit !== 0) addEntry(R1, ODD_MULTIPLES, usize(size >> 1), digit < 0);
+    if (bit < BASE_ROWS) addBaseRow(R1, base, bit);
   }
 }
 
 /** R1 = [u]G + [v]Q for the prepared table of Q. */
 export function multiplyAndAddPrepared(u: usize, v: usize, table: usize): void {
   const base = baseTable();
-  recodeSigns(BASE_SIGNS, u);
-  recodeSigns(KEY_SIGNS, v);
+  recodeForBase(u);
+  recodeForKey(v);
   setInfinity(R1);
-  for (let row = ROWS - 1; row >= 0; row--) {
+  for (let row = KEY_ROWS - 1; row >= 0; row--) {
     double(R1);
-    addRow(R1, table, KEY_SIGNS, row, KEY_TEETH);
-    addRow(R1, base, BASE_SIGNS, row, BASE_TEETH);
+    addKeyRow(R1, table, row);
+    if (row < BASE_ROWS) addBaseRow(R1, base, row);
   }
 }
 

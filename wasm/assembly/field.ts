@@ -278,16 +278,16 @@ export function square(out: usize, a: usize): void {
 
 /** out = a + b, loose, of tight a and b. */
 export function addLoose(out: usize, a: usize, b: usize): void {
-  for (let i: usize = 0; i < ELEMENT_BYTES; i += 4) {
-    store<i32>(out + i, load<i32>(a + i) + load<i32>(b + i));
-  }
+  v128.store(out, i32x4.add(v128.load(a), v128.load(b)));
+  v128.store(out, i32x4.add(v128.load(a, 16), v128.load(b, 16)), 16);
+  store<i32>(out, load<i32>(a, 32) + load<i32>(b, 32), 32);
 }
 
 /** out = a - b, loose, of tight a and b. */
 export function subtractLoose(out: usize, a: usize, b: usize): void {
-  for (let i: usize = 0; i < ELEMENT_BYTES; i += 4) {
-    store<i32>(out + i, load<i32>(a + i) - load<i32>(b + i));
-  }
+  v128.store(out, i32x4.sub(v128.load(a), v128.load(b)));
+  v128.store(out, i32x4.sub(v128.load(a, 16), v128.load(b, 16)), 16);
+  store<i32>(out, load<i32>(a, 32) - load<i32>(b, 32), 32);
 }
 
 /** out = x*a + y*b mod p of the selected curve, tight, for factors up to 8 in size. */
@@ -350,6 +350,10 @@ export function invertField(out: usize, a: usize): void {
 
 /** Whether a, tight or loose, is 0 mod p. */
 export function isZero(a: usize): bool {
+  // As a number a is above -3p and below 3p, so 0 mod p needs a lowest limb of -2 to 2 mod 2^29, as
+  // p = -1. Hardly any other number passes this.
+  const lowest = (load<i32>(a) + 2) & i32(MASK);
+  if (lowest > 4) return false;
   // combine leaves a value above -p and below 2p, so 0 mod p means 0 or p.
   combine(SCRATCH, 1, a, 0, a);
   return isEqual(SCRATCH, curve + P) || isAllZero(SCRATCH);
@@ -359,7 +363,8 @@ function isEqual(a: usize, b: usize): bool {
   return memory.compare(a, b, ELEMENT_BYTES) === 0;
 }
 
-function isAllZero(a: usize): bool {
+/** Whether every limb is 0, which is 0 itself but no multiple of p. */
+export function isAllZero(a: usize): bool {
   let bits = 0;
   for (let i: usize = 0; i < ELEMENT_BYTES; i += 4) bits |= load<i32>(a + i);
   return bits === 0;
@@ -367,5 +372,7 @@ function isAllZero(a: usize): bool {
 
 /** out = a. */
 export function copy(out: usize, a: usize): void {
-  memory.copy(out, a, ELEMENT_BYTES);
+  v128.store(out, v128.load(a));
+  v128.store(out, v128.load(a, 16), 16);
+  store<i32>(out, load<i32>(a, 32), 32);
 }

@@ -5,7 +5,16 @@
 // Formulas: Explicit-Formulas Database, short Weierstrass with a = -3, "dbl-2001-b" and the general
 // Jacobian addition; the cases they leave out (O, P + P, P - P) are branches, as values are public.
 
-import { addLoose, combine, copy, isZero, multiply, square, subtractLoose } from "./field";
+import {
+  addLoose,
+  combine,
+  copy,
+  isAllZero,
+  isZero,
+  multiply,
+  square,
+  subtractLoose,
+} from "./field";
 import { B, ONE, curve } from "./curve";
 
 export const AFFINE_BYTES: usize = 72;
@@ -33,11 +42,13 @@ export function setInfinity(p: usize): void {
 }
 
 export function isInfinity(p: usize): bool {
-  return isZero(p + Z);
+  return isAllZero(p + Z);
 }
 
 export function copyPoint(out: usize, p: usize): void {
-  memory.copy(out, p, POINT_BYTES);
+  copy(out, p);
+  copy(out + Y, p + Y);
+  copy(out + Z, p + Z);
 }
 
 /** p = 2p. 2 O = O needs no branch: Z stays 0. The group has no point of order 2. */
@@ -60,20 +71,21 @@ export function double(p: usize): void {
 }
 
 /**
- * p = p + q from H = U2 - U1 in T0 and r = S2 - S1 in T1, U1 in T2, S1 in T3 and Z1 Z2 in T4:
+ * p = p + q from H = U2 - U1 in T0, r = S2 - S1 in T1, Z1 Z2, U1 and S1, of which U1 may be the X of p,
+ * S1 its Y and Z1 Z2 its Z:
  * X' = r^2 - H^3 - 2 U1 H^2, Y' = r (U1 H^2 - X') - S1 H^3, Z' = Z1 Z2 H.
  */
-function finishAddition(p: usize): void {
-  multiply(p + Z, T4, T0);
+function finishAddition(p: usize, z: usize, u1: usize, s1: usize): void {
+  multiply(p + Z, z, T0);
   square(T5, T0); // H^2
   multiply(T6, T0, T5); // H^3
-  multiply(T5, T2, T5); // U1 H^2
+  multiply(T5, u1, T5); // U1 H^2
   square(T7, T1);
   combine(T7, 1, T7, -1, T6);
   combine(p, 1, T7, -2, T5);
   subtractLoose(T5, T5, p);
   multiply(T5, T1, T5);
-  multiply(T6, T3, T6);
+  multiply(T6, s1, T6);
   combine(p + Y, 1, T5, -1, T6);
 }
 
@@ -104,7 +116,7 @@ export function add(p: usize, q: usize): void {
   subtractLoose(T1, T1, T3); // r = S2 - S1
   if (finishEqualX(p)) return;
   multiply(T4, p + Z, q + Z);
-  finishAddition(p);
+  finishAddition(p, T4, T2, T3);
 }
 
 /** p = p + (x, y) for the affine x, y, where Z2 = 1. */
@@ -113,13 +125,10 @@ function addCoordinates(p: usize, x: usize, y: usize): void {
   multiply(T0, x, T7); // U2 = x Z1^2
   multiply(T7, p + Z, T7);
   multiply(T1, y, T7); // S2 = y Z1^3
-  copy(T2, p); // U1 = X1
-  copy(T3, p + Y); // S1 = Y1
-  subtractLoose(T0, T0, T2);
-  subtractLoose(T1, T1, T3);
+  subtractLoose(T0, T0, p); // U1 = X1
+  subtractLoose(T1, T1, p + Y); // S1 = Y1
   if (finishEqualX(p)) return;
-  copy(T4, p + Z);
-  finishAddition(p);
+  finishAddition(p, p + Z, p, p + Y);
 }
 
 /** out = the affine x, y as a point. */
