@@ -7,17 +7,19 @@
 // domain: x stands for x * R mod p with R = 2^261. Limbs are signed, so a difference needs no
 // correction. Two forms occur:
 //
-//   tight   limbs 0 to 7 in [0, 2^29), limb 8 signed; value in (-p/8, 9p/8)
+//   tight   limbs 0 to 7 in [0, 2^29), limb 8 signed; value in (-p/4, 5p/4)
 //   loose   sum or difference of two tight elements, limb by limb: limbs in (-2^29, 2^30)
 //
 // multiply takes two loose elements of which one is no sum, square a tight one or a difference: then
-// a column of nine products stays below 9 * 2^59 < 2^63. A product is below 9p/4 * 5p/4 in size;
-// Montgomery reduction divides it by R > 31p and adds less than p, so the result is tight.
+// a column of nine products stays below 9 * 2^59 < 2^63. A product is below 5p/2 * 3p/2 in size, and
+// multiplySubtract takes two such; Montgomery reduction divides by R > 31p and adds less than p, so
+// the result is tight.
 //
 // No function branches on a value or reads at an address that depends on one, but isZero, which is
 // for public values, and invertField.
 
 import { CURVE_SM2, P, R2_MOD_P, curve } from "./curve";
+import { P256Field, Sm2Field, multiplyIn, multiplySubtractIn, squareIn } from "./field-product";
 import { invert } from "./inverse";
 import { bitsAt } from "./limbs";
 
@@ -29,57 +31,6 @@ const P_PRIME: u64 = 1; // -1/p mod 2^29 for both
 
 const SCRATCH: usize = memory.data(40, 16);
 const DIFFERENCE: usize = memory.data(40, 16);
-
-/**
- * What depends on p in Montgomery reduction and in combine.
- *
- * Reduction clears column i by adding q p at its weight. p = -1 mod 2^29, so q is the low 29 bits of
- * the column: the -q of q p clears it, and the other powers of two in p fall on columns further up.
- * fold gives the column after the one with the sum t, before its own products: the carry of t, and
- * what the multiples of p added so far put there. q3 is the q of the column three before, and so on.
- *
- * The functions take no notice of `this`: the classes are type arguments alone.
- */
-@unmanaged
-class P256Field {
-  /** + 2^256 (8 columns on, bit 24), - 2^224 (7, 21), + 2^192 (6, 18), + 2^96 (3, 9) */
-  @inline fold(t: i64, _q2: i64, q3: i64, q6: i64, q7: i64, q8: i64): i64 {
-    return (t >> LIMB_BITS) + (q3 << 9) + (q6 << 18) - (q7 << 21) + (q8 << 24);
-  }
-
-  /** -q p at the columns 2, 3 and 6; 0, 7 and 8 are the same for both. */
-  @inline column2(_q: i64): i64 {
-    return 0;
-  }
-
-  @inline column3(q: i64): i64 {
-    return -(q << 9);
-  }
-
-  @inline column6(q: i64): i64 {
-    return -(q << 18);
-  }
-}
-
-@unmanaged
-class Sm2Field {
-  /** + 2^256 (8 columns on, bit 24), - 2^224 (7, 21), - 2^96 (3, 9), + 2^64 (2, 6) */
-  @inline fold(t: i64, q2: i64, q3: i64, _q6: i64, q7: i64, q8: i64): i64 {
-    return (t >> LIMB_BITS) + (q2 << 6) - (q3 << 9) - (q7 << 21) + (q8 << 24);
-  }
-
-  @inline column2(q: i64): i64 {
-    return -(q << 6);
-  }
-
-  @inline column3(q: i64): i64 {
-    return q << 9;
-  }
-
-  @inline column6(_q: i64): i64 {
-    return 0;
-  }
-}
 
 class Limbs {
   /** Stores c0..c8 (weight 2^(29i)) with limbs 0 to 7 brought into [0, 2^29). */
@@ -120,131 +71,6 @@ class Limbs {
 }
 
 /**
- * out = a * b / R mod p; see the header for the bounds. out may be a or b: a limb of it is stored
- * after the last use of the limbs of a and b at its place.
- */
-function multiplyIn<F>(out: usize, a: usize, b: usize): void {
-  const f = changetype<F>(0);
-  const a0 = i64(load<i32>(a));
-  const a1 = i64(load<i32>(a, 4));
-  const a2 = i64(load<i32>(a, 8));
-  const a3 = i64(load<i32>(a, 12));
-  const a4 = i64(load<i32>(a, 16));
-  const a5 = i64(load<i32>(a, 20));
-  const a6 = i64(load<i32>(a, 24));
-  const a7 = i64(load<i32>(a, 28));
-  const a8 = i64(load<i32>(a, 32));
-  const b0 = i64(load<i32>(b));
-  const b1 = i64(load<i32>(b, 4));
-  const b2 = i64(load<i32>(b, 8));
-  const b3 = i64(load<i32>(b, 12));
-  const b4 = i64(load<i32>(b, 16));
-  const b5 = i64(load<i32>(b, 20));
-  const b6 = i64(load<i32>(b, 24));
-  const b7 = i64(load<i32>(b, 28));
-  const b8 = i64(load<i32>(b, 32));
-  let t = a0 * b0;
-  const q0 = t & MASK;
-  t = f.fold(t, 0, 0, 0, 0, 0) + a0 * b1 + a1 * b0;
-  const q1 = t & MASK;
-  t = f.fold(t, q0, 0, 0, 0, 0) + a0 * b2 + a1 * b1 + a2 * b0;
-  const q2 = t & MASK;
-  t = f.fold(t, q1, q0, 0, 0, 0) + a0 * b3 + a1 * b2 + a2 * b1 + a3 * b0;
-  const q3 = t & MASK;
-  t = f.fold(t, q2, q1, 0, 0, 0) + a0 * b4 + a1 * b3 + a2 * b2 + a3 * b1 + a4 * b0;
-  const q4 = t & MASK;
-  t = f.fold(t, q3, q2, 0, 0, 0);
-  t += a0 * b5 + a1 * b4 + a2 * b3 + a3 * b2 + a4 * b1 + a5 * b0;
-  const q5 = t & MASK;
-  t = f.fold(t, q4, q3, q0, 0, 0);
-  t += a0 * b6 + a1 * b5 + a2 * b4 + a3 * b3 + a4 * b2 + a5 * b1 + a6 * b0;
-  const q6 = t & MASK;
-  t = f.fold(t, q5, q4, q1, q0, 0);
-  t += a0 * b7 + a1 * b6 + a2 * b5 + a3 * b4 + a4 * b3 + a5 * b2 + a6 * b1 + a7 * b0;
-  const q7 = t & MASK;
-  t = f.fold(t, q6, q5, q2, q1, q0);
-  t += a0 * b8 + a1 * b7 + a2 * b6 + a3 * b5 + a4 * b4 + a5 * b3 + a6 * b2 + a7 * b1 + a8 * b0;
-  const q8 = t & MASK;
-  t = f.fold(t, q7, q6, q3, q2, q1);
-  t += a1 * b8 + a2 * b7 + a3 * b6 + a4 * b5 + a5 * b4 + a6 * b3 + a7 * b2 + a8 * b1;
-  store<i32>(out, i32(t & MASK));
-  t = f.fold(t, q8, q7, q4, q3, q2);
-  t += a2 * b8 + a3 * b7 + a4 * b6 + a5 * b5 + a6 * b4 + a7 * b3 + a8 * b2;
-  store<i32>(out, i32(t & MASK), 4);
-  t = f.fold(t, 0, q8, q5, q4, q3);
-  t += a3 * b8 + a4 * b7 + a5 * b6 + a6 * b5 + a7 * b4 + a8 * b3;
-  store<i32>(out, i32(t & MASK), 8);
-  t = f.fold(t, 0, 0, q6, q5, q4) + a4 * b8 + a5 * b7 + a6 * b6 + a7 * b5 + a8 * b4;
-  store<i32>(out, i32(t & MASK), 12);
-  t = f.fold(t, 0, 0, q7, q6, q5) + a5 * b8 + a6 * b7 + a7 * b6 + a8 * b5;
-  store<i32>(out, i32(t & MASK), 16);
-  t = f.fold(t, 0, 0, q8, q7, q6) + a6 * b8 + a7 * b7 + a8 * b6;
-  store<i32>(out, i32(t & MASK), 20);
-  t = f.fold(t, 0, 0, 0, q8, q7) + a7 * b8 + a8 * b7;
-  store<i32>(out, i32(t & MASK), 24);
-  t = f.fold(t, 0, 0, 0, 0, q8) + a8 * b8;
-  store<i32>(out, i32(t & MASK), 28);
-  store<i32>(out, i32(t >> LIMB_BITS), 32);
-}
-
-/** out = a * a / R mod p; a is tight or a difference. out may be a. */
-function squareIn<F>(out: usize, a: usize): void {
-  const f = changetype<F>(0);
-  const a0 = i64(load<i32>(a));
-  const a1 = i64(load<i32>(a, 4));
-  const a2 = i64(load<i32>(a, 8));
-  const a3 = i64(load<i32>(a, 12));
-  const a4 = i64(load<i32>(a, 16));
-  const a5 = i64(load<i32>(a, 20));
-  const a6 = i64(load<i32>(a, 24));
-  const a7 = i64(load<i32>(a, 28));
-  const a8 = i64(load<i32>(a, 32));
-  const d0 = a0 << 1;
-  const d1 = a1 << 1;
-  const d2 = a2 << 1;
-  const d3 = a3 << 1;
-  const d4 = a4 << 1;
-  const d5 = a5 << 1;
-  const d6 = a6 << 1;
-  const d7 = a7 << 1;
-  let t = a0 * a0;
-  const q0 = t & MASK;
-  t = f.fold(t, 0, 0, 0, 0, 0) + d0 * a1;
-  const q1 = t & MASK;
-  t = f.fold(t, q0, 0, 0, 0, 0) + d0 * a2 + a1 * a1;
-  const q2 = t & MASK;
-  t = f.fold(t, q1, q0, 0, 0, 0) + d0 * a3 + d1 * a2;
-  const q3 = t & MASK;
-  t = f.fold(t, q2, q1, 0, 0, 0) + d0 * a4 + d1 * a3 + a2 * a2;
-  const q4 = t & MASK;
-  t = f.fold(t, q3, q2, 0, 0, 0) + d0 * a5 + d1 * a4 + d2 * a3;
-  const q5 = t & MASK;
-  t = f.fold(t, q4, q3, q0, 0, 0) + d0 * a6 + d1 * a5 + d2 * a4 + a3 * a3;
-  const q6 = t & MASK;
-  t = f.fold(t, q5, q4, q1, q0, 0) + d0 * a7 + d1 * a6 + d2 * a5 + d3 * a4;
-  const q7 = t & MASK;
-  t = f.fold(t, q6, q5, q2, q1, q0) + d0 * a8 + d1 * a7 + d2 * a6 + d3 * a5 + a4 * a4;
-  const q8 = t & MASK;
-  t = f.fold(t, q7, q6, q3, q2, q1) + d1 * a8 + d2 * a7 + d3 * a6 + d4 * a5;
-  store<i32>(out, i32(t & MASK));
-  t = f.fold(t, q8, q7, q4, q3, q2) + d2 * a8 + d3 * a7 + d4 * a6 + a5 * a5;
-  store<i32>(out, i32(t & MASK), 4);
-  t = f.fold(t, 0, q8, q5, q4, q3) + d3 * a8 + d4 * a7 + d5 * a6;
-  store<i32>(out, i32(t & MASK), 8);
-  t = f.fold(t, 0, 0, q6, q5, q4) + d4 * a8 + d5 * a7 + a6 * a6;
-  store<i32>(out, i32(t & MASK), 12);
-  t = f.fold(t, 0, 0, q7, q6, q5) + d5 * a8 + d6 * a7;
-  store<i32>(out, i32(t & MASK), 16);
-  t = f.fold(t, 0, 0, q8, q7, q6) + d6 * a8 + a7 * a7;
-  store<i32>(out, i32(t & MASK), 20);
-  t = f.fold(t, 0, 0, 0, q8, q7) + d7 * a8;
-  store<i32>(out, i32(t & MASK), 24);
-  t = f.fold(t, 0, 0, 0, 0, q8) + a8 * a8;
-  store<i32>(out, i32(t & MASK), 28);
-  store<i32>(out, i32(t >> LIMB_BITS), 32);
-}
-
-/**
  * out = x*a + y*b, tight, for factors up to 8 in size. The bits of the sum from 2^256 on say
  * about how many times p it holds; that multiple is taken off before the carries run.
  */
@@ -268,6 +94,12 @@ function combineIn<F>(out: usize, x: i64, a: usize, y: i64, b: usize): void {
 export function multiply(out: usize, a: usize, b: usize): void {
   if (curve === CURVE_SM2) multiplyIn<Sm2Field>(out, a, b);
   else multiplyIn<P256Field>(out, a, b);
+}
+
+/** out = (a * b - c * d) / R mod p of the selected curve; bounds at multiplySubtractIn. */
+export function multiplySubtract(out: usize, a: usize, b: usize, c: usize, d: usize): void {
+  if (curve === CURVE_SM2) multiplySubtractIn<Sm2Field>(out, a, b, c, d);
+  else multiplySubtractIn<P256Field>(out, a, b, c, d);
 }
 
 /** out = a * a / R mod p of the selected curve. */
