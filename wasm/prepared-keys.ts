@@ -131,8 +131,11 @@ export function verifyPreparedDer(
   message: Uint8Array,
   derSignature: Uint8Array,
 ): boolean {
+  const curve = key?.curve === "sm2" ? "sm2" : "p256";
+  checkPrepared(curve, key);
+  requireBytes("message", message);
   requireBytes("derSignature", derSignature);
   const signature = ecdsaDerToRaw(derSignature);
-  const verify = key.curve === "sm2" ? verifySm2Prepared : verifyP256Prepared;
+  const verify = curve === "sm2" ? verifySm2Prepared : verifyP256Prepared;
   return signature !== undefined && verify(key, message, signature);
 }

@@ -178,7 +178,8 @@ export function signSm2(
   requireBytes("publicKey", publicKey, PUBLIC_KEY_BYTES);
   requireBytes("message", message);
   requireId(id);
-  requireBytes("entropy", entropy, entropy.length === 0 ? 0 : ENTROPY_BYTES);
+  requireBytes("entropy", entropy);
+  if (entropy.length > 0) requireBytes("entropy", entropy, ENTROPY_BYTES);
   if (!isSm2Point(publicKey)) throw new CoreInputError("publicKey", "a point of the curve");
   try {
     writePublicKey(publicKey);
