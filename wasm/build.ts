@@ -13,8 +13,11 @@ const BUILD_DIRECTORY = `${import.meta.dir}/build`;
 const MODULE_FILE = `${BUILD_DIRECTORY}/core.wasm`;
 const HASH_FILE = `${import.meta.dir}/core.sha256`;
 
-/** Linear memory, fixed: the arena takes 75 KiB of it, most for 1,024 vectors; tables and scratch 14. */
-const MEMORY_PAGES = 2;
+/**
+ * Linear memory, fixed: the arena takes 75 KiB, most of it for batches of 1,024 vectors; the tables of
+ * two curves and their prepared keys take less than six pages.
+ */
+const MEMORY_PAGES = 8;
 
 /** "Exchange of v128 values": v128 crosses no export, only files of the core. */
 const V128_WARNING = "112";

@@ -6,7 +6,7 @@ import { coreModule } from "#wasm/module";
 /** Parts of the arena for vector generation, as wasm/assembly/arena-vectors.ts states them. */
 const REQUEST_BYTES = 256;
 const ANSWER_BYTES = 256;
-const MESSAGE_CHUNK_BYTES = 16_384;
+export const MESSAGE_CHUNK_BYTES = 16_384;
 
 const { exports } = new WebAssembly.Instance(coreModule);
 
@@ -46,7 +46,7 @@ export function arenaPart(start: WebAssembly.Global, byteCount: number): Uint8Ar
 
 const request = arenaPart(arena.REQUEST, REQUEST_BYTES);
 const answer = arenaPart(arena.ANSWER, ANSWER_BYTES);
-const messageChunk = arenaPart(arena.MESSAGE, MESSAGE_CHUNK_BYTES);
+export const messageChunk = arenaPart(arena.MESSAGE, MESSAGE_CHUNK_BYTES);
 
 /** An argument has the wrong length. The message names the argument and never holds its value. */
 export class CoreInputError extends Error {

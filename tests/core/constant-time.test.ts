@@ -18,7 +18,10 @@ setDefaultTimeout(60_000); // milliseconds; seconds suffice, the machine may be 
 const WASM_DIRECTORY = resolve(import.meta.dir, "../../wasm");
 const MODULE_BYTES = await Bun.file(`${WASM_DIRECTORY}/build/core.wasm`).bytes();
 
-/** The arena, wasm/assembly/arena.ts and arena-vectors.ts: everything the facade writes. */
+/**
+ * The arena, wasm/assembly/arena.ts, arena-vectors.ts and arena-sm.ts: everything the facade
+ * writes.
+ */
 const ARENA = {
   INPUT: 128,
   OUTPUT: 80,
@@ -26,6 +29,8 @@ const ARENA = {
   REQUEST: 256,
   ANSWER: 256,
   BATCH: 57_344,
+  SM_INPUT: 192,
+  SM_OUTPUT: 96,
 };
 
 /** Every function that sees a secret: its public arguments, and where its answer begins. */
@@ -65,6 +70,37 @@ const SECRET_CALLS: Array<[name: string, answer: keyof typeof ARENA, ...argument
   ["sha256", "OUTPUT", 300],
 ];
 
+type Step = readonly [name: string, ...arguments_: number[]];
+
+/** Ciphers, modes and hashes that keep their state in the core between calls; 1 is SM4, 0 AES. */
+const SECRET_SEQUENCES: ReadonlyArray<readonly [name: string, ...steps: Step[]]> = [
+  ["SM4 block", ["cipherStart", 1], ["cipherBlock"], ["cipherWipe"]],
+  ["AES block", ["cipherStart", 0], ["cipherBlock"], ["cipherWipe"]],
+  ["SM4 decryption", ["cipherStart", 1], ["decryptBlockSm4"]],
+  ["CTR", ["cipherStart", 1], ["ctrCrypt", 48]],
+  ["CBC-MAC", ["cipherStart", 1], ["cbcMac", 48]],
+  ["CMAC", ["cipherStart", 1], ["cmacFinish", 20]],
+  ["CCM", ["cipherStart", 1], ["ccmStart"], ["ccmTag"], ["isTagEqual", 16]],
+  ["GCM", ["cipherStart", 1], ["gcmStart"], ["gcmCounterFromIv"], ["ghash", 32], ["gcmTag"]],
+  ["GCM, long IV", ["cipherStart", 1], ["gcmStart"], ["ghash", 32], ["gcmCounterFromHash"]],
+  [
+    "GHASH lengths",
+    ["cipherStart", 0],
+    ["gcmStart"],
+    ["ghashLengths", 16, 16],
+    ["gcmTag"],
+    ["gcmWipe"],
+  ],
+  ["SM3", ["sm3Start"], ["sm3Update", 128], ["sm3Finish", 20], ["sm3Wipe"]],
+  ["HMAC-SM3", ["hmacSm3Start", 32], ["sm3Update", 64], ["hmacSm3Finish", 20]],
+];
+
+/**
+ * Not shown here: they end early when a private key or a nonce is out of range, which says one bit
+ * of a key that is useless, and the walk does not know that bit from others.
+ */
+const UNWALKED_CALLS = new Set(["signSm2", "signSm2WithNonce", "sm2PublicKey", "sm2SharedPoint"]);
+
 /** Functions of public data, whose time may vary; and the parts of sha256. */
 const PUBLIC_CALLS = new Set([
   "isP256Point",
@@ -73,6 +109,12 @@ const PUBLIC_CALLS = new Set([
   "sha256Start",
   "sha256Update",
   "sha256Finish",
+  "prepareKey",
+  "verifyP256Prepared",
+  "isSm2Point",
+  "sm2StartMessage",
+  "verifySm2",
+  "verifySm2Prepared",
 ]);
 
 function makeMachine(moduleBytes: Uint8Array): TaintMachine {
@@ -104,11 +146,26 @@ describe("no secret reaches an address, a condition or a division", () => {
     expect(machine.instructionCount).toBeGreaterThan(10);
   });
 
-  test("every function of the module is walked above or handles public data", () => {
+  test.each(SECRET_SEQUENCES)("%s", (_name, ...steps) => {
+    const machine = makeMachine(MODULE_BYTES);
+    for (const [name, ...arguments_] of steps) {
+      expect(leakOf(machine, name, arguments_)).toBeUndefined();
+    }
+    expect(machine.isSecret(machine.placeOf("SM_OUTPUT"))).toBe(true);
+    expect(machine.instructionCount).toBeGreaterThan(1000);
+  });
+
+  test("every function of the module is walked above, named as not walked, or public", () => {
     const walked = new Set(SECRET_CALLS.map(([name]) => name));
+    for (const [, ...steps] of SECRET_SEQUENCES) for (const [name] of steps) walked.add(name);
     const { functionNames } = makeMachine(MODULE_BYTES);
-    const missed = functionNames.filter((name) => !walked.has(name) && !PUBLIC_CALLS.has(name));
+    const missed = functionNames.filter(
+      (name) => !walked.has(name) && !PUBLIC_CALLS.has(name) && !UNWALKED_CALLS.has(name),
+    );
     expect(missed).toEqual([]);
+    for (const name of UNWALKED_CALLS) {
+      expect(leakOf(makeMachine(MODULE_BYTES), name, [32, 0])).toBe("branch");
+    }
   });
 
   test("what handles public data only is found to branch on it", () => {

@@ -6,7 +6,7 @@ import { GENERATED_FILES } from "#wasm/tables";
 import { GENERATED_VECTOR_FILES } from "#wasm/tables-vectors";
 
 const WASM_DIRECTORY = `${import.meta.dir}/../../wasm`;
-const MODULE_BYTES_MAX = 65_536;
+const MODULE_BYTES_MAX = 98_304;
 
 describe("core.wasm", () => {
   test("imports nothing and owns one memory of fixed size", () => {

@@ -16,3 +16,20 @@ export { milenageCustom, milenageCustomOpenAuts } from "./milenage-custom";
 export { tuak, tuakOpenAuts, tuakTopc, tuakVector } from "./tuak";
 export { generateVectorBatch, generateVectorSeries } from "./milenage-batch";
 export { milenage256, milenage256AkStarStar, milenage256Opc } from "./milenage256";
+
+export { KEY_TABLE, SM_INPUT, SM_OUTPUT } from "./arena-sm";
+export { ccmStart, ccmTag, cipherBlock, cipherStart, cipherWipe, cmacFinish } from "./cipher";
+export { cbcMac, ctrCrypt, isTagEqual } from "./cipher";
+export { gcmCounterFromHash, gcmCounterFromIv, gcmStart, gcmTag, gcmWipe } from "./ghash";
+export { ghash, ghashLengths } from "./ghash";
+export { hmacSm3Finish, hmacSm3Start, sm3Finish, sm3Start, sm3Update, sm3Wipe } from "./sm3";
+export { decryptBlockSm4 } from "./sm4";
+export { verifyP256Prepared } from "./ecdsa";
+export {
+  isSm2Point,
+  prepareKey,
+  sm2StartMessage,
+  verifySm2,
+  verifySm2Prepared,
+} from "./sm2-verify";
+export { signSm2, signSm2WithNonce, sm2PublicKey, sm2SharedPoint } from "./sm2-sign";

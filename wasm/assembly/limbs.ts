@@ -1,5 +1,5 @@
 // 256-bit integers as nine i32 limbs of 29 bits, least significant first: reading and comparing.
-// Both moduli of P-256 share this form. Values here are public.
+// All moduli share this form. isLess is for public values alone.
 
 const LIMBS: i32 = 9;
 const LIMB_BITS: i32 = 29;
@@ -18,6 +18,18 @@ export function fromBytes(out: usize, source: usize): void {
     const word = load<u64>(BYTES + usize(bit >> 3)) >> u64(bit & 7);
     store<i32>(out + usize(i << 2), i32(word & MASK));
   }
+}
+
+/** The 32 big-endian bytes of the number below 2^256 at `a`, limbs in [0, 2^29), to `out`. */
+export function toBytes(out: usize, a: usize): void {
+  for (let i = 0; i < 32; i++) {
+    store<u8>(out + usize(31 - i), u8(bitsAt(a, i << 3, 8)));
+  }
+}
+
+/** Clears what fromBytes left. */
+export function wipeBytes(): void {
+  memory.fill(BYTES, 0, 40);
 }
 
 /** Whether a < b, both with limbs in [0, 2^29). */

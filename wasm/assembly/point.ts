@@ -1,12 +1,22 @@
-// Points of P-256 over the layer field-p256: y^2 = x^3 - 3x + b.
+// Points of the selected curve over the layer field.ts: y^2 = x^3 - 3x + b, for P-256 and SM2 alike.
 //
 // A point is a pointer to X, Y, Z in Jacobian coordinates (x = X / Z^2, y = Y / Z^3), tight elements
 // of the Montgomery domain; Z = 0 all through is the point at infinity O. An affine point is x, y.
 // Formulas: Explicit-Formulas Database, short Weierstrass with a = -3, "dbl-2001-b" and the general
 // Jacobian addition; the cases they leave out (O, P + P, P - P) are branches, as values are public.
 
-import { addLoose, combine, copy, isZero, multiply, square, subtractLoose } from "./field-p256";
-import { B_MONTGOMERY } from "./tables-p256";
+import {
+  addLoose,
+  combine,
+  copy,
+  isAllZero,
+  isZero,
+  multiply,
+  multiplySubtract,
+  square,
+  subtractLoose,
+} from "./field";
+import { B, ONE, curve } from "./curve";
 
 export const AFFINE_BYTES: usize = 72;
 export const POINT_BYTES: usize = 108;
@@ -33,48 +43,49 @@ export function setInfinity(p: usize): void {
 }
 
 export function isInfinity(p: usize): bool {
-  return isZero(p + Z);
+  return isAllZero(p + Z);
 }
 
 export function copyPoint(out: usize, p: usize): void {
-  memory.copy(out, p, POINT_BYTES);
+  copy(out, p);
+  copy(out + Y, p + Y);
+  copy(out + Z, p + Z);
 }
 
 /** p = 2p. 2 O = O needs no branch: Z stays 0. The group has no point of order 2. */
 export function double(p: usize): void {
   square(T0, p + Z); // delta = Z^2
   square(T1, p + Y); // gamma = Y^2
-  multiply(T2, p, T1); // beta = X gamma
   subtractLoose(T3, p, T0);
-  addLoose(T4, p, T0);
-  multiply(T3, T3, T4);
-  combine(T3, 3, T3, 0, T3); // alpha = 3 (X - delta) (X + delta)
+  combine(T4, 3, p, 3, T0);
+  multiply(T3, T3, T4); // alpha = 3 (X - delta) (X + delta)
   addLoose(T4, p + Y, p + Y);
   multiply(p + Z, T4, p + Z); // Z' = 2 Y Z
+  combine(T5, 4, T1, 0, T1);
+  multiply(T2, p, T5); // 4 beta = 4 X gamma
   square(T4, T3);
-  combine(p, 1, T4, -8, T2); // X' = alpha^2 - 8 beta
-  combine(T4, 4, T2, -1, p);
-  multiply(T4, T3, T4);
-  square(T1, T1);
-  combine(p + Y, 1, T4, -8, T1); // Y' = alpha (4 beta - X') - 8 gamma^2
+  combine(p, 1, T4, -2, T2); // X' = alpha^2 - 8 beta
+  subtractLoose(T4, T2, p);
+  addLoose(T1, T1, T1);
+  multiplySubtract(p + Y, T3, T4, T1, T5); // Y' = alpha (4 beta - X') - 8 gamma^2
 }
 
 /**
- * p = p + q from H = U2 - U1 in T0 and r = S2 - S1 in T1, U1 in T2, S1 in T3 and Z1 Z2 in T4:
+ * p = p + q from H = U2 - U1 in T0, r = S2 - S1 in T1, Z1 Z2, U1 and S1, of which U1 may be the X of p,
+ * S1 its Y and Z1 Z2 its Z:
  * X' = r^2 - H^3 - 2 U1 H^2, Y' = r (U1 H^2 - X') - S1 H^3, Z' = Z1 Z2 H.
  */
-function finishAddition(p: usize): void {
-  multiply(p + Z, T4, T0);
+function finishAddition(p: usize, z: usize, u1: usize, s1: usize): void {
+  multiply(p + Z, z, T0);
   square(T5, T0); // H^2
   multiply(T6, T0, T5); // H^3
-  multiply(T5, T2, T5); // U1 H^2
+  multiply(T5, u1, T5); // U1 H^2
   square(T7, T1);
-  combine(T7, 1, T7, -1, T6);
-  combine(p, 1, T7, -2, T5);
+  addLoose(T8, T5, T5);
+  addLoose(T8, T8, T6); // limbs below 3 * 2^29, which combine takes
+  combine(p, 1, T7, -1, T8);
   subtractLoose(T5, T5, p);
-  multiply(T5, T1, T5);
-  multiply(T6, T3, T6);
-  combine(p + Y, 1, T5, -1, T6);
+  multiplySubtract(p + Y, T1, T5, s1, T6);
 }
 
 /** Whether H = 0 needed no formula: then p has become 2p or O. */
@@ -104,7 +115,7 @@ export function add(p: usize, q: usize): void {
   subtractLoose(T1, T1, T3); // r = S2 - S1
   if (finishEqualX(p)) return;
   multiply(T4, p + Z, q + Z);
-  finishAddition(p);
+  finishAddition(p, T4, T2, T3);
 }
 
 /** p = p + (x, y) for the affine x, y, where Z2 = 1. */
@@ -113,30 +124,27 @@ function addCoordinates(p: usize, x: usize, y: usize): void {
   multiply(T0, x, T7); // U2 = x Z1^2
   multiply(T7, p + Z, T7);
   multiply(T1, y, T7); // S2 = y Z1^3
-  copy(T2, p); // U1 = X1
-  copy(T3, p + Y); // S1 = Y1
-  subtractLoose(T0, T0, T2);
-  subtractLoose(T1, T1, T3);
+  subtractLoose(T0, T0, p); // U1 = X1
+  subtractLoose(T1, T1, p + Y); // S1 = Y1
   if (finishEqualX(p)) return;
-  copy(T4, p + Z);
-  finishAddition(p);
+  finishAddition(p, p + Z, p, p + Y);
 }
 
-/** out = the affine x, y as a point; `one` is 1 in the Montgomery domain. */
-function fromCoordinates(out: usize, x: usize, y: usize, one: usize): void {
+/** out = the affine x, y as a point. */
+function fromCoordinates(out: usize, x: usize, y: usize): void {
   copy(out, x);
   copy(out + Y, y);
-  copy(out + Z, one);
+  copy(out + Z, curve + ONE);
 }
 
 /** p = p + q, or p - q if `negative`, for an affine q; -(x, y) = (x, -y). */
-export function addAffine(p: usize, q: usize, negative: bool, one: usize): void {
+export function addAffine(p: usize, q: usize, negative: bool): void {
   let y = q + Y;
   if (negative) {
     combine(NEGATED, -1, y, 0, y);
     y = NEGATED;
   }
-  if (isInfinity(p)) fromCoordinates(p, q, y, one);
+  if (isInfinity(p)) fromCoordinates(p, q, y);
   else addCoordinates(p, q, y);
 }
 
@@ -153,6 +161,6 @@ export function isOnCurve(q: usize): bool {
   multiply(T1, T1, q); // x^3
   combine(T1, 1, T1, -3, q);
   combine(T0, 1, T0, -1, T1);
-  combine(T0, 1, T0, -1, B_MONTGOMERY);
+  combine(T0, 1, T0, -1, curve + B);
   return isZero(T0);
 }

@@ -1,0 +1,93 @@
+// What verification on either curve needs of the layers below: reading a public key, [u]G + [v]Q,
+// and comparing a coordinate. Everything here is public.
+
+import { N, ONE, P, R2_MOD_P, curve } from "./curve";
+import { combine, copy, isZero, multiply, square } from "./field";
+import { fromBytes, isLess, isNull } from "./limbs";
+import { AFFINE_BYTES, double, isOnCurve, setInfinity } from "./point";
+import {
+  BASE_ROWS,
+  KEY_ROWS,
+  addBaseRow,
+  addEntry,
+  addKeyRow,
+  baseTable,
+  prepareOddMultiples,
+  recodeForBase,
+  recodeForKey,
+} from "./prepared-table";
+import { DIGITS, recodeSigned } from "./scalar";
+
+const WINDOW_BITS: i32 = 5;
+const MULTIPLES: usize = 8; // odd multiples 1Q, 3Q .. 15Q
+
+/** The public key, affine and then Z = 1. */
+export const Q: usize = memory.data(108, 16);
+/** [u]G + [v]Q, in Jacobian coordinates. */
+export const R1: usize = memory.data(108, 16);
+
+const ODD_MULTIPLES: usize = memory.data(520, 16); // MULTIPLES entries, and what the last overreads
+const TERM: usize = memory.data(108, 16);
+const ELEMENT: usize = memory.data(40, 16);
+const DIGITS_V: usize = memory.data(272, 16);
+
+/**
+ * Reads X and Y, 32 bytes each at `bytes`, into Q (partial validation, SP 800-56A section
+ * 5.6.2.3.4). False if a coordinate is not below p or the point is off the curve. The cofactor is 1,
+ * so Q then has order n.
+ */
+export function readPublicKey(bytes: usize): bool {
+  fromBytes(Q, bytes);
+  fromBytes(Q + 36, bytes + 32);
+  if (!isLess(Q, curve + P) || !isLess(Q + 36, curve + P)) return false;
+  multiply(Q, Q, curve + R2_MOD_P); // to the Montgomery domain
+  multiply(Q + 36, Q + 36, curve + R2_MOD_P);
+  copy(Q + AFFINE_BYTES, curve + ONE);
+  return isOnCurve(Q);
+}
+
+/** Whether a scalar is in [1, n - 1]. */
+export function isScalarInRange(a: usize): bool {
+  return !isNull(a) && isLess(a, curve + N);
+}
+
+/**
+ * R1 = [u]G + [v]Q for any Q: one chain of doublings for both (Straus), signed digits of v; the last
+ * doublings serve the table of G as well.
+ */
+export function multiplyAndAdd(u: usize, v: usize): void {
+  const base = baseTable();
+  recodeForBase(u);
+  recodeSigned(DIGITS_V, v, WINDOW_BITS);
+  prepareOddMultiples(ODD_MULTIPLES, Q, MULTIPLES);
+  setInfinity(R1);
+  for (let bit = i32(DIGITS) - 1; bit >= 0; bit--) {
+    double(R1);
+    const digit = i32(load<i8>(DIGITS_V + usize(bit)));
+    const size = digit < 0 ? -digit : digit;
+    if (digit !== 0) addEntry(R1, ODD_MULTIPLES, usize(size >> 1), digit < 0);
+    if (bit < BASE_ROWS) addBaseRow(R1, base, bit);
+  }
+}
+
+/** R1 = [u]G + [v]Q for the prepared table of Q. */
+export function multiplyAndAddPrepared(u: usize, v: usize, table: usize): void {
+  const base = baseTable();
+  recodeForBase(u);
+  recodeForKey(v);
+  setInfinity(R1);
+  for (let row = KEY_ROWS - 1; row >= 0; row--) {
+    double(R1);
+    addKeyRow(R1, table, row);
+    if (row < BASE_ROWS) addBaseRow(R1, base, row);
+  }
+}
+
+/** Whether the x-coordinate X / Z^2 of R1 is the integer at `candidate`, below p. */
+export function isCoordinateOfR1(candidate: usize): bool {
+  square(TERM, R1 + AFFINE_BYTES); // Z^2
+  multiply(ELEMENT, candidate, curve + R2_MOD_P);
+  multiply(ELEMENT, ELEMENT, TERM);
+  combine(ELEMENT, 1, ELEMENT, -1, R1);
+  return isZero(ELEMENT);
+}
