@@ -81,7 +81,7 @@ async function authenticateAccess(
   const { dependencies, slots } = context;
   const { imsi, answer, moduleKind } = statement;
   const { tenant } = session.terms;
-  if (session.dummyReason !== "") return { kind: "refused", reason: session.dummyReason };
+  if (session.objection !== "") return { kind: "refused", reason: session.objection };
   if (!equalBytes(session.subscriberMac, subscriberMac(dependencies.vault, tenant, imsi))) {
     return { kind: "refused", reason: "imsi_changed" };
   }

@@ -118,7 +118,7 @@ function newSession(
     transcript: request.h1,
     round: 0,
     roundExpiresAt: 0,
-    dummyReason: objection,
+    objection,
     token: "",
     digest: request.digest,
     verdict: "",
@@ -178,7 +178,7 @@ function closeLocked(context: CardContext, session: Session): string {
   const reply = JSON.stringify({ verdict: "FAILURE" } satisfies LockedVerdict);
   saveSession(context.sql, context.object, { ...session, phase: "closed" });
   saveReply(context.sql, context.object, session, reply);
-  recordCardEvent(context, session, "card_authenticated", session.dummyReason, [
+  recordCardEvent(context, session, "card_authenticated", session.objection, [
     { step: 317, at: context.dependencies.clock(), outcome: "done" },
   ]);
   return reply;
@@ -190,10 +190,10 @@ export async function fetchChallenge(
   session: Session,
   imsi: string,
 ): Promise<AccessChallengeOutcome> {
-  const { dummyReason, sid, round, cardId, terms } = session;
+  const { objection, sid, round, cardId, terms } = session;
   const related = isPair(sql, object, session.subscriberMac);
   const access = { tenant: terms.tenant, cardId, imsi, sid, round };
-  return requestChallenge(dependencies, slots, access, { related, objection: dummyReason });
+  return requestChallenge(dependencies, slots, access, { related, objection });
 }
 
 /** Step 320: opens the round of `session` and stores its reply. Inside a transaction. */
@@ -215,7 +215,7 @@ export function storeChallenge(
   saveSession(sql, object, {
     ...session,
     token,
-    dummyReason: objection,
+    objection,
     phase: "challenged",
     transcript: hashChallenge(core.sha256, session.transcript, challenge),
     roundExpiresAt: now + limits.answerSeconds * 1000,

@@ -45,7 +45,7 @@ export interface Session {
   readonly round: number;
   readonly roundExpiresAt: number;
   /** Why no answer can succeed; empty when one can. */
-  readonly dummyReason: string;
+  readonly objection: string;
   /** T2, base64url; empty while opening. */
   readonly token: string;
   /** Of the request body being worked on. */
@@ -124,7 +124,7 @@ export function findSession(sql: Sql, object: string, sid: string): Session | un
     transcript: readBytes(row, "transcript"),
     round: readNumber(row, "round"),
     roundExpiresAt: readNumber(row, "round_expires_at"),
-    dummyReason: readText(row, "dummy_reason"),
+    objection: readText(row, "objection"),
     token: readText(row, "token"),
     digest: readBytes(row, "digest"),
     epoch: readNumber(row, "epoch"),
@@ -161,7 +161,7 @@ export function saveSession(sql: Sql, object: string, session: Session): void {
     session.transcript,
     session.round,
     session.roundExpiresAt,
-    session.dummyReason,
+    session.objection,
     session.token,
     session.digest,
     session.verdict,

@@ -25,7 +25,7 @@ const STATEMENTS = [
     transcript BLOB NOT NULL,
     round INTEGER NOT NULL,
     round_expires_at INTEGER NOT NULL,
-    dummy_reason TEXT NOT NULL,
+    objection TEXT NOT NULL,
     token TEXT NOT NULL,
     digest BLOB NOT NULL,
     verdict TEXT NOT NULL,

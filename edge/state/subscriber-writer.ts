@@ -62,7 +62,7 @@ export class SubscriberWriter {
       const known = findChallenge(this.sql, this.object, request.sid, request.round);
       if (known !== undefined) return success({ rand: known.rand, autn: known.autn });
       if (this.isOverQuota(request.related)) return failure("imsi_quota_exceeded");
-      const slot = this.loadRestored();
+      const slot = this.restoreSlot(loadSlot(this.sql, this.object));
       if (isSeqSpent(slot.seq + 1, request.subscriber.indBits)) return failure("sqn_spent");
       return success(this.issue(request, slot));
     });
@@ -98,17 +98,12 @@ export class SubscriberWriter {
    * After a restore the lost state may have issued more: jump past it (invariant I4). A slot that
    * the backup does not know jumps like any other, since it may have been one of the lost.
    */
-  private loadRestored(): Slot {
+  private restoreSlot(slot: Slot): Slot {
     const { storeGeneration } = this.dependencies;
-    const slot = loadSlot(this.sql, this.object);
     const restores = storeGeneration - slot.storeGeneration;
     if (restores <= 0) return slot;
-    return {
-      ...slot,
-      storeGeneration,
-      seq: slot.seq + restores * SEQ_RESTORE_JUMP,
-      sqnGeneration: slot.sqnGeneration + 1,
-    };
+    const seq = slot.seq + restores * SEQ_RESTORE_JUMP;
+    return { ...slot, storeGeneration, seq, sqnGeneration: slot.sqnGeneration + 1 };
   }
 
   /**
@@ -125,11 +120,7 @@ export class SubscriberWriter {
     const number = slot.challengeNumber + 1;
     const wrappedXres = this.dependencies.vault.wrap("xres", this.xresContext(number), xres);
     xres.fill(0);
-    const stored = loadSlot(this.sql, this.object);
-    if (slot.sqnGeneration !== stored.sqnGeneration) {
-      this.recordGeneration(request, slot.sqnGeneration, "store_restored");
-    }
-    saveSlot(this.sql, this.object, { ...slot, seq, challengeNumber: number });
+    this.saveSlot(request, { ...slot, seq, challengeNumber: number }, "store_restored");
     const challenge = { number, sid, round, rand, autn, wrappedXres, closed: undefined };
     insertChallenge(this.sql, this.object, challenge, { related, at: clock() });
     return { rand, autn };
@@ -174,8 +165,7 @@ export class SubscriberWriter {
     const seqMs = decodeSeq(sqnMs, subscriber.indBits);
     const { next, newGeneration } = resynchroniseSeq(slot.seq, seqMs, SEQ_DELTA);
     const sqnGeneration = slot.sqnGeneration + (newGeneration ? 1 : 0);
-    if (newGeneration) this.recordGeneration(request, sqnGeneration, "sqn_reset");
-    saveSlot(this.sql, this.object, { ...slot, seq: next - 1, sqnGeneration });
+    this.saveSlot(request, { ...slot, seq: next - 1, sqnGeneration }, "sqn_reset");
     return "resynchronised";
   }
 
@@ -191,19 +181,23 @@ export class SubscriberWriter {
     return `${this.object}/${number}`;
   }
 
-  private recordGeneration(
+  /** A new SQN generation is an event, `reason` says of what. */
+  private saveSlot(
     request: SlotChallengeRequest | SlotAnswerRequest,
-    generation: number,
+    slot: Slot,
     reason: string,
   ): void {
     const { clock, storeGeneration } = this.dependencies;
+    const { sqnGeneration } = loadSlot(this.sql, this.object);
+    saveSlot(this.sql, this.object, slot);
+    if (slot.sqnGeneration === sqnGeneration) return;
     recordEvent(this.sql, this.object, storeGeneration, {
       tenant: request.subscriber.tenant,
       at: clock(),
       type: "sqn_generation_raised",
       cardId: request.cardId,
       session: request.sid,
-      reason: `${reason} ${generation}`,
+      reason: `${reason} ${slot.sqnGeneration}`,
       trail: [],
     });
   }

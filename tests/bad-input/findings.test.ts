@@ -130,8 +130,8 @@ test("a card that the backup does not know binds after the restore", async () =>
   const attempt = await createExchange(restored, card, subscriber);
   const body = await attempt.start();
   await attempt.prove(body);
-  const reasons = readDurable(restored, "SELECT dummy_reason FROM card_session");
-  expect(reasons).toEqual([{ dummy_reason: "" }]);
+  const reasons = readDurable(restored, "SELECT objection FROM card_session");
+  expect(reasons).toEqual([{ objection: "" }]);
 });
 
 test("I3: no configuration lets a session id be consumed again", async () => {
@@ -259,10 +259,7 @@ test("I4: a profile that may be enrolled still has SQNs left after a restore", a
     const attempt = await createExchange(platform, card, subscriber);
     await attempt.prove({ ...(await attempt.start()), imsi });
   }
-  const spent = readDurable(
-    platform,
-    "SELECT sid FROM card_session WHERE dummy_reason = 'sqn_spent'",
-  );
+  const spent = readDurable(platform, "SELECT sid FROM card_session WHERE objection = 'sqn_spent'");
   expect(spent).toEqual([]);
 });
 

@@ -109,9 +109,9 @@ test("I9: a card that reports less than its last receipt, or more than was issue
     expect(refused.json["verdict"]).toBe("FAILURE");
     const reasons = readDurable(
       rig,
-      `SELECT dummy_reason FROM card_session WHERE sid = '${refusedSid}'`,
+      `SELECT objection FROM card_session WHERE sid = '${refusedSid}'`,
     );
-    expect(reasons).toEqual([{ dummy_reason: reason }]);
+    expect(reasons).toEqual([{ objection: reason }]);
     expect(lockPhase(rig)).toBe("none");
   }
 });
