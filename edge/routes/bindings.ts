@@ -42,26 +42,30 @@ export function createBindingRoutes(dependencies: Dependencies, cards: CardWrite
     return undefined;
   };
 
-  function refuse(c: Context, reason: FailureReason): Response {
-    log("binding_refused", { reason });
+  /** `card` is a card id that has the right form; whether it is that card is what was refused. */
+  function refuse(c: Context, reason: FailureReason, card = ""): Response {
+    log("binding_refused", card === "" ? { reason } : { reason, card });
     return respondProblem(c, reason);
   }
 
-  async function respond(c: Context, reply: Reply): Promise<Response> {
+  async function respond(c: Context, reply: Reply, card?: string): Promise<Response> {
     const outcome = await reply;
-    if (!outcome.ok) return refuse(c, outcome.reason);
+    if (!outcome.ok) return refuse(c, outcome.reason, card);
     if (outcome.value === "") return c.body(null, 204);
     return c.body(outcome.value, 200, { "Content-Type": "application/json" });
   }
 
   return new Hono<{ Bindings: CallerBindings }>()
     .post("/", limitUnproven, validateJson(accessRequestSchema), async (c) => {
-      const challenge = await issueCardChallenge(dependencies, c.req.valid("json"));
-      return challenge.ok ? c.json(challenge.value, 201) : refuse(c, challenge.reason);
+      const offer = c.req.valid("json");
+      const challenge = await issueCardChallenge(dependencies, offer);
+      if (!challenge.ok) return refuse(c, challenge.reason, offer.cardId);
+      return c.json(challenge.value, 201);
     })
-    .post("/:sid/card", limitUnproven, validateJson(cardProofRequestSchema), (c) =>
-      respond(c, proveCard(dependencies, cards, c.req.param("sid"), c.req.valid("json"))),
-    )
+    .post("/:sid/card", limitUnproven, validateJson(cardProofRequestSchema), (c) => {
+      const body = c.req.valid("json");
+      return respond(c, proveCard(dependencies, cards, c.req.param("sid"), body), body.cardId);
+    })
     .post("/:sid/answer", validateJson(answerRequestSchema), (c) =>
       respond(c, answer(dependencies, cards, c.req.param("sid"), c.req.valid("json"))),
     )
