@@ -8,6 +8,4 @@ export interface Fault {
   readonly replace: string;
   readonly file: string;
   readonly test: string;
-  /** The core must be built again. */
-  readonly rebuild?: true;
 }
