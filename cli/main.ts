@@ -1,6 +1,7 @@
 /**
  * The program `simlatch`: finds the sub-command, runs it, turns what went wrong into an exit code.
  */
+import { benchCommand } from "./bench.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
@@ -17,6 +18,7 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   plantedCommand,
+  benchCommand,
 ];
 
 const HELP = `simlatch binds a removable smart card to the SIM in the same handset.
