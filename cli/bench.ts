@@ -13,8 +13,8 @@ export const benchCommand: Command = {
 
 Measures Milenage, TUAK, P-256 and SM2 of the core on Bun and in workerd, taking turns with the
 runtime's own cryptography, libosmocore, AES instructions and openssl. Each number is the median
-of ${FULL.rounds} rounds; min and max are the core's. A peer that this machine lacks is named as absent;
-libosmocore needs gcc, pkg-config and libosmocore-dev.
+of ${FULL.rounds} rounds; min and max are the core's. A peer that this machine lacks is named as
+absent; libosmocore needs gcc, pkg-config and libosmocore-dev.
 
   --seconds N  of one sample (${FULL.seconds}); openssl takes one at least
   --short      one round of a few milliseconds, without programs outside; the numbers say nothing

@@ -97,7 +97,6 @@ int main(int argc, char **argv) {
     print(answers[0].xres, 8);
     print(answers[0].ck, 16);
     print(answers[0].ik, 16);
-    print(answers[0].autn, 16);
     return 0;
   }
   double seconds = atof(argv[3]), start = now(), elapsed = 0;
