@@ -7,8 +7,8 @@ export interface HostOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly hostname: string;
   readonly port: number;
-  /** Databases; workerd keeps them in memory without it. */
-  readonly folder?: string;
+  /** Where the databases are. */
+  readonly folder: string;
   /** Takes the platform's log, a line at a time; standard error unless given. */
   readonly writeLine?: (line: string) => void;
 }

@@ -7,17 +7,15 @@ import { checkEnvironment, type UncheckedEnvironment } from "./bindings.ts";
 import { openBunHost } from "./state/bun-host.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
-const DEFAULT_PORT = 8787;
-const DEFAULT_FOLDER = "data";
 
 export interface ServerOptions {
   /** SIMLATCH_* of docs/operations.md. */
   readonly environment: UncheckedEnvironment;
   readonly hostname?: string;
   /** 0 takes any free port. */
-  readonly port?: number;
-  /** Where the two database files are, `data` unless named; made when absent. */
-  readonly folder?: string;
+  readonly port: number;
+  /** Where the two database files are; made when absent. */
+  readonly folder: string;
   /** Takes one line of JSON of the log; standard error by default. */
   readonly writeLine?: (line: string) => void;
 }
@@ -30,7 +28,7 @@ export interface RunningServer {
 /** Throws ConfigurationError with a sentence for the operator. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const configuration = checkEnvironment(options.environment);
-  const folder = options.folder ?? DEFAULT_FOLDER;
+  const { folder, port } = options;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const catalog = await openCatalog(join(folder, "catalog.db"));
   const writeLine = options.writeLine ?? ((line) => process.stderr.write(`${line}\n`));
@@ -40,7 +38,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const app = createApp(composition, host.cards);
   const server = Bun.serve({
     hostname: options.hostname ?? DEFAULT_HOSTNAME,
-    port: options.port ?? DEFAULT_PORT,
+    port,
     fetch: (request, self) => app.fetch(request, { address: self.requestIP(request)?.address }),
   });
   return {

@@ -20,7 +20,8 @@ const RES_BYTES_MAX = 16;
 /** CAVE needs four RANDs; room for that many and no more. */
 const RANDS_MAX = 4;
 const CONFIRMATION_TAG_BYTES_MAX = 32;
-const TOKEN_BYTES_MAX = 255;
+/** Of T and T2 (docs/protocol.md, section 2, element 8A). */
+export const TOKEN_BYTES_MAX = 255;
 
 const field = (tag: number, bytesMin: number, bytesMax = bytesMin): Field => [
   tag,
@@ -269,5 +270,3 @@ export function decodeReceipt(bytes: Uint8Array): Receipt | undefined {
   if (state === undefined) return undefined;
   return { state, epoch: decodeCounter(epoch), signature };
 }
-
-export { TOKEN_BYTES_MAX };
