@@ -12,25 +12,33 @@ import {
   encodeCounter,
 } from "./bytes.ts";
 import { IMSI_PATTERN } from "./identifiers.ts";
+import type { CertificateSuite, ModeName, Suite } from "./suites.ts";
 import { decodeFields, decodeRepeated, encodeTlv, type Field } from "./tlv.ts";
 
-/** RES is 4 to 16 bytes (TS 33.102, 6.3.7). */
-const RES_BYTES_MIN = 4;
+/** AUTHR has 3 bytes, RES 4 to 16 (TS 33.102, 6.3.7). */
+const RES_BYTES_MIN = 3;
 const RES_BYTES_MAX = 16;
+/** A challenge of CAVE, RANDSSD, a RAND of 3GPP, and identifier and challenge of CHAP. */
+const RAND_LENGTHS: readonly number[] = [
+  LENGTH.caveRand,
+  LENGTH.randssd,
+  LENGTH.rand,
+  LENGTH.chapChallenge,
+];
+const AUTN_LENGTHS: readonly number[] = [0, LENGTH.caveSignature, LENGTH.autn];
 /** CAVE needs four RANDs; room for that many and no more. */
 const RANDS_MAX = 4;
-const CONFIRMATION_TAG_BYTES_MAX = 32;
 /** Of T and T2 (docs/protocol.md, section 2, element 8A). */
 export const TOKEN_BYTES_MAX = 255;
 
-const field = (tag: number, bytesMin: number, bytesMax = bytesMin): Field => [
+export const field = (tag: number, bytesMin: number, bytesMax = bytesMin): Field => [
   tag,
   bytesMin,
   bytesMax,
 ];
 
 const COUNTER = LENGTH.counter;
-const SIGNATURE = field(TAG.signature, LENGTH.signature);
+const proofField = (bytes: number): Field => field(TAG.signature, bytes);
 const STATE = field(TAG.cardState, 1, 1 + LENGTH.lockId);
 const EPOCH = field(TAG.epoch, COUNTER);
 
@@ -43,9 +51,9 @@ export type CardState =
 export interface PlatformCredential {
   readonly generation: number;
   readonly suite: number;
-  /** 65 bytes, 04 || X || Y. */
+  /** As the suite writes it; empty in the symmetric suites, like the signature. */
   readonly publicKey: Uint8Array;
-  /** 64 bytes, r || s, by the tenant's anchor. */
+  /** By the tenant's anchor for this suite. */
   readonly signature: Uint8Array;
 }
 
@@ -56,22 +64,29 @@ export interface CardProof {
   readonly cardNonce: Uint8Array;
   readonly epoch: number;
   readonly state: CardState;
-  /** S2, 64 bytes, r || s. */
+  /** E_C, 65 bytes, in encrypted mode of a certificate suite; else empty. */
+  readonly ephemeralKey: Uint8Array;
+  /** S2, as long as the suite's proofs are. */
   readonly signature: Uint8Array;
 }
 
 /** The access authentication request (step 320). */
 export interface Challenge {
   readonly round: number;
-  /** 16 bytes each. */
+  /**
+   * All of one length. 16: RAND of a SIM or USIM. A UIM: 4, RAND of CAVE; 7, RANDSSD; 17, the
+   * identifier and the challenge of CHAP.
+   */
   readonly rands: readonly Uint8Array[];
-  /** 16 bytes, or none for a module without AUTN. */
+  /** AUTN (16 bytes); AUTHBS (3) after an update of SSD; else empty. */
   readonly autn: Uint8Array;
 }
 
 export type ModuleAnswer =
   | { readonly kind: "res"; readonly values: readonly Uint8Array[] }
   | { readonly kind: "auts"; readonly auts: Uint8Array }
+  /** A UIM's challenge to the network, 4 bytes: the answer to RANDSSD. */
+  | { readonly kind: "randbs"; readonly randbs: Uint8Array }
   | { readonly kind: "refusal"; readonly statusWord: number };
 
 /** What the card signs in step 325, besides the challenge. */
@@ -79,6 +94,7 @@ export interface AnswerStatement {
   readonly imsi: string;
   readonly moduleKind: number;
   readonly answer: ModuleAnswer;
+  /** 32 bytes, or none. */
   readonly confirmationTag: Uint8Array;
 }
 
@@ -100,10 +116,24 @@ export interface BindingResult {
   readonly floor: number;
 }
 
-export interface Receipt {
+/** What a card says it became: the receipt's content in both modes. */
+export interface CardReport {
   readonly state: CardState;
   readonly epoch: number;
+}
+
+/** Signed mode, and after an unlock. */
+export interface Receipt extends CardReport {
   readonly signature: Uint8Array;
+}
+
+/** What lifts a lock: it names the card, its nonce and the very lock. */
+export interface UnlockBody {
+  readonly cardId: Uint8Array;
+  readonly cardNonce: Uint8Array;
+  readonly lockId: Uint8Array;
+  /** The card's epoch from then on. */
+  readonly epoch: number;
 }
 
 export function encodeCardState(state: CardState): Bytes {
@@ -119,13 +149,20 @@ export function decodeCardState(bytes: Uint8Array): CardState | undefined {
   return { name: "locked", lockId: bytes.slice(1) };
 }
 
+/** With key and signature in the certificate suites, without both in the symmetric ones. */
 export function encodeCredential(credential: PlatformCredential): Bytes {
+  const key =
+    credential.publicKey.length === 0
+      ? new Uint8Array(0)
+      : concatBytes(
+          encodeTlv(TAG.publicKey, credential.publicKey),
+          encodeTlv(TAG.signature, credential.signature),
+        );
   return encodeTlv(
     TAG.credential,
     encodeTlv(TAG.generation, encodeCounter(credential.generation)),
     encodeTlv(TAG.suite, Uint8Array.of(credential.suite)),
-    encodeTlv(TAG.publicKey, credential.publicKey),
-    encodeTlv(TAG.signature, credential.signature),
+    key,
   );
 }
 
@@ -145,19 +182,34 @@ export function encodeStartSession(start: {
   );
 }
 
-export function decodeCardProof(bytes: Uint8Array): CardProof | undefined {
-  const values = decodeFields(bytes, [
+/** In encrypted mode of a certificate suite the card names an ephemeral key. */
+export function hasEphemeralKey(suite: Suite, mode: ModeName): suite is CertificateSuite {
+  return suite.credential === "certificate" && mode === "encrypted";
+}
+
+export function decodeCardProof(
+  bytes: Uint8Array,
+  suite: Suite,
+  mode: ModeName,
+): CardProof | undefined {
+  const opening = [
     field(TAG.cardKind, 1),
     field(TAG.cardNonce, LENGTH.nonce),
     EPOCH,
     STATE,
-    SIGNATURE,
-  ]);
+  ] as const;
+  const signatureField = proofField(suite.proofBytes);
+  const values = hasEphemeralKey(suite, mode)
+    ? decodeFields(bytes, [...opening, field(TAG.cardEphemeralKey, LENGTH.point), signatureField])
+    : decodeFields(bytes, [...opening, signatureField]);
   if (values === undefined) return undefined;
-  const [kind, cardNonce, epoch, stateBytes, signature] = values;
+  const [kind, cardNonce, epoch, stateBytes] = values;
   const state = decodeCardState(stateBytes);
-  if (state === undefined) return undefined;
-  return { cardKind: kind[0] ?? 0, cardNonce, epoch: decodeCounter(epoch), state, signature };
+  const signature = values.at(-1);
+  if (state === undefined || signature === undefined) return undefined;
+  const ephemeralKey = values.length === 6 ? values[4] : new Uint8Array(0);
+  const cardKind = kind[0] ?? 0;
+  return { cardKind, cardNonce, epoch: decodeCounter(epoch), state, ephemeralKey, signature };
 }
 
 export function encodeChallenge(challenge: Challenge): Bytes {
@@ -176,9 +228,17 @@ export function decodeChallenge(bytes: Uint8Array): Challenge | undefined {
   ]);
   if (values === undefined) return undefined;
   const [round, randList, autn] = values;
-  const rands = decodeRepeated(randList, field(TAG.rand, LENGTH.rand), 1, RANDS_MAX);
-  if (rands === undefined || (autn.length !== 0 && autn.length !== LENGTH.autn)) return undefined;
+  const rands = decodeRands(randList);
+  if (rands === undefined || !AUTN_LENGTHS.includes(autn.length)) return undefined;
   return { round: round[0] ?? 0, rands, autn };
+}
+
+/** One to four, all of one length. */
+function decodeRands(bytes: Uint8Array): Bytes[] | undefined {
+  const rands = decodeRepeated(bytes, field(TAG.rand, 1, LENGTH.chapChallenge), 1, RANDS_MAX);
+  const length = rands?.[0]?.length ?? 0;
+  if (!RAND_LENGTHS.includes(length)) return undefined;
+  return rands?.every((rand) => rand.length === length) === true ? rands : undefined;
 }
 
 /** Step 3 sends these bytes; the card hashes the same ones. */
@@ -191,12 +251,15 @@ export function encodeAnswerStatement(statement: AnswerStatement): Bytes {
   );
 }
 
-function encodeModuleAnswer(answer: ModuleAnswer): Bytes {
+/** The content of element B5. */
+export function encodeModuleAnswer(answer: ModuleAnswer): Bytes {
   switch (answer.kind) {
     case "res":
       return concatBytes(...answer.values.map((value) => encodeTlv(TAG.res, value)));
     case "auts":
       return encodeTlv(TAG.auts, answer.auts);
+    case "randbs":
+      return encodeTlv(TAG.randbs, answer.randbs);
     case "refusal":
       return encodeTlv(
         TAG.statusWord,
@@ -210,10 +273,12 @@ export function decodeAnswerStatement(bytes: Uint8Array): AnswerStatement | unde
     field(TAG.imsi, 6, 15),
     field(TAG.moduleKind, 1),
     field(TAG.answer, 2, 0xff),
-    field(TAG.confirmationTag, 0, CONFIRMATION_TAG_BYTES_MAX),
+    field(TAG.confirmationTag, 0, LENGTH.confirmationTag),
   ]);
   if (values === undefined) return undefined;
   const [imsiBytes, moduleKind, answerBytes, confirmationTag] = values;
+  const tagBytes = confirmationTag.length;
+  if (tagBytes !== 0 && tagBytes !== LENGTH.confirmationTag) return undefined;
   const imsi = decodeAscii(imsiBytes);
   const answer = decodeModuleAnswer(answerBytes);
   if (answer === undefined || !IMSI_PATTERN.test(imsi)) return undefined;
@@ -225,14 +290,16 @@ function decodeModuleAnswer(bytes: Uint8Array): ModuleAnswer | undefined {
   if (values !== undefined) return { kind: "res", values };
   const auts = decodeFields(bytes, [field(TAG.auts, LENGTH.auts)]);
   if (auts !== undefined) return { kind: "auts", auts: auts[0] };
+  const randbs = decodeFields(bytes, [field(TAG.randbs, LENGTH.randbs)]);
+  if (randbs !== undefined) return { kind: "randbs", randbs: randbs[0] };
   const refusal = decodeFields(bytes, [field(TAG.statusWord, 2)]);
   if (refusal === undefined) return undefined;
   return { kind: "refusal", statusWord: (refusal[0][0] ?? 0) * 256 + (refusal[0][1] ?? 0) };
 }
 
-/** A lone signature: the card's answer to ANSWER (S3) and to PROVE POSSESSION. */
-export function decodeSignature(bytes: Uint8Array): Bytes | undefined {
-  return decodeFields(bytes, [SIGNATURE])?.[0];
+/** A lone proof: the card's answer to ANSWER (S3) and to PROVE POSSESSION. */
+export function decodeProof(bytes: Uint8Array, proofBytes: number): Bytes | undefined {
+  return decodeFields(bytes, [proofField(proofBytes)])?.[0];
 }
 
 export function encodeResult(result: BindingResult): Bytes {
@@ -257,16 +324,37 @@ export function encodeResult(result: BindingResult): Bytes {
   );
 }
 
-/** Step 332: the committed result and SIG_P; also the data field of RESULT (step 333). */
-export function encodeSignedResult(result: Uint8Array, signature: Uint8Array): Bytes {
-  return concatBytes(result, encodeTlv(TAG.signature, signature));
+/**
+ * Step 332 in signed mode: the committed result and SIG_P; also the data field of RESULT (333).
+ * Likewise an unlock body and its proof.
+ */
+export function encodeSigned(body: Uint8Array, proof: Uint8Array): Bytes {
+  return concatBytes(body, encodeTlv(TAG.signature, proof));
 }
 
-export function decodeReceipt(bytes: Uint8Array): Receipt | undefined {
-  const values = decodeFields(bytes, [STATE, EPOCH, SIGNATURE]);
+export function encodeUnlock(body: UnlockBody): Bytes {
+  return encodeTlv(
+    TAG.unlock,
+    encodeTlv(TAG.cardId, body.cardId),
+    encodeTlv(TAG.cardNonce, body.cardNonce),
+    encodeTlv(TAG.lockId, body.lockId),
+    encodeTlv(TAG.epoch, encodeCounter(body.epoch)),
+  );
+}
+
+export function decodeReceipt(bytes: Uint8Array, proofBytes: number): Receipt | undefined {
+  const values = decodeFields(bytes, [STATE, EPOCH, proofField(proofBytes)]);
   if (values === undefined) return undefined;
   const [stateBytes, epoch, signature] = values;
   const state = decodeCardState(stateBytes);
   if (state === undefined) return undefined;
   return { state, epoch: decodeCounter(epoch), signature };
+}
+
+/** The plaintext of a receipt in encrypted mode. */
+export function decodeCardReport(bytes: Uint8Array): CardReport | undefined {
+  const values = decodeFields(bytes, [STATE, EPOCH]);
+  if (values === undefined) return undefined;
+  const state = decodeCardState(values[0]);
+  return state === undefined ? undefined : { state, epoch: decodeCounter(values[1]) };
 }

@@ -1,11 +1,17 @@
 /**
  * The transcript: each hash covers the one before it and the message that follows, and each begins
  * with its own label, so nothing signed in one place is valid in another (invariant I7).
- * `Hash` is the suite's: SHA-256 for P-256.
+ * `Hash` is the suite's: SHA-256 or SM3.
  */
 import { LABEL, PROTOCOL_VERSION, TAG } from "./assigned-numbers.ts";
 import { type Bytes, concatBytes, encodeAscii, encodeCounter } from "./bytes.ts";
-import { type CardState, encodeCardState } from "./messages.ts";
+import {
+  type CardReport,
+  type CardState,
+  encodeCardState,
+  encodeModuleAnswer,
+  type ModuleAnswer,
+} from "./messages.ts";
 import { encodeTlv } from "./tlv.ts";
 
 export type Hash = (data: Uint8Array) => Uint8Array;
@@ -24,14 +30,28 @@ export interface SessionOpening {
   readonly cardNonce: Uint8Array;
   readonly epoch: number;
   readonly state: CardState;
+  /** E_C; empty where there is none. */
+  readonly ephemeralKey: Uint8Array;
 }
 
 function labelled(label: string, ...parts: readonly Uint8Array[]): Bytes {
   return concatBytes(encodeTlv(TAG.label, encodeAscii(label)), ...parts);
 }
 
-export function hashCardKey(hash: Hash, publicKey: Uint8Array): Uint8Array {
-  return hash(labelled(LABEL.cardKey, encodeTlv(TAG.publicKey, publicKey)));
+/** How the transcript names the key that a card proves itself with. */
+export type CardKeyName =
+  | { readonly publicKey: Uint8Array }
+  /** Of a shared key, which itself is hashed nowhere. */
+  | { readonly keyVersion: number };
+
+function encodeCardKey(key: CardKeyName): Bytes {
+  return "publicKey" in key
+    ? encodeTlv(TAG.publicKey, key.publicKey)
+    : encodeTlv(TAG.keyVersion, encodeCounter(key.keyVersion));
+}
+
+export function hashCardKey(hash: Hash, key: CardKeyName): Uint8Array {
+  return hash(labelled(LABEL.cardKey, encodeCardKey(key)));
 }
 
 /** `credential` as encodeCredential wrote it. */
@@ -56,11 +76,23 @@ export function hashOpening(hash: Hash, opening: SessionOpening): Uint8Array {
       encodeTlv(TAG.cardNonce, opening.cardNonce),
       encodeTlv(TAG.epoch, encodeCounter(opening.epoch)),
       encodeTlv(TAG.cardState, encodeCardState(opening.state)),
+      opening.ephemeralKey.length === 0
+        ? opening.ephemeralKey
+        : encodeTlv(TAG.cardEphemeralKey, opening.ephemeralKey),
     ),
   );
 }
 
-/** h2[r]: `previous` is h1 in round 0 and h3[r-1] after AUTS; `challenge` as encoded. */
+/** hk of encrypted mode; `contribution` is element CB or CC, whole. In signed mode hk is h1. */
+export function hashKeyAgreement(
+  hash: Hash,
+  h1: Uint8Array,
+  contribution: Uint8Array,
+): Uint8Array {
+  return hash(labelled(LABEL.hk, encodeTlv(TAG.hash, h1), contribution));
+}
+
+/** h2[r]: `previous` is hk in round 0 and h3[r-1] after AUTS; `challenge` as encoded. */
 export function hashChallenge(hash: Hash, previous: Uint8Array, challenge: Uint8Array): Uint8Array {
   return hash(labelled(LABEL.h2, encodeTlv(TAG.hash, previous), challenge));
 }
@@ -75,30 +107,48 @@ export function hashResult(hash: Hash, h3: Uint8Array, result: Uint8Array): Uint
   return hash(labelled(LABEL.h4, encodeTlv(TAG.hash, h3), result));
 }
 
-export function hashReceipt(
-  hash: Hash,
-  h4: Uint8Array,
-  state: CardState,
-  epoch: number,
-): Uint8Array {
+/** hu: `unlock` as encodeUnlock wrote it. */
+export function hashUnlock(hash: Hash, h1: Uint8Array, unlock: Uint8Array): Uint8Array {
+  return hash(labelled(LABEL.hu, encodeTlv(TAG.hash, h1), unlock));
+}
+
+/** h5: `previous` is h4, or hu after an unlock. */
+export function hashReceipt(hash: Hash, previous: Uint8Array, report: CardReport): Uint8Array {
   return hash(
     labelled(
       LABEL.h5,
-      encodeTlv(TAG.hash, h4),
-      encodeTlv(TAG.cardState, encodeCardState(state)),
-      encodeTlv(TAG.epoch, encodeCounter(epoch)),
+      encodeTlv(TAG.hash, previous),
+      encodeTlv(TAG.cardState, encodeCardState(report.state)),
+      encodeTlv(TAG.epoch, encodeCounter(report.epoch)),
     ),
   );
 }
 
-type SignedLabel =
+/** What the confirmation tag is an HMAC-SHA-256 of, under CK || IK. */
+export function confirmationMessage(
+  sid: Uint8Array,
+  challenge: Uint8Array,
+  answer: ModuleAnswer,
+): Bytes {
+  return labelled(
+    LABEL.confirmationTag,
+    encodeTlv(TAG.sessionId, sid),
+    challenge,
+    encodeTlv(TAG.answer, encodeModuleAnswer(answer)),
+  );
+}
+
+export type ProofLabel =
   | typeof LABEL.cardProof
   | typeof LABEL.answerProof
+  | typeof LABEL.keyAgreement
   | typeof LABEL.result
-  | typeof LABEL.receipt;
+  | typeof LABEL.receipt
+  | typeof LABEL.unlock
+  | typeof LABEL.unlockReceipt;
 
-/** The message that a signature over a transcript hash is made of: label, then the hash. */
-export function signedMessage(label: SignedLabel, transcriptHash: Uint8Array): Bytes {
+/** The message that a proof over a transcript hash is made of: label, then the hash. */
+export function proofMessage(label: ProofLabel, transcriptHash: Uint8Array): Bytes {
   return labelled(label, encodeTlv(TAG.hash, transcriptHash));
 }
 
@@ -120,13 +170,14 @@ export function credentialStatement(statement: {
   );
 }
 
-/** What a card signs once, at enrolment, to prove that it holds the key of its certificate. */
+/** What a card proves once, at enrolment: that it holds the key it is to be known by. */
 export function enrolmentStatement(statement: {
   readonly deployment: Uint8Array;
   readonly tenant: string;
   readonly cardId: Uint8Array;
   readonly cardKind: number;
-  readonly publicKey: Uint8Array;
+  readonly suite: number;
+  readonly key: CardKeyName;
   readonly servicePublicKey: Uint8Array;
   readonly challenge: Uint8Array;
 }): Bytes {
@@ -136,7 +187,8 @@ export function enrolmentStatement(statement: {
     encodeTlv(TAG.tenant, encodeAscii(statement.tenant)),
     encodeTlv(TAG.cardId, statement.cardId),
     encodeTlv(TAG.cardKind, Uint8Array.of(statement.cardKind)),
-    encodeTlv(TAG.publicKey, statement.publicKey),
+    encodeTlv(TAG.suite, Uint8Array.of(statement.suite)),
+    encodeCardKey(statement.key),
     encodeTlv(TAG.servicePublicKey, statement.servicePublicKey),
     encodeTlv(TAG.enrolmentChallenge, statement.challenge),
   );

@@ -24,21 +24,36 @@ export interface CardProofRequest {
   readonly token: string;
   readonly cardId: string;
   readonly proof: string;
-  readonly imsi: string;
+  /** Signed mode. */
+  readonly imsi?: string;
+  /** Encrypted mode: the IMSI concealed to the platform's concealment key. */
+  readonly concealedImsi?: string;
   readonly moduleKind: ModuleKindName;
 }
 
-/** Step 320; also the answer to AUTS. */
+/** Step 320 or 420; also the answer to AUTS. In encrypted mode `challenge` is for the card alone. */
 export interface AccessChallenge {
   readonly token: string;
   readonly challenge: string;
 }
 
-/** POST /v1/bindings/{sid}/answer (step 327). `statement` as the card signed it. */
-export interface AnswerRequest {
+/** In place of a challenge, for a locked card that an operator ordered to be unlocked. */
+export interface UnlockGrant {
+  readonly token: string;
+  readonly unlock: string;
+}
+
+/** POST /v1/bindings/{sid}/answer (step 327), signed mode. `statement` as the card signed it. */
+export interface SignedAnswerRequest {
   readonly token: string;
   readonly statement: string;
   readonly proof: string;
+}
+
+/** POST /v1/bindings/{sid}/answer (step 430), encrypted mode. */
+export interface SealedAnswerRequest {
+  readonly token: string;
+  readonly sealed: string;
 }
 
 /** Step 332. */
@@ -47,7 +62,12 @@ export interface BindingVerdict {
   readonly result: string;
 }
 
-/** A card that is locked already gets no challenge. */
+/** Step 435: what the card is told is for the card alone. */
+export interface SealedVerdict {
+  readonly result: string;
+}
+
+/** A card that is locked already, and stays so, gets no challenge. */
 export interface LockedVerdict {
   readonly verdict: "FAILURE";
 }

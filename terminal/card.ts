@@ -198,7 +198,7 @@ export function decodeCardStatus(bytes: Uint8Array): CardStatus | undefined {
 }
 
 function decodeServiceKey(bytes: Uint8Array): Bytes | undefined {
-  return decodeFields(bytes, [[TAG.servicePublicKey, LENGTH.publicKey, LENGTH.publicKey]])?.[0];
+  return decodeFields(bytes, [[TAG.servicePublicKey, LENGTH.point, LENGTH.point]])?.[0];
 }
 
 /** PSO answers the bare 64 bytes, without a tag (ISO 7816-8, 11.6). */

@@ -28,7 +28,7 @@ const COUNTER_MAX = 0xffff_ffff;
 
 const counter = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(COUNTER_MAX));
 const certificate = base64Url(1, CERTIFICATE_BYTES_MAX);
-const publicKey = base64Url(LENGTH.publicKey);
+const publicKey = base64Url(LENGTH.point);
 const signature = base64Url(LENGTH.signature);
 const operator = v.pipe(v.string(), v.regex(OPERATOR_PATTERN));
 const key = hex(KEY_BYTES);

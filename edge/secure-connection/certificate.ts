@@ -157,7 +157,7 @@ function readPublicKey(key: DerElement): Result<Uint8Array, CertificateFailure> 
   if (algorithm === undefined || bits === undefined) return failure("chain_malformed");
   if (!equalBytes(algorithm.encoded, EC_PUBLIC_KEY_P256)) return failure("algorithm_not_supported");
   const point = readWholeBytes(bits.content);
-  return point?.length === LENGTH.publicKey ? success(point) : failure("chain_malformed");
+  return point?.length === LENGTH.point ? success(point) : failure("chain_malformed");
 }
 
 interface Extension {

@@ -138,7 +138,7 @@ export async function createCard(
 function checkProfile(profile: CardProfile): void {
   if (profile.deployment.length !== LENGTH.deployment) throw new Error("deployment is 16 bytes");
   if (!TENANT_PATTERN.test(profile.tenant)) throw new Error("tenant is not one of section 2");
-  if (profile.anchorPublicKey.length !== LENGTH.publicKey) throw new Error("anchor is 65 bytes");
+  if (profile.anchorPublicKey.length !== LENGTH.point) throw new Error("anchor is 65 bytes");
 }
 
 async function runCommand(context: CardContext, apdu: Uint8Array): Promise<Uint8Array> {

@@ -81,7 +81,7 @@ function readCredential(value: Uint8Array): PlatformCredential | undefined {
   if (fields === undefined) return undefined;
   const [generation, suite, publicKey, signature] = fields;
   if (!hasLength(generation, LENGTH.counter) || readByte(suite) !== SUITE.p256) return undefined;
-  if (!hasLength(publicKey, LENGTH.publicKey)) return undefined;
+  if (!hasLength(publicKey, LENGTH.point)) return undefined;
   if (publicKey.value[0] !== UNCOMPRESSED_POINT) return undefined;
   if (!hasLength(signature, LENGTH.signature)) return undefined;
   return {

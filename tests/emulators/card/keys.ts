@@ -61,7 +61,7 @@ export async function isSignedBy(
   signature: Bytes,
   message: Bytes,
 ): Promise<boolean> {
-  if (publicKey.length !== LENGTH.publicKey || publicKey[0] !== UNCOMPRESSED_POINT) return false;
+  if (publicKey.length !== LENGTH.point || publicKey[0] !== UNCOMPRESSED_POINT) return false;
   if (signature.length !== LENGTH.signature) return false;
   try {
     const key = await subtle.importKey("raw", publicKey, CURVE, false, ["verify"]);

@@ -68,7 +68,7 @@ function encodeCredentialStatement(
   options: OperatorOptions,
   content: CredentialContent,
 ): Uint8Array<ArrayBuffer> {
-  if (content.publicKey.length !== LENGTH.publicKey) throw new Error("public key is 65 bytes");
+  if (content.publicKey.length !== LENGTH.point) throw new Error("public key is 65 bytes");
   const generation = Buffer.alloc(LENGTH.counter);
   generation.writeUInt32BE(content.generation);
   const elements = [
