@@ -29,7 +29,7 @@ test("commits survive power loss, references hold, other processes are waited fo
 
 test("what was saved is there after a restart", async () => {
   const path = freshPath();
-  const record = { tenant: "kept", anchorPublicKey: new Uint8Array(65).fill(7), cardRoots: [] };
+  const record = { tenant: "kept", anchors: { SM: new Uint8Array(65).fill(7) }, cardRoots: [] };
   const first = await openCatalog(path);
   await createRepositories(first).tenants.save(record);
   first.close();
