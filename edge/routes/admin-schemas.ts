@@ -68,12 +68,15 @@ export const auditQuery = v.union([
 ]);
 
 /** One member a certificate suite, each of which may be absent. */
-const anchors = v.strictObject(
-  Object.fromEntries(
-    SUITES.filter(({ credential }) => credential === "certificate").map(({ name }) => [
-      name,
-      v.optional(publicKey),
-    ]),
+const anchors = v.pipe(
+  v.custom<object>((value) => !Array.isArray(value)),
+  v.strictObject(
+    Object.fromEntries(
+      SUITES.filter(({ credential }) => credential === "certificate").map(({ name }) => [
+        name,
+        v.optional(publicKey),
+      ]),
+    ),
   ),
 );
 
