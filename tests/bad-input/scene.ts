@@ -8,7 +8,8 @@ import {
   type CardBody,
   createExchange,
   type Exchange,
-  textOf, SUITE   SUITE,
+  textOf,
+  SUITE,
 } from "#tests/platform/exchange";
 import type { Answer } from "#tests/platform/rig";
 import { posting, type Target } from "./targets.ts";

@@ -30,6 +30,7 @@ import {
 import { createCardApplet } from "#terminal/card";
 import type { Concealment } from "#terminal/conceal";
 import type { Fetch } from "#terminal/platform-client";
+import { type CardTransport, createSdTransport } from "#terminal/transport";
 import { type AdminClient, createAdminClient } from "./admin-client.ts";
 
 export interface FleetOptions {
@@ -62,6 +63,7 @@ export interface FleetCard {
   readonly suite: Suite;
   /** The one that its sessions have. */
   readonly mode: ModeName;
+  /** Of an SD card `transmit` takes blocks. */
   readonly device: Card;
   /** Its flash: the same flash is the same card after a loss of power. */
   readonly memory: SimulatedMemory;
@@ -182,6 +184,11 @@ async function addPlatformKey(base: FleetBase, suite: SuiteName): Promise<number
   return generation;
 }
 
+/** How an SDK reaches the applet of a fleet's card. */
+export function connectCard({ device, kind }: Pick<FleetCard, "device" | "kind">): CardTransport {
+  return kind === "SD" ? createSdTransport(device) : device;
+}
+
 /** A card as its issuer hands it out: what is inside, and what the registry must be told. */
 async function personalise(base: FleetBase, cardId: string, card: CardOptions) {
   const { options, tenant, operator } = base;
@@ -206,7 +213,8 @@ async function personalise(base: FleetBase, cardId: string, card: CardOptions) {
     ...(shared ? { keyVersion: KEY_VERSION } : {}),
     ...(clock === undefined ? {} : { clock }),
   };
-  const device = createCard(profile, { random, nonVolatile: memory });
+  const made = createCard(profile, { random, nonVolatile: memory });
+  const device = kind === "SD" ? { ...made, transmit: made.transmitBlocks } : made;
   const credential =
     sharedKey === undefined
       ? { certificates: (issued?.chain ?? []).map((der) => encodeBase64Url(der)) }
@@ -220,7 +228,7 @@ async function addCard(base: FleetBase, options: CardOptions): Promise<FleetCard
   const card = await personalise(base, cardId, options);
   const { device, kind, suite, modes } = card;
   if (!suitesInUse.has(suite.name)) await addPlatformKey(base, suite.name);
-  const applet = createCardApplet(connectCard(device, kind));
+  const applet = createCardApplet(connectCard({ device, kind }));
   await applet.select();
   const servicePublicKey = await applet.readServiceKey();
   const { challenge, token } = await admin.requestEnrolment({ tenant, cardId });

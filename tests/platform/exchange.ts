@@ -10,7 +10,7 @@ import {
   type ModuleAnswer,
 } from "#protocol/messages";
 import { MODULE_KIND_NUMBERS, suiteNamed } from "#protocol/suites";
-import type { FleetCard, FleetSubscriber } from "#tests/fleet/fleet";
+import { connectCard, type FleetCard, type FleetSubscriber } from "#tests/fleet/fleet";
 import { type CardApplet, createCardApplet } from "#terminal/card";
 import type { IdentityModule } from "#terminal/module";
 import { createUsimModule } from "#terminal/usim";
@@ -75,7 +75,7 @@ export async function createExchange(
   card: FleetCard,
   subscriber: FleetSubscriber,
 ): Promise<Exchange> {
-  const applet = createCardApplet(card.device);
+  const applet = createCardApplet(connectCard(card));
   await applet.select();
   const module = createUsimModule({ transmit: async (apdu) => subscriber.device.transmit(apdu) });
   const imsi = await module.readImsi();
