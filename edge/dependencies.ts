@@ -15,6 +15,9 @@ export type {
 /** Unix time in milliseconds. */
 export type Clock = () => number;
 
+/** Resolves after at least this many milliseconds of the clock. */
+export type Sleep = (milliseconds: number) => Promise<void>;
+
 /** `length` fresh random bytes. */
 export type Random = (length: number) => Uint8Array;
 
@@ -77,6 +80,7 @@ export type Log = (event: string, fields: Readonly<Record<string, string | numbe
 
 export interface Dependencies {
   readonly clock: Clock;
+  readonly sleep: Sleep;
   readonly random: Random;
   readonly core: Core;
   readonly vault: Vault;

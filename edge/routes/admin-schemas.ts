@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 
+import { CARD_REPORTS } from "#protocol/admin";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
 import { OPERATOR_PATTERN } from "#protocol/identifiers";
@@ -25,6 +26,20 @@ const CARD_ROOTS_MAX = 16;
 /** Tokens of another length are refused as tokens. */
 const ENROLMENT_TOKEN_BYTES_MAX = 255;
 const COUNTER_MAX = 0xffff_ffff;
+
+/** Who gives an order: letters, marks, digits, punctuation, symbols, and spaces between them. */
+const personName = v.pipe(
+  v.string(),
+  v.trim(),
+  v.regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,64}$/u),
+);
+const onePerson = v.strictTuple([personName]);
+/** The same name in another case or another Unicode form is the same person. */
+const twoPeople = v.pipe(
+  v.strictTuple([personName, personName]),
+  v.check(([one, other]) => foldName(one) !== foldName(other)),
+);
+const foldName = (name: string): string => name.normalize("NFKC").toLowerCase();
 
 const counter = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(COUNTER_MAX));
 const certificate = base64Url(1, CERTIFICATE_BYTES_MAX);
@@ -76,6 +91,15 @@ export const cardStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "revoked"]),
 });
+export const cardOrder = v.variant("order", [
+  v.strictObject({
+    tenant,
+    order: v.literal("report"),
+    reason: v.picklist(CARD_REPORTS),
+    by: onePerson,
+  }),
+  v.strictObject({ tenant, order: v.picklist(["unlock", "clear"]), by: twoPeople }),
+]);
 export const revocation = v.strictObject({
   tenant,
   fingerprint: v.pipe(
@@ -106,6 +130,15 @@ export const subscriberStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "barred"]),
 });
+export const subscriberOrder = v.variant("order", [
+  v.strictObject({
+    tenant,
+    order: v.literal("report"),
+    reason: v.literal("swapped"),
+    by: onePerson,
+  }),
+  v.strictObject({ tenant, order: v.literal("clear"), by: twoPeople }),
+]);
 
 export const ruleUpdate = v.strictObject({
   tenant,

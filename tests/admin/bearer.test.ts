@@ -72,7 +72,7 @@ test("the right bearer is let in, whatever the case of the scheme", async () => 
 });
 
 test("routes with an empty key cannot be made", () => {
-  expect(() => createAdminRoutes(platform.dependencies, "")).toThrow(RangeError);
+  expect(() => createAdminRoutes(platform.dependencies, "", platform.host)).toThrow(RangeError);
 });
 
 test("unknown routes and methods are not found", async () => {

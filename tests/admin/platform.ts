@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS } from "#edge/limits";
 import { createAdminRoutes } from "#edge/routes/admin";
 import { createErrorHandler, handleNotFound } from "#edge/routes/problem";
 import { createSigner } from "#edge/signer";
+import { type BunHost, openBunHost } from "#edge/state/bun-host";
 import { createVault } from "#edge/vault";
 import type { CardEnrolment, EnrolmentChallenge, PlatformKey } from "#protocol/admin";
 import { decodeBase64Url, encodeBase64Url } from "#protocol/bytes";
@@ -47,6 +48,7 @@ export interface Answer {
 
 export interface Platform {
   readonly dependencies: Dependencies;
+  readonly host: BunHost;
   readonly logged: readonly string[];
   /** With the right bearer. */
   call(method: string, path: string, body?: unknown): Promise<Answer>;
@@ -63,6 +65,9 @@ async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platfo
   let now = NOW;
   const dependencies: Dependencies = {
     clock: () => now,
+    sleep: async (milliseconds) => {
+      now += milliseconds;
+    },
     random,
     core,
     vault: createVault(MASTER_KEY, random),
@@ -79,7 +84,8 @@ async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platfo
   const app = new Hono();
   app.onError(createErrorHandler(dependencies.log));
   app.notFound(handleNotFound);
-  app.route("/v1/admin", createAdminRoutes(dependencies, ADMIN_KEY));
+  const host = openBunHost(":memory:", dependencies);
+  app.route("/v1/admin", createAdminRoutes(dependencies, ADMIN_KEY, host));
 
   async function send(path: string, init: RequestInit): Promise<Answer> {
     const response = await app.request(`/v1/admin${path}`, init);
@@ -89,6 +95,7 @@ async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platfo
   }
   return {
     dependencies,
+    host,
     logged,
     send,
     call: async (method, path, body) =>
