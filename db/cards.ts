@@ -41,9 +41,11 @@ const trustedRoot = build
     ),
   );
 
-const chainRevoked = sql<number>`(${exists(revokedLinks)} or ${notExists(trustedRoot)})`.as(
-  "chain_revoked",
-);
+/** A card with a shared key has no chain. */
+const chainRevoked =
+  sql<number>`(${cards.wrappedKey} is null and (${exists(revokedLinks)} or ${notExists(trustedRoot)}))`.as(
+    "chain_revoked",
+  );
 
 const {
   certificates: _certificates,
@@ -59,7 +61,7 @@ const selectCard = prepareStatement(
 );
 
 const selectTerms = prepareStatement(
-  build.select({ suites: cards.suites, modes: cards.modes }).from(cards).where(isThisCard),
+  build.select({ suite: cards.suite, modes: cards.modes }).from(cards).where(isThisCard),
 );
 
 const insertCard = prepareStatement(
@@ -69,10 +71,12 @@ const insertCard = prepareStatement(
       tenant,
       cardId,
       kind: sql.placeholder("kind"),
-      suites: sql.placeholder("suites"),
+      suite: sql.placeholder("suite"),
       modes: sql.placeholder("modes"),
       status,
-      publicKey: sql.placeholder("publicKey"),
+      pinnedKey: sql.placeholder("pinnedKey"),
+      wrappedKey: sql.placeholder("wrappedKey"),
+      keyVersion: sql.placeholder("keyVersion"),
       servicePublicKey: sql.placeholder("servicePublicKey"),
       certificates: sql.placeholder("certificates"),
       fingerprints: sql.placeholder("fingerprints"),
@@ -102,7 +106,9 @@ const insertRevoked = prepareStatement(
 export function createCards(database: CatalogDatabase): Repositories["cards"] {
   async function find(name: string, id: string): Promise<RegisteredCard | undefined> {
     const [row] = await readRows(database, selectCard, { tenant: name, cardId: id });
-    return row && { ...row, chainRevoked: row.chainRevoked !== 0 };
+    if (row === undefined) return undefined;
+    const wrappedKey = row.wrappedKey ?? undefined;
+    return { ...row, wrappedKey, chainRevoked: row.chainRevoked !== 0 };
   }
 
   async function findTerms(name: string, id: string): Promise<CardTerms | undefined> {
@@ -111,7 +117,8 @@ export function createCards(database: CatalogDatabase): Repositories["cards"] {
   }
 
   async function insert(record: CardRecord): Promise<InsertOutcome> {
-    const rows = await writeRows(database, insertCard, { ...record });
+    const values = { ...record, wrappedKey: record.wrappedKey ?? null };
+    const rows = await writeRows(database, insertCard, values);
     return rows.length > 0 ? "inserted" : "taken";
   }
 

@@ -3,14 +3,21 @@
  * its epoch and audit event, then proved by the platform over hu, then stored (invariants I8, I12).
  * It names the nonce and the lock id that the card proved in this session, so it fits no other.
  */
-import { proveUnlock } from "../secure-connection/critical-information.ts";
+import { protectUnlock } from "../secure-connection/critical-information.ts";
 import { encodeBase64Url } from "#protocol/bytes";
 import { cardIdBytes } from "#protocol/identifiers";
-import { encodeSigned, encodeUnlock } from "#protocol/messages";
+import { encodeUnlock } from "#protocol/messages";
 import { failure, success } from "#protocol/result";
+import { stepIn } from "#protocol/steps";
 import { hashUnlock } from "#protocol/transcript";
 import type { UnlockGrant } from "#protocol/wire";
-import { findSigningKey } from "./card-deciding.ts";
+import {
+  findPlatformKey,
+  restoreConnection,
+  sessionMode,
+  sessionSuite,
+  sessionToken,
+} from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
 import { type CardOrders, findOrders, saveOrders } from "./card-orders.ts";
 import {
@@ -59,11 +66,13 @@ export function commitUnlock(
   const { sql, object, dependencies } = context;
   const epoch = card.epoch + 1;
   const { cardNonce } = session;
+  const { hash } = dependencies.suites(sessionSuite(session).name);
   const unlock = encodeUnlock({ cardId: cardIdBytes(session.cardId), cardNonce, lockId, epoch });
   const decided: Session = {
     ...session,
     phase: "decided",
-    transcript: hashUnlock(dependencies.core.sha256, session.transcript, unlock),
+    previous: session.transcript,
+    transcript: hashUnlock(hash, session.transcript, unlock),
     verdict: "UNLOCK",
     epoch,
     result: unlock,
@@ -72,7 +81,7 @@ export function commitUnlock(
   saveCard(sql, object, { ...card, epoch });
   saveOrders(sql, object, { ...findOrders(sql, object), unlockEpoch: epoch });
   recordCardEvent(context, session, "decided", "UNLOCK", [
-    { step: 317, at: dependencies.clock(), outcome: "done" },
+    { step: stepIn(sessionMode(session), 317), at: dependencies.clock(), outcome: "done" },
   ]);
   return decided;
 }
@@ -83,18 +92,24 @@ export async function deliverUnlock(
   session: Session,
 ): Promise<CardWriterResult> {
   const { sql, object, dependencies } = context;
-  const key = await findSigningKey(context, session);
+  const key = await findPlatformKey(context, session);
   return sql.transaction(() => {
     const stored = findReply(sql, object, session.sid, session.digest);
     if (stored !== undefined) return success(stored);
-    const isCurrent = findCard(sql, object)?.currentSid === session.sid;
+    const card = findCard(sql, object);
     const isStanding = isUnlockGranted(findOrders(sql, object));
     const now = dependencies.clock();
-    if (!isCurrent || !isStanding || now > session.expiresAt) return failure("session_expired");
-    const proof = proveUnlock(dependencies, key, session.transcript);
+    if (card?.currentSid !== session.sid || !isStanding || now > session.expiresAt) {
+      return failure("session_expired");
+    }
+    const connection = restoreConnection(context, card, session);
+    const body = { unlock: session.result, hu: session.transcript };
+    const message = protectUnlock(dependencies, connection, key, body);
     const token = sessionToken(dependencies, session, now);
-    const unlock = encodeBase64Url(encodeSigned(session.result, proof));
-    const reply = JSON.stringify({ token, unlock } satisfies UnlockGrant);
+    const reply = JSON.stringify({
+      token,
+      unlock: encodeBase64Url(message),
+    } satisfies UnlockGrant);
     saveReply(sql, object, session, reply);
     saveSession(sql, object, { ...session, token, phase: "delivered" });
     return success(reply);

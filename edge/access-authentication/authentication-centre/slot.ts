@@ -69,10 +69,7 @@ export interface SubscriberSlots {
     object: string,
     request: SlotChallengeRequest,
   ): Promise<Result<SlotVector, SlotChallengeFailure>>;
-  answer(
-    object: string,
-    request: SlotAnswerRequest,
-  ): Promise<Result<SlotWord, SlotAnswerFailure>>;
+  answer(object: string, request: SlotAnswerRequest): Promise<Result<SlotWord, SlotAnswerFailure>>;
 }
 
 /** How reports reach the same writers. */
