@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 
+import { CARD_REPORTS } from "#protocol/admin";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
 import { OPERATOR_PATTERN } from "#protocol/identifiers";
@@ -39,6 +40,16 @@ const COUNTER_MAX = 0xffff_ffff;
 const MODES_MAX = 2;
 /** One byte on the wire. */
 const CONCEALMENT_KEY_ID_MAX = 255;
+
+/** Who gives an order: letters, marks, digits, punctuation, symbols, and spaces between them. */
+const personName = v.pipe(v.string(), v.trim(), v.regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,64}$/u));
+const foldName = (name: string): string => name.normalize("NFKC").toLowerCase();
+const onePerson = v.strictTuple([personName]);
+/** The same name in another case or another Unicode form is the same person. */
+const twoPeople = v.pipe(
+  v.strictTuple([personName, personName]),
+  v.check(([one, other]) => foldName(one) !== foldName(other)),
+);
 
 const counter = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(COUNTER_MAX));
 const certificate = base64Url(1, CERTIFICATE_BYTES_MAX);
@@ -133,6 +144,15 @@ export const cardStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "revoked"]),
 });
+export const cardOrder = v.variant("order", [
+  v.strictObject({
+    tenant,
+    order: v.literal("report"),
+    reason: v.picklist(CARD_REPORTS),
+    by: onePerson,
+  }),
+  v.strictObject({ tenant, order: v.picklist(["unlock", "clear"]), by: twoPeople }),
+]);
 export const revocation = v.strictObject({
   tenant,
   fingerprint: v.pipe(
@@ -163,6 +183,15 @@ export const subscriberStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "barred"]),
 });
+export const subscriberOrder = v.variant("order", [
+  v.strictObject({
+    tenant,
+    order: v.literal("report"),
+    reason: v.literal("swapped"),
+    by: onePerson,
+  }),
+  v.strictObject({ tenant, order: v.literal("clear"), by: twoPeople }),
+]);
 
 export const ruleUpdate = v.strictObject({
   tenant,
