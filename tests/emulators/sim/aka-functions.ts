@@ -11,7 +11,7 @@ const MILENAGE_KEY_BYTES = 16;
 const XOR_KEY_BYTES = 16;
 const TOPC_BYTES = 32;
 const TUAK_KEY_BYTES: readonly number[] = [16, 32];
-const TUAK_RES_BYTES: readonly number[] = [4, 8, 16, 32];
+const TUAK_RES_BYTES: ReadonlySet<number> = new Set([4, 8, 16, 32]);
 const TUAK_RES_BYTES_DEFAULT = 8;
 /** TS 35.231 section 6.1: one, unless the operator wants more. */
 const KECCAK_ITERATIONS_DEFAULT = 1;
@@ -83,7 +83,7 @@ function createMilenageFunctions(profile: AkaProfile): AkaFunctions {
 
 function createTuakFunctions(profile: AkaProfile): AkaFunctions {
   const resBytes = profile.resBytes ?? TUAK_RES_BYTES_DEFAULT;
-  if (!TUAK_RES_BYTES.includes(resBytes)) throw new Error("resBytes must be 4, 8, 16 or 32");
+  if (!TUAK_RES_BYTES.has(resBytes)) throw new Error("resBytes must be 4, 8, 16 or 32");
   const iterations = profile.keccakIterations ?? KECCAK_ITERATIONS_DEFAULT;
   if (!Number.isInteger(iterations) || iterations < 1) {
     throw new Error("keccakIterations must be 1 or more");

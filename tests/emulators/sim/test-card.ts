@@ -35,6 +35,12 @@ export function exchange(usim: Usim, apdu: string): string {
   return answer.startsWith("61") ? send(usim, `00c00000${answer.slice(2)}`) : answer;
 }
 
+/** The same for class A0, where 9Fxx says how much waits. */
+export function exchangeA0(module: { transmit: Usim["transmit"] }, apdu: string): string {
+  const answer = send(module, apdu);
+  return answer.startsWith("9f") ? send(module, `a0c00000${answer.slice(2)}`) : answer;
+}
+
 /** A card of the test profile with ADF.USIM selected. */
 export function createUsimInAdf(profile: Partial<UsimProfile> = {}): Usim {
   const usim = createUsim({ ...TEST_PROFILE, ...profile });

@@ -1,4 +1,4 @@
-/** TUAK against TS 35.233 sections 6.3 to 6.8, and Keccak-f[1600] against the values of TS 35.232. */
+/** TUAK against TS 35.233 sections 6.3 to 6.8, and Keccak-f[1600] against TS 35.232. */
 import { describe, expect, test } from "bun:test";
 import vectors from "../../vectors/tuak_ts35233.json";
 import { computeTopc, permuteKeccak, tuakF1, tuakF1Star, tuakF2345, tuakF5Star } from "./tuak.ts";

@@ -137,7 +137,11 @@ function run(keys: TuakKeys, instance: number, inputs: Inputs): Uint8Array {
   const keyBit = k.length === KEY_FIELD_BYTES ? INSTANCE_KEY_256 : 0;
   const fields = [topc, Uint8Array.of(instance | keyBit), ALGONAME, inputs.rand, inputs.amf];
   const state = new Uint8Array(STATE_BYTES);
-  state.set([...fields, inputs.sqn, k].flatMap((field) => [...field.toReversed()]));
+  let offset = 0;
+  for (const field of [...fields, inputs.sqn, k]) {
+    state.set(field.toReversed(), offset);
+    offset += field.length;
+  }
   state[PADDING_FIRST_OFFSET] = PADDING_FIRST;
   state[PADDING_LAST_OFFSET] = PADDING_LAST;
   return permuteKeccak(state, iterations);

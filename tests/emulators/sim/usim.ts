@@ -18,7 +18,7 @@ import { createSession } from "./card.ts";
 import type { Card } from "./card.ts";
 import { createFileSystem } from "./file-system.ts";
 import { getResponse } from "./get-response.ts";
-import { createPinState, unblockPin, verifyPin } from "./pin.ts";
+import { createPinState, snapshotPin, unblockPin, verifyPin } from "./pin.ts";
 import type { PinSnapshot } from "./pin.ts";
 import { readBinary, readRecord } from "./read.ts";
 import { select, status } from "./select.ts";
@@ -123,10 +123,7 @@ function createCard(profile: UsimProfile, state: UsimState | undefined): Card {
 }
 
 function snapshotCard(card: Card): UsimState {
-  const seqMs = [...card.sqnArray.seqMs];
-  if (card.pin === undefined) return { seqMs, pin: null };
-  const { value, triesLeft, pukTriesLeft } = card.pin;
-  return { seqMs, pin: { value, triesLeft, pukTriesLeft } };
+  return { seqMs: [...card.sqnArray.seqMs], pin: snapshotPin(card.pin) };
 }
 
 /** Checks in the order a card sees the header: length, class, instruction, P3; then the command. */

@@ -1,6 +1,6 @@
 /**
- * The XOR test algorithm (TS 34.108 section 8.1.2). Whoever sees one challenge and its answer has K:
- * for test cards only.
+ * The XOR test algorithm (TS 34.108 section 8.1.2). Whoever sees one challenge and its answer has
+ * K: for test cards only.
  *
  *   X = K ^ RAND    RES = X    CK = X from byte 1 on, IK = X from byte 2 on (both rotated)
  *   AK = AK* = X[3..8]         MAC = X[0..7] ^ (SQN || AMF)
