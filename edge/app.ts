@@ -8,8 +8,10 @@ import type { Clock, Dependencies, Random } from "./dependencies.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
 import { createBindingRoutes } from "./routes/bindings.ts";
 import { createErrorHandler, handleNotFound } from "./routes/problem.ts";
-import { createSigner } from "./signer.ts";
 import type { CardWriters } from "./state/card-writer.ts";
+import { certificateAlgorithms } from "./suites/certificate-algorithms.ts";
+import { eciesProfileB } from "./suites/ecies.ts";
+import { createSuiteTools } from "./suites/tools.ts";
 import { createVault } from "./vault.ts";
 
 export interface Composition {
@@ -45,7 +47,9 @@ export function compose(
     random,
     core,
     vault: createVault(masterKey, random),
-    signer: createSigner(core.ecdsaDerToRaw),
+    suites: createSuiteTools(random),
+    certificates: certificateAlgorithms,
+    ecies: eciesProfileB,
     log: (event, fields) => writeLine(JSON.stringify({ at: clock(), event, ...fields })),
     repositories: createRepositories(database),
     deployment,

@@ -59,16 +59,21 @@ export function createCardRoutes(dependencies: Dependencies): Hono {
   return routes;
 }
 
+/** 9999-12-31T23:59:59Z, as X.509 writes "never" (RFC 5280, 4.1.2.5). */
+const LAST_DATE_MS = 253_402_300_799_000;
+
 function viewCard(card: Omit<CardRecord, "certificates" | "fingerprints">): CardRecordView {
   return {
     tenant: card.tenant,
     cardId: card.cardId,
     kind: card.kind,
-    suites: card.suites,
+    suite: card.suite,
+    modes: card.modes,
     status: card.status,
-    publicKey: encodeBase64Url(card.publicKey),
+    publicKey: card.keyVersion === 0 ? encodeBase64Url(card.pinnedKey) : "",
+    keyVersion: card.keyVersion,
     servicePublicKey: encodeBase64Url(card.servicePublicKey),
     notBefore: new Date(card.notBefore).toISOString(),
-    notAfter: new Date(card.notAfter).toISOString(),
+    notAfter: new Date(Math.min(card.notAfter, LAST_DATE_MS)).toISOString(),
   };
 }

@@ -7,9 +7,20 @@ import * as v from "valibot";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
 import { OPERATOR_PATTERN } from "#protocol/identifiers";
+import { SUITES } from "#protocol/suites";
 
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX } from "../secure-connection/limits.ts";
-import { base64Url, cardId, cardKind, hex, imsi, suite, tenant, tenantName } from "./fields.ts";
+import {
+  base64Url,
+  cardId,
+  cardKind,
+  hex,
+  imsi,
+  mode,
+  suite,
+  tenant,
+  tenantName,
+} from "./fields.ts";
 
 /** K, OP and OPc (TS 35.206, 2.3). */
 const KEY_BYTES = 16;
@@ -25,11 +36,15 @@ const CARD_ROOTS_MAX = 16;
 /** Tokens of another length are refused as tokens. */
 const ENROLMENT_TOKEN_BYTES_MAX = 255;
 const COUNTER_MAX = 0xffff_ffff;
+const MODES_MAX = 2;
+/** One byte on the wire. */
+const CONCEALMENT_KEY_ID_MAX = 255;
 
 const counter = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(COUNTER_MAX));
 const certificate = base64Url(1, CERTIFICATE_BYTES_MAX);
-const publicKey = base64Url(LENGTH.point);
-const signature = base64Url(LENGTH.signature);
+/** As long as its suite says, which the routes know. */
+const publicKey = base64Url(LENGTH.point, LENGTH.rsa);
+const signature = base64Url(LENGTH.mac, LENGTH.rsa);
 const operator = v.pipe(v.string(), v.regex(OPERATOR_PATTERN));
 const key = hex(KEY_BYTES);
 
@@ -48,8 +63,18 @@ export const auditQuery = v.union([
   v.strictObject({ tenant, session: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/)) }),
 ]);
 
+/** One member a certificate suite, each of which may be absent. */
+const anchors = v.strictObject(
+  Object.fromEntries(
+    SUITES.filter(({ credential }) => credential === "certificate").map(({ name }) => [
+      name,
+      v.optional(publicKey),
+    ]),
+  ),
+);
+
 export const tenantSettings = v.strictObject({
-  anchorPublicKey: publicKey,
+  anchors,
   cardRoots: v.pipe(v.array(certificate), v.maxLength(CARD_ROOTS_MAX)),
 });
 
@@ -57,21 +82,39 @@ export const platformKeyRequest = v.strictObject({ tenant, suite });
 export const platformKeyActivation = v.strictObject({ tenant, suite, signature });
 export const floorUpdate = v.strictObject({ tenant, suite, floor: counter });
 
+export const concealmentKeyRequest = v.strictObject({ tenant });
+export const concealmentKeyPath = v.strictObject({
+  id: v.pipe(
+    v.string(),
+    v.regex(/^[1-9][0-9]{0,2}$/),
+    v.transform(Number),
+    v.maxValue(CONCEALMENT_KEY_ID_MAX),
+  ),
+});
+
 export const enrolmentRequest = v.strictObject({ tenant, cardId });
-export const cardEnrolment = v.strictObject({
+const enrolmentEntries = {
   tenant,
   cardId,
   kind: cardKind,
-  certificates: v.pipe(
-    v.array(certificate),
-    v.minLength(1),
-    v.maxLength(CHAIN_CERTIFICATES_MAX - 1),
-  ),
-  servicePublicKey: publicKey,
+  suite,
+  modes: v.optional(v.pipe(v.array(mode), v.minLength(1), v.maxLength(MODES_MAX))),
+  servicePublicKey: base64Url(LENGTH.point),
   challenge: base64Url(LENGTH.nonce),
   token: base64Url(1, ENROLMENT_TOKEN_BYTES_MAX),
   proof: signature,
-});
+};
+export const cardEnrolment = v.union([
+  v.strictObject({
+    ...enrolmentEntries,
+    certificates: v.pipe(
+      v.array(certificate),
+      v.minLength(1),
+      v.maxLength(CHAIN_CERTIFICATES_MAX - 1),
+    ),
+  }),
+  v.strictObject({ ...enrolmentEntries, key: hex(LENGTH.sharedKey), keyVersion: counter }),
+]);
 export const cardStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "revoked"]),

@@ -6,15 +6,23 @@
 import type { AccessOutcome } from "../access-authentication/authenticate.ts";
 import { type BindingDecision, NO_LEASE, verifyBinding } from "../binding-verification/verify.ts";
 import { findLapse } from "../secure-connection/card-authentication.ts";
-import { signResult, type StoredPlatformKey } from "../secure-connection/critical-information.ts";
+import { protectResult } from "../secure-connection/critical-information.ts";
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { cardIdBytes } from "#protocol/identifiers";
-import { encodeResult, encodeSignedResult } from "#protocol/messages";
+import { encodeResult } from "#protocol/messages";
 import { failure, type Result, success } from "#protocol/result";
-import type { StepReport } from "#protocol/steps";
-import { findSuite } from "#protocol/suites";
+import { stepIn, type StepReport } from "#protocol/steps";
+import type { ModeName } from "#protocol/suites";
 import { hashResult } from "#protocol/transcript";
-import type { BindingVerdict } from "#protocol/wire";
+import type { BindingVerdict, SealedVerdict, Verdict } from "#protocol/wire";
+import {
+  findPlatformKey,
+  type PlatformKeyInUse,
+  readSecrets,
+  restoreConnection,
+  sessionMode,
+  sessionSuite,
+} from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
 import {
   findCard,
@@ -33,10 +41,6 @@ export type ConcludedAccess =
   | Extract<AccessOutcome, { kind: "verified" }>
   | { readonly kind: "refused"; readonly reason: string };
 
-interface SigningKey extends StoredPlatformKey {
-  readonly floor: number;
-}
-
 interface Decision extends BindingDecision {
   readonly strength: string;
 }
@@ -48,12 +52,11 @@ interface Decision extends BindingDecision {
 export async function decideSession(
   context: CardContext,
   session: Session,
-  imsi: string,
   access: ConcludedAccess | undefined,
 ): Promise<CardWriterResult> {
-  const key = await findSigningKey(context, session);
+  const key = await findPlatformKey(context, session);
   if (access === undefined) {
-    const lapsed = await isWithdrawn(context, session, imsi);
+    const lapsed = await isWithdrawn(context, session);
     return lapsed ? failure("session_expired") : deliver(context, session, key);
   }
   const decision = await decide(context, session, access);
@@ -67,14 +70,11 @@ export async function decideSession(
  * A SUCCESS that was committed and never sent is not sent any more once card or subscriber were
  * withdrawn. It is not replaced either: the next session decides anew.
  */
-async function isWithdrawn(
-  { dependencies }: CardContext,
-  { terms, cardId, verdict }: Session,
-  imsi: string,
-): Promise<boolean> {
-  if (verdict !== "SUCCESS") return false;
-  const pair = { tenant: terms.tenant, cardId, imsi };
-  return (await findPairLapse(dependencies, pair)) !== undefined;
+async function isWithdrawn(context: CardContext, session: Session): Promise<boolean> {
+  if (session.verdict !== "SUCCESS") return false;
+  const { imsi } = readSecrets(context, session);
+  const pair = { tenant: session.terms.tenant, cardId: session.cardId, imsi };
+  return (await findPairLapse(context.dependencies, pair)) !== undefined;
 }
 
 /** Without a verified answer there is nothing for rules to judge. */
@@ -131,6 +131,7 @@ function commitDecision(
   const granted = decision.success && card.lockPhase === "none";
   const lock = card.lockPhase === "issued" || (card.lockPhase === "none" && decision.lock);
   const epoch = card.epoch + 1;
+  const { hash } = dependencies.suites(sessionSuite(session).name);
   const result = encodeResult({
     success: granted,
     cardId: cardIdBytes(session.cardId),
@@ -143,7 +144,8 @@ function commitDecision(
   const decided: Session = {
     ...current,
     phase: "decided",
-    transcript: hashResult(dependencies.core.sha256, current.transcript, result),
+    previous: current.transcript,
+    transcript: hashResult(hash, current.transcript, result),
     verdict: granted ? "SUCCESS" : "FAILURE",
     epoch,
     result,
@@ -156,37 +158,40 @@ function commitDecision(
     session,
     "decided",
     `RESULT=${decided.verdict} ${decision.reason} version ${decision.ruleVersion} ${decision.strength}`.trim(),
-    decisionTrail(dependencies.clock(), access.kind, decision, decided),
+    decisionTrail(sessionMode(session), dependencies.clock(), access.kind, decided, decision),
   );
   return success(decided);
 }
 
 function decisionTrail(
+  mode: ModeName,
   at: number,
   kind: "verified" | "refused",
-  decision: Decision,
   decided: Session,
+  decision: Decision,
 ): StepReport[] {
   const outcome = kind === "verified" ? "verified" : decision.reason;
   const trail: StepReport[] = [
-    { step: 328, at, outcome: "done" },
-    { step: 329, at, outcome },
-    { step: 330, at, outcome },
+    { step: stepIn(mode, 328), at, outcome: "done" },
+    { step: stepIn(mode, 329), at, outcome },
+    { step: stepIn(mode, 330), at, outcome },
   ];
-  if (kind === "verified") trail.push({ step: 331, at, outcome: decided.verdict });
+  if (kind === "verified") trail.push({ step: stepIn(mode, 331), at, outcome: decided.verdict });
   return trail;
 }
 
-/** Step 332: signs the committed body and keeps the bytes; whoever comes second sends the same. */
-function deliver(context: CardContext, session: Session, key: SigningKey): CardWriterResult {
+/** Step 332: protects the committed body and keeps the bytes; whoever comes second sends the same. */
+function deliver(context: CardContext, session: Session, key: PlatformKeyInUse): CardWriterResult {
   const { sql, object, dependencies } = context;
   const stored = findReply(sql, object, session.sid, session.digest);
   if (stored !== undefined) return success(stored);
-  if (session.verdict === "") throw new Error("nothing was decided");
-  const signature = signResult(dependencies, key, session.transcript);
-  const result = encodeBase64Url(encodeSignedResult(session.result, signature));
-  const { verdict } = session;
-  const reply = JSON.stringify({ verdict, result } satisfies BindingVerdict);
+  const card = findCard(sql, object);
+  if (session.verdict === "" || card === undefined) throw new Error("nothing was decided");
+  const connection = restoreConnection(context, card, session);
+  const position = { previous: session.previous, number: session.round + 1 };
+  const body = { result: session.result, h4: session.transcript };
+  const bytes = protectResult(dependencies, connection, key, position, body);
+  const reply = encodeVerdict(connection.mode, session.verdict, encodeBase64Url(bytes));
   return sql.transaction(() => {
     saveReply(sql, object, session, reply);
     saveSession(sql, object, { ...session, phase: "delivered" });
@@ -194,16 +199,9 @@ function deliver(context: CardContext, session: Session, key: SigningKey): CardW
   });
 }
 
-/** The key that this session's credential names, and the floor that holds now. */
-async function findSigningKey(
-  { dependencies }: CardContext,
-  { terms }: Session,
-): Promise<SigningKey> {
-  const { platformKeys } = dependencies.repositories;
-  const suite = findSuite(terms.suite)?.name;
-  if (suite === undefined) throw new Error("a session names an unknown suite");
-  const key = await platformKeys.find(terms.tenant, suite, terms.generation);
-  const active = await platformKeys.findActive(terms.tenant, suite);
-  if (key === undefined || active === undefined) throw new Error("a platform key vanished");
-  return { ...key, floor: active.floor };
+/** In encrypted mode the verdict is for the card alone. */
+function encodeVerdict(mode: ModeName, verdict: Verdict, result: string): string {
+  return mode === "signed"
+    ? JSON.stringify({ verdict, result } satisfies BindingVerdict)
+    : JSON.stringify({ result } satisfies SealedVerdict);
 }

@@ -9,8 +9,8 @@ const LOCK_PHASES = ["none", "issued", "locked"] as const;
 export type LockPhase = (typeof LOCK_PHASES)[number];
 
 export interface Card {
-  /** Pinned at the first binding; 65 bytes. */
-  readonly publicKey: Uint8Array;
+  /** Pinned at the first binding: a public key, or what stands for a shared one. */
+  readonly pinnedKey: Uint8Array;
   /** The decision counter. */
   readonly epoch: number;
   /** Epoch of the newest receipt. */
@@ -40,8 +40,12 @@ export interface Session {
   readonly moduleKind: number;
   /** Stands for the IMSI of step 2; 32 bytes. */
   readonly subscriberMac: Uint8Array;
-  /** h1 while opening, h2 of the round while challenged or answering, h4 once decided. */
+  /** IMSI and session keys, wrapped; empty once closed. */
+  readonly secrets: Uint8Array;
+  /** h1 while opening, h2 of the round while challenged, h3 while answering, h4 or hu once decided. */
   readonly transcript: Uint8Array;
+  /** The hash before `transcript`; empty while opening. */
+  readonly previous: Uint8Array;
   readonly round: number;
   readonly roundExpiresAt: number;
   /** Why no answer can succeed; empty when one can. */
@@ -64,7 +68,7 @@ export function findCard(sql: Sql, object: string): Card | undefined {
   const lockPhase = LOCK_PHASES.find((name) => name === phase);
   if (lockPhase === undefined) throw new Error("a card's lock phase is unknown");
   return {
-    publicKey: readBytes(row, "public_key"),
+    pinnedKey: readBytes(row, "pinned_key"),
     epoch: readNumber(row, "epoch"),
     receiptEpoch: readNumber(row, "receipt_epoch"),
     lockPhase,
@@ -78,7 +82,7 @@ export function saveCard(sql: Sql, object: string, card: Card): void {
   sql.run(
     "INSERT OR REPLACE INTO card VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     object,
-    card.publicKey,
+    card.pinnedKey,
     card.epoch,
     card.receiptEpoch,
     card.lockPhase,
@@ -121,7 +125,9 @@ export function findSession(sql: Sql, object: string, sid: string): Session | un
     cardNonce: storedBytes(stored.cardNonce),
     expiresAt: readNumber(row, "expires_at"),
     subscriberMac: readBytes(row, "subscriber_mac"),
+    secrets: readBytes(row, "secrets"),
     transcript: readBytes(row, "transcript"),
+    previous: readBytes(row, "previous"),
     round: readNumber(row, "round"),
     roundExpiresAt: readNumber(row, "round_expires_at"),
     objection: readText(row, "objection"),
@@ -151,14 +157,16 @@ export function saveSession(sql: Sql, object: string, session: Session): void {
     credentialId: encodeBase64Url(session.terms.credentialId),
   };
   sql.run(
-    `INSERT OR REPLACE INTO card_session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO card_session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     object,
     session.sid,
     session.phase,
     session.expiresAt,
     JSON.stringify(terms),
     session.subscriberMac,
+    session.secrets,
     session.transcript,
+    session.previous,
     session.round,
     session.roundExpiresAt,
     session.objection,

@@ -7,7 +7,8 @@
 import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
 import type { Dependencies } from "../dependencies.ts";
 import type { SessionTerms } from "../secure-connection/token.ts";
-import type { AnswerStatement, CardProof, Receipt } from "#protocol/messages";
+import type { ProtectedAnswer } from "../secure-connection/critical-information.ts";
+import type { CardProof } from "#protocol/messages";
 import type { Result } from "#protocol/result";
 import { answerSession } from "./card-answering.ts";
 import { openSession } from "./card-opening.ts";
@@ -29,32 +30,32 @@ export interface OpenRequest {
   /** Stands for the request body; equal digests mean equal bodies. */
   readonly digest: Uint8Array;
   readonly cardId: string;
-  /** As registered; 65 bytes. */
-  readonly publicKey: Uint8Array;
+  /** As registered; the shared key is wrapped, and there in the symmetric suites alone. */
+  readonly pinnedKey: Uint8Array;
+  readonly wrappedKey: Uint8Array | undefined;
   readonly terms: SessionTerms;
   readonly proof: CardProof;
   readonly h1: Uint8Array;
-  readonly imsi: string;
+  /** SessionSecrets, wrapped for this session's row. */
+  readonly secrets: Uint8Array;
   readonly moduleKind: number;
 }
 
 export interface AnswerRequest {
   readonly sid: string;
   readonly digest: Uint8Array;
-  readonly statement: AnswerStatement;
-  /** As the card signed them. */
-  readonly statementBytes: Uint8Array;
-  /** S3, 64 bytes. */
-  readonly signature: Uint8Array;
+  readonly answer: ProtectedAnswer;
 }
 
 export interface ReceiptRequest {
   readonly sid: string;
   readonly digest: Uint8Array;
-  readonly receipt: Receipt;
+  /** As the card gave it. */
+  readonly receipt: Uint8Array;
 }
 
 export type CardWriterFailure =
+  | "malformed"
   | "key_changed"
   | "session_consumed"
   | "session_unknown"

@@ -7,7 +7,7 @@ import type { Sql } from "./sql.ts";
 const STATEMENTS = [
   `CREATE TABLE IF NOT EXISTS card (
     object TEXT PRIMARY KEY,
-    public_key BLOB NOT NULL,
+    pinned_key BLOB NOT NULL,
     epoch INTEGER NOT NULL,
     receipt_epoch INTEGER NOT NULL,
     lock_phase TEXT NOT NULL,
@@ -22,7 +22,9 @@ const STATEMENTS = [
     expires_at INTEGER NOT NULL,
     terms TEXT NOT NULL,
     subscriber_mac BLOB NOT NULL,
+    secrets BLOB NOT NULL,
     transcript BLOB NOT NULL,
+    previous BLOB NOT NULL,
     round INTEGER NOT NULL,
     round_expires_at INTEGER NOT NULL,
     objection TEXT NOT NULL,

@@ -140,6 +140,8 @@ export class SubscriberWriter {
     switch (answer.kind) {
       case "refusal":
         return "module_refused";
+      case "randbs":
+        return "response_mismatch";
       case "auts":
         return this.resynchronise(request, open, answer.auts);
       case "res": {
