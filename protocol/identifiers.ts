@@ -19,8 +19,11 @@ export const PERSON_PATTERN = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,64}$/u;
 
 /** The same name in another case, width or Unicode form, or with spaces around it, is the same. */
 export function isSamePerson(one: string, other: string): boolean {
-  const fold = (name: string): string => name.trim().normalize("NFKC").toLowerCase();
-  return fold(one) === fold(other);
+  return foldName(one) === foldName(other);
+}
+
+function foldName(name: string): string {
+  return name.trim().normalize("NFKC").toLowerCase();
 }
 
 /** The card id as the card and the transcript hold it: 8 bytes. */

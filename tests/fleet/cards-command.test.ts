@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { type Bench, createBench, readDurable } from "#tests/invariants/bench";
+import { ADMIN_KEY } from "#tests/platform/rig";
 
 const ROOT = join(import.meta.dir, "..", "..");
-const ADMIN_KEY = "rig-administration-key-0123456789abcdef";
 
 let bench: Bench;
 let server: Bun.Server<undefined>;
