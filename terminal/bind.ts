@@ -153,7 +153,10 @@ async function answerChallenges(
 
 async function authenticate(run: Run, reply: ChallengeReply): Promise<ModuleAnswer> {
   const sentAt = run.options.now();
-  const answer = await raceSignal(run.options.module.authenticate(reply.challenge), run.signal);
+  const { module } = run.options;
+  const { answer, keys } = await raceSignal(module.authenticate(reply.challenge), run.signal);
+  keys?.ck.fill(0);
+  keys?.ik.fill(0);
   report(run, 321, "done", sentAt);
   report(run, 322, nameAnswer(answer));
   report(run, 323, "done");
@@ -274,6 +277,7 @@ function report(run: Run, step: StepNumber, outcome: string, at = run.options.no
 function nameAnswer(answer: ModuleAnswer): string {
   switch (answer.kind) {
     case "res":
+    case "randbs":
       return "done";
     case "auts":
       return "synchronisation_failure";

@@ -132,7 +132,7 @@ async function startSession({ rig, applet, cardId, imsi }: Phone): Promise<CardB
 async function askModule({ module }: Phone, reply: Answer): Promise<ModuleAnswer> {
   const challenge = decodeChallenge(bytesOf(reply.json["challenge"]));
   if (challenge === undefined) throw new Error("no challenge");
-  return module.authenticate(challenge);
+  return (await module.authenticate(challenge)).answer;
 }
 
 async function signAnswer(
