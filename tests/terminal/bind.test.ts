@@ -125,7 +125,7 @@ function createRig(parts: Partial<Parts> = {}): Rig {
   const module: IdentityModule = {
     kind: "USIM",
     readImsi: async () => "460011234567890",
-    authenticate: async () => parts.moduleAnswers?.[authentications++] ?? RES,
+    authenticate: async () => ({ answer: parts.moduleAnswers?.[authentications++] ?? RES }),
     ...parts.module,
   };
   let clock = 1000;
