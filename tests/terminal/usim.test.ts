@@ -112,13 +112,13 @@ test("over the emulated UICC: the AID from EF_DIR, the IMSI, then AUTHENTICATE w
   const [first] = examples.authenticate;
   const command = hex(first?.authenticate_3g.c_apdu_T0 ?? "");
   const challenge = { rands: [command.slice(6, 22)], autn: command.slice(23) };
-  const answer = await module.authenticate(challenge);
+  const { answer } = await module.authenticate(challenge);
   expect(answer).toEqual({ kind: "res", values: [hex("a54211d5e3ba50bf")] });
   // The same SQN again is out of order.
-  expect((await module.authenticate(challenge)).kind).toBe("auts");
+  expect((await module.authenticate(challenge)).answer.kind).toBe("auts");
   const forged = challenge.autn.slice();
   forged[15] = (forged[15] ?? 0) ^ 1;
-  const refusal = await module.authenticate({ ...challenge, autn: forged });
+  const { answer: refusal } = await module.authenticate({ ...challenge, autn: forged });
   expect(refusal).toEqual({ kind: "refusal", statusWord: 0x9862 });
 });
 
@@ -184,7 +184,7 @@ test("100,000 malformed EF_IMSI files: what is accepted is an IMSI and encodes t
 
 test("100,000 malformed AUTHENTICATE answers: what is accepted has lengths of the standard", () => {
   const seeded = createSeeded(3);
-  const counts = { res: 0, auts: 0, refusal: 0, refused: 0 };
+  const counts = { res: 0, auts: 0, randbs: 0, refusal: 0, refused: 0 };
   const keys = `10${"aa".repeat(16)}10${"bb".repeat(16)}`;
   const valid: [Uint8Array, ...Uint8Array[]] = [
     hex(`db080102030405060708${keys}`),
