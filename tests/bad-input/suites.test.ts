@@ -36,8 +36,8 @@ function misshapen(bytes: Uint8Array): Uint8Array[] {
     Uint8Array.of(...bytes, ...element),
     Uint8Array.of(0x9f, 0x01, 0x00, ...bytes),
     Uint8Array.of(...bytes, 0xd5, 0x01, 0x00),
-    bytes.with(1, (bytes[1] ?? 0) ^ 1),
-    bytes.with(0, (bytes[0] ?? 0) ^ 4),
+    Uint8Array.of(bytes[0] ?? 0, (bytes[1] ?? 0) ^ 1, ...bytes.subarray(2)),
+    Uint8Array.of((bytes[0] ?? 0) ^ 4, ...bytes.subarray(1)),
     new Uint8Array(0),
   ];
 }

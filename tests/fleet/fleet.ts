@@ -21,13 +21,15 @@ import {
 import type { CertificateOverrides } from "#tests/emulators/operator/certificate-authority";
 import { createOperator, type Operator } from "#tests/emulators/operator/operator";
 import {
-  connectCard,
+  connectModule,
   createTerminal,
+  type SlotDevice,
   type Tamper,
   type Terminal,
 } from "#tests/emulators/terminal/terminal";
 import { createCardApplet } from "#terminal/card";
 import type { Concealment } from "#terminal/conceal";
+import type { IdentityModule } from "#terminal/module";
 import type { Fetch } from "#terminal/platform-client";
 import { type CardTransport, createSdTransport } from "#terminal/transport";
 import { type AdminClient, createAdminClient } from "./admin-client.ts";
@@ -77,6 +79,8 @@ export interface FleetSubscriber {
   readonly device: SlotDevice;
   /** Another USIM with the same keys whose SEQ_MS is `seq` everywhere: this one, later. */
   readonly cloneAt: (seq: number) => SlotDevice;
+  /** What drives the device. */
+  readonly connect: () => IdentityModule;
   /** A module with the same IMSI and keys of its own. */
   readonly forge: () => FleetSubscriber;
 }
@@ -266,7 +270,9 @@ async function addSubscriber(
   const moduleWith = ({ create }: ModuleKeys): FleetSubscriber => {
     const cloneAt = (seq: number): SlotDevice => create({ imsi, iccid, mncLength }, seq);
     const forge = (): FleetSubscriber => moduleWith(makeModuleKeys(kind, random));
-    return { imsi, kind, device: cloneAt(seqMs), cloneAt, forge };
+    const device = cloneAt(seqMs);
+    const connect = (): IdentityModule => connectModule(device, adapterOf(kind));
+    return { imsi, kind, device, cloneAt, connect, forge };
   };
   return moduleWith(keys);
 }

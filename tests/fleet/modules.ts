@@ -25,10 +25,7 @@ export interface ModuleIdentity {
 /** Keys of one subscription, as the emulator and the centre take them. */
 export interface ModuleKeys {
   /** Members of SubscriberEnrolment. */
-  readonly enrolment: Pick<
-    SubscriberEnrolment,
-    "algorithm" | "k" | "opc" | "topc" | "ki" | "akey" | "uimId" | "ssdA" | "ssdB" | "secret"
-  >;
+  readonly enrolment: Omit<SubscriberEnrolment, "tenant" | "imsi" | "mncLength">;
   /** A module with these keys; `seqMs` is SEQ_MS of every IND, for a USIM. */
   readonly create: (identity: ModuleIdentity, seqMs: number) => SlotDevice;
 }
