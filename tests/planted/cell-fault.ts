@@ -3,6 +3,7 @@
  * module, the platform takes any answer for the right one. matrix.ts patches a copy of the platform
  * so that it asks here; nothing of the product does.
  */
+import { VERIFIED_WORD_MS } from "#edge/limits";
 import type { ConcludedAccess } from "#edge/state/card-deciding";
 import { readSecrets, sessionMode, sessionSuite } from "#edge/state/card-connection";
 import type { Session } from "#edge/state/card-store";
@@ -30,5 +31,6 @@ export async function plantedAnswer(
   const subscriber = await subscribers.find(tenant, readSecrets(context, session).imsi);
   if (card?.kind !== planted.card || subscriber === undefined) return undefined;
   if (subscriber.algorithm !== algorithmOf(planted.module)) return undefined;
-  return { kind: "verified", subscriber, strength: "USIM with tag" };
+  const wordExpiresAt = context.dependencies.clock() + VERIFIED_WORD_MS;
+  return { kind: "verified", subscriber, strength: "USIM with tag", wordExpiresAt };
 }
