@@ -23,20 +23,39 @@ export function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw cancelledError(signal);
 }
 
-/** `work`, or CancelledError as soon as the signal ends; for work that does not watch a signal. */
-export async function raceSignal<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/**
+ * What `work` gives, or CancelledError as soon as the signal ends; for work that does not watch a
+ * signal. Once the signal has ended, work is not even begun.
+ */
+export async function raceSignal<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  throwIfCancelled(signal);
   const cancelled = Promise.withResolvers<never>();
   const onAbort = (): void => {
     cancelled.reject(cancelledError(signal));
   };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
-    return await Promise.race([work, cancelled.promise]);
+    return await Promise.race([work(), cancelled.promise]);
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
 }
+
+/** A pause of so many milliseconds, over at once when `signal` ends; never rejects. */
+export type Sleep = (milliseconds: number, signal: AbortSignal) => Promise<void>;
+
+/** The SDK's own pause, where the caller gives none: no timer is left behind. */
+export const sleepMilliseconds: Sleep = (milliseconds, signal) =>
+  new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
 
 /** AbortSignal.timeout and AbortSignal.any keep TimeoutError as the reason (DOM, 3.2). */
 function cancelledError(signal: AbortSignal): CancelledError {

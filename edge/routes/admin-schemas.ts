@@ -4,10 +4,11 @@
  */
 import * as v from "valibot";
 
+import { CARD_REPORTS } from "#protocol/admin";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
-import { OPERATOR_PATTERN } from "#protocol/identifiers";
-import { SUITES } from "#protocol/suites";
+import { isSamePerson, OPERATOR_PATTERN, PERSON_PATTERN } from "#protocol/identifiers";
+import { suiteNamed, type SuiteName, SUITES } from "#protocol/suites";
 
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX } from "../secure-connection/limits.ts";
 import {
@@ -40,6 +41,13 @@ const MODES_MAX = 2;
 /** One byte on the wire. */
 const CONCEALMENT_KEY_ID_MAX = 255;
 
+const person = v.pipe(v.string(), v.trim(), v.regex(PERSON_PATTERN));
+const onePerson = v.strictTuple([person]);
+const twoPeople = v.pipe(
+  v.strictTuple([person, person]),
+  v.check(([one, other]) => !isSamePerson(one, other)),
+);
+
 const counter = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(COUNTER_MAX));
 const certificate = base64Url(1, CERTIFICATE_BYTES_MAX);
 /** As long as its suite says, which the routes know. */
@@ -47,6 +55,10 @@ const publicKey = base64Url(LENGTH.point, LENGTH.rsa);
 const signature = base64Url(LENGTH.mac, LENGTH.rsa);
 const operator = v.pipe(v.string(), v.regex(OPERATOR_PATTERN));
 const key = hex(KEY_BYTES);
+
+function isProofOf(name: SuiteName, proof: Uint8Array): boolean {
+  return proof.length === suiteNamed(name).proofBytes;
+}
 
 export const tenantPath = v.strictObject({ tenant: tenantName });
 export const cardPath = v.strictObject({ cardId });
@@ -64,12 +76,15 @@ export const auditQuery = v.union([
 ]);
 
 /** One member a certificate suite, each of which may be absent. */
-const anchors = v.strictObject(
-  Object.fromEntries(
-    SUITES.filter(({ credential }) => credential === "certificate").map(({ name }) => [
-      name,
-      v.optional(publicKey),
-    ]),
+const anchors = v.pipe(
+  v.custom<object>((value) => !Array.isArray(value)),
+  v.strictObject(
+    Object.fromEntries(
+      SUITES.filter(({ credential }) => credential === "certificate").map(({ name }) => [
+        name,
+        v.optional(publicKey),
+      ]),
+    ),
   ),
 );
 
@@ -79,7 +94,10 @@ export const tenantSettings = v.strictObject({
 });
 
 export const platformKeyRequest = v.strictObject({ tenant, suite });
-export const platformKeyActivation = v.strictObject({ tenant, suite, signature });
+export const platformKeyActivation = v.pipe(
+  v.strictObject({ tenant, suite, signature }),
+  v.check((activation) => isProofOf(activation.suite, activation.signature)),
+);
 export const floorUpdate = v.strictObject({ tenant, suite, floor: counter });
 
 export const concealmentKeyRequest = v.strictObject({ tenant });
@@ -104,21 +122,34 @@ const enrolmentEntries = {
   token: base64Url(1, ENROLMENT_TOKEN_BYTES_MAX),
   proof: signature,
 };
-export const cardEnrolment = v.union([
-  v.strictObject({
-    ...enrolmentEntries,
-    certificates: v.pipe(
-      v.array(certificate),
-      v.minLength(1),
-      v.maxLength(CHAIN_CERTIFICATES_MAX - 1),
-    ),
-  }),
-  v.strictObject({ ...enrolmentEntries, key: hex(LENGTH.sharedKey), keyVersion: counter }),
-]);
+export const cardEnrolment = v.pipe(
+  v.union([
+    v.strictObject({
+      ...enrolmentEntries,
+      certificates: v.pipe(
+        v.array(certificate),
+        v.minLength(1),
+        v.maxLength(CHAIN_CERTIFICATES_MAX - 1),
+      ),
+    }),
+    v.strictObject({ ...enrolmentEntries, key: hex(LENGTH.sharedKey), keyVersion: counter }),
+  ]),
+  v.check((card) => isProofOf(card.suite, card.proof)),
+  v.check((card) => "key" in card === (suiteNamed(card.suite).credential === "shared key")),
+);
 export const cardStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "revoked"]),
 });
+export const cardOrder = v.variant("order", [
+  v.strictObject({
+    tenant,
+    order: v.literal("report"),
+    reason: v.picklist(CARD_REPORTS),
+    by: onePerson,
+  }),
+  v.strictObject({ tenant, order: v.picklist(["unlock", "clear"]), by: twoPeople }),
+]);
 export const revocation = v.strictObject({
   tenant,
   fingerprint: v.pipe(
@@ -149,6 +180,15 @@ export const subscriberStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "barred"]),
 });
+export const subscriberOrder = v.variant("order", [
+  v.strictObject({
+    tenant,
+    order: v.literal("report"),
+    reason: v.literal("swapped"),
+    by: onePerson,
+  }),
+  v.strictObject({ tenant, order: v.literal("clear"), by: twoPeople }),
+]);
 
 export const ruleUpdate = v.strictObject({
   tenant,
