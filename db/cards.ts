@@ -1,5 +1,5 @@
 /** The card registry. */
-import { and, eq, exists, getTableColumns, notExists, sql } from "drizzle-orm";
+import { and, eq, exists, getTableColumns, gte, notExists, sql } from "drizzle-orm";
 
 import type { CardStatus } from "#protocol/admin";
 
@@ -64,6 +64,25 @@ const selectTerms = prepareStatement(
   build.select({ suite: cards.suite, modes: cards.modes }).from(cards).where(isThisCard),
 );
 
+/** The registered card whose id comes next to a made-up one, and the first of all. */
+const selectNextTerms = prepareStatement(
+  build
+    .select({ suite: cards.suite, modes: cards.modes })
+    .from(cards)
+    .where(and(eq(cards.tenant, tenant), gte(cards.cardId, sql.placeholder("stranger"))))
+    .orderBy(cards.cardId)
+    .limit(1),
+);
+
+const selectFirstTerms = prepareStatement(
+  build
+    .select({ suite: cards.suite, modes: cards.modes })
+    .from(cards)
+    .where(eq(cards.tenant, tenant))
+    .orderBy(cards.cardId)
+    .limit(1),
+);
+
 const insertCard = prepareStatement(
   build
     .insert(cards)
@@ -111,9 +130,22 @@ export function createCards(database: CatalogDatabase): Repositories["cards"] {
     return { ...row, wrappedKey, chainRevoked: row.chainRevoked !== 0 };
   }
 
-  async function findTerms(name: string, id: string): Promise<CardTerms | undefined> {
-    const [row] = await readRows(database, selectTerms, { tenant: name, cardId: id });
-    return row;
+  async function findTerms(
+    name: string,
+    id: string,
+    stranger: string,
+  ): Promise<CardTerms | undefined> {
+    const [own, next, first] = await database.read([
+      selectTerms.call({ tenant: name, cardId: id }),
+      selectNextTerms.call({ tenant: name, stranger }),
+      selectFirstTerms.call({ tenant: name }),
+    ]);
+    const [terms] = [
+      ...selectTerms.rows(own),
+      ...selectNextTerms.rows(next),
+      ...selectFirstTerms.rows(first),
+    ];
+    return terms;
   }
 
   async function insert(record: CardRecord): Promise<InsertOutcome> {

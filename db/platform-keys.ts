@@ -79,14 +79,6 @@ const selectActive = prepareStatement(
     .limit(1),
 );
 
-const selectActiveSuites = prepareStatement(
-  build
-    .selectDistinct({ suite: platformKeys.suite })
-    .from(platformKeys)
-    .where(and(eq(platformKeys.tenant, tenant), isActive))
-    .orderBy(platformKeys.suite),
-);
-
 const raise = prepareStatement(
   build
     .insert(platformKeyFloors)
@@ -114,11 +106,6 @@ export function createPlatformKeys(database: CatalogDatabase): Repositories["pla
     const [row] = await writeRows(database, insertKey, { ...key });
     if (row === undefined) throw new Error("the platform key was not stored");
     return row.generation;
-  }
-
-  async function listActiveSuites(name: string): Promise<readonly SuiteName[]> {
-    const rows = await readRows(database, selectActiveSuites, { tenant: name });
-    return rows.map((row) => row.suite);
   }
 
   async function find(
@@ -161,5 +148,5 @@ export function createPlatformKeys(database: CatalogDatabase): Repositories["pla
     return rows.length > 0 ? "raised" : "refused";
   }
 
-  return { create, listActiveSuites, find, activate, findActive, raiseFloor };
+  return { create, find, activate, findActive, raiseFloor };
 }

@@ -117,8 +117,6 @@ export interface Repositories {
     create(
       key: Pick<PlatformKeyRecord, "tenant" | "suite" | "publicKey" | "wrappedPrivateKey">,
     ): Promise<number>;
-    /** Suites with an active key, in no order that means anything but always the same. */
-    listActiveSuites(tenant: string): Promise<readonly SuiteName[]>;
     find(
       tenant: string,
       suite: SuiteName,
@@ -137,8 +135,12 @@ export interface Repositories {
   };
   readonly cards: {
     find(tenant: string, cardId: string): Promise<RegisteredCard | undefined>;
-    /** For step 1, which must cost the same for a card that is not there. */
-    findTerms(tenant: string, cardId: string): Promise<CardTerms | undefined>;
+    /**
+     * For step 1. A card that is not registered has the terms of the one that comes next to
+     * `stranger`, so that strangers are spread like the tenant's own cards; undefined when the
+     * tenant has none. It costs the same either way.
+     */
+    findTerms(tenant: string, cardId: string, stranger: string): Promise<CardTerms | undefined>;
     /** "taken" when the card id or, in any tenant, the key is registered already. */
     insert(record: CardRecord): Promise<InsertOutcome>;
     setStatus(tenant: string, cardId: string, status: CardStatus): Promise<boolean>;

@@ -1,12 +1,14 @@
 /**
  * Command and response APDUs (ISO 7816-4, 5.1 and 5.4) as a terminal sends them: short lengths,
- * command chaining for long data, GET RESPONSE for long answers.
+ * command chaining for long data, GET RESPONSE for long answers; or extended lengths.
  */
 import { CLA, INS, SW } from "./assigned-numbers.ts";
 import { type Bytes, concatBytes } from "./bytes.ts";
 
 /** Lc of a short command is one byte. */
 const SHORT_DATA_BYTES_MAX = 255;
+/** Lc of an extended command is two bytes after a zero. */
+const EXTENDED_DATA_BYTES_MAX = 0xffff;
 
 export interface Command {
   readonly cla: number;
@@ -14,7 +16,7 @@ export interface Command {
   /** P1 in the high byte, P2 in the low byte. */
   readonly p1p2: number;
   readonly data?: Uint8Array;
-  /** Expected length of the answer, 1 to 256; absent when none is expected. */
+  /** Expected length of a short answer, 1 to 256; absent when none is expected. */
   readonly le?: number;
 }
 
@@ -46,6 +48,23 @@ export function chainCommand(command: Command): Bytes[] {
   }
   commands.push(encodeCommand({ ...command, data: data.subarray(offset) }));
   return commands;
+}
+
+/**
+ * The whole command in one APDU with extended lengths: case 1, 2E, 3E or 4E (5.1, table 5). Le,
+ * where an answer is expected, is 0000: as long as the answer is.
+ */
+export function encodeExtendedCommand(command: Command): Bytes {
+  const data = command.data ?? new Uint8Array(0);
+  if (data.length > EXTENDED_DATA_BYTES_MAX) throw new RangeError("data exceeds an extended APDU");
+  const lc =
+    data.length === 0 ? [] : [Uint8Array.of(0, data.length >> 8, data.length & 0xff), data];
+  const leBytes = data.length === 0 ? 3 : 2;
+  return concatBytes(
+    Uint8Array.of(command.cla, command.ins, command.p1p2 >> 8, command.p1p2 & 0xff),
+    ...lc,
+    new Uint8Array(command.le === undefined ? 0 : leBytes),
+  );
 }
 
 export function decodeResponse(bytes: Uint8Array): Response | undefined {

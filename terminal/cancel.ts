@@ -38,6 +38,22 @@ export async function raceSignal<T>(work: Promise<T>, signal: AbortSignal): Prom
   }
 }
 
+/** A pause of so many milliseconds, over at once when `signal` ends; never rejects. */
+export type Sleep = (milliseconds: number, signal: AbortSignal) => Promise<void>;
+
+/** The SDK's own pause, where the caller gives none: no timer is left behind. */
+export const sleepMilliseconds: Sleep = (milliseconds, signal) =>
+  new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
+
 /** AbortSignal.timeout and AbortSignal.any keep TimeoutError as the reason (DOM, 3.2). */
 function cancelledError(signal: AbortSignal): CancelledError {
   const reason: unknown = signal.reason;

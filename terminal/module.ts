@@ -3,10 +3,16 @@ import type { ModuleAnswer } from "#protocol/messages";
 import type { ModuleKindName } from "#protocol/suites";
 
 export interface ModuleChallenge {
-  /** 16 bytes each. */
+  /** As docs/protocol.md, section 6 has them: one to four, of one length. */
   readonly rands: readonly Uint8Array[];
-  /** 16 bytes, or none for a module without AUTN. */
+  /** AUTN (16 bytes), AUTHBS (3 bytes), or empty. */
   readonly autn: Uint8Array;
+}
+
+export interface ModuleResponse {
+  readonly answer: ModuleAnswer;
+  /** CK and IK, 16 bytes each, where the module gave them; the caller wipes them. */
+  readonly keys?: { readonly ck: Uint8Array; readonly ik: Uint8Array };
 }
 
 export interface IdentityModule {
@@ -14,7 +20,7 @@ export interface IdentityModule {
   /** 6 to 15 digits. */
   readImsi(): Promise<string>;
   /** A refusal by the module is an answer; only a broken module throws (ModuleError). */
-  authenticate(challenge: ModuleChallenge): Promise<ModuleAnswer>;
+  authenticate(challenge: ModuleChallenge): Promise<ModuleResponse>;
 }
 
 export type ModuleErrorCode = "refused" | "malformed" | "transport" | "unsuitable_challenge";

@@ -2,11 +2,18 @@
  * The four exchanges of docs/protocol.md, section 4. A request that got no answer, or 503, is sent
  * again with the very same body: the platform gives the same bytes again and never acts twice.
  */
-import { encodeBase64Url } from "#protocol/bytes";
+import { concatBytes, encodeBase64Url } from "#protocol/bytes";
 import type { ModeName, ModuleKindName, SuiteName } from "#protocol/suites";
-import type { AccessRequest, AnswerRequest, CardProofRequest } from "#protocol/wire";
-import type { ProblemCode, ReceiptRequest } from "#protocol/wire";
-import { limitSignal, raceSignal, throwIfCancelled } from "./cancel.ts";
+import type {
+  AccessRequest,
+  CardProofRequest,
+  ProblemCode,
+  ReceiptRequest,
+  SealedAnswerRequest,
+  SignedAnswerRequest,
+} from "#protocol/wire";
+import { limitSignal, raceSignal, type Sleep, sleepMilliseconds } from "./cancel.ts";
+import { throwIfCancelled } from "./cancel.ts";
 import {
   type AccessGrant,
   type AnswerReply,
@@ -44,7 +51,7 @@ export class PlatformError extends Error {
   }
 }
 
-interface AccessOffer {
+export interface AccessOffer {
   readonly tenant?: string;
   readonly cardId: string;
   readonly suites: readonly SuiteName[];
@@ -52,33 +59,35 @@ interface AccessOffer {
   readonly moduleKind: ModuleKindName;
 }
 
-/** Methods throw PlatformError, or CancelledError when `signal` or the deadline ended the call. */
+/** Step 316 or 416; `proof` as the card gave it. */
+export type CardProofMessage = {
+  readonly token: Uint8Array;
+  readonly cardId: string;
+  readonly proof: Uint8Array;
+  readonly moduleKind: ModuleKindName;
+} & (
+  | { readonly imsi: string }
+  /** Encrypted mode: 50 bytes, as concealImsi gave them. */
+  | { readonly concealedImsi: Uint8Array }
+);
+
+/** Step 327 or 430; `proof` (8E) or `sealed` (D0) as the card gave it. */
+export type AnswerMessage =
+  | { readonly token: Uint8Array; readonly statement: Uint8Array; readonly proof: Uint8Array }
+  | { readonly token: Uint8Array; readonly sealed: Uint8Array };
+
+/**
+ * Methods throw PlatformError, or CancelledError when `signal` or the deadline ended the call.
+ * A body of the other mode's form is `malformed_response`.
+ */
 export interface PlatformClient {
-  /** Steps 311 and 312. */
+  /** Steps 311 and 312; 411 and 412. */
   requestAccess(offer: AccessOffer, signal?: AbortSignal): Promise<AccessGrant>;
-  /** Steps 316 and 320; `proof` as the card gave it. */
-  proveCard(
-    sid: string,
-    proof: {
-      readonly token: Uint8Array;
-      readonly cardId: string;
-      readonly proof: Uint8Array;
-      readonly imsi: string;
-      readonly moduleKind: ModuleKindName;
-    },
-    signal?: AbortSignal,
-  ): Promise<CardReply>;
-  /** Steps 327 and 332, or 320 again after AUTS; `proof` as the card gave it. */
-  sendAnswer(
-    sid: string,
-    answer: {
-      readonly token: Uint8Array;
-      readonly statement: Uint8Array;
-      readonly proof: Uint8Array;
-    },
-    signal?: AbortSignal,
-  ): Promise<AnswerReply>;
-  /** After step 334; `receipt` as the card gave it. */
+  /** Steps 316 and 320; 416 and 420. */
+  proveCard(sid: string, proof: CardProofMessage, signal?: AbortSignal): Promise<CardReply>;
+  /** Steps 327 and 332, 430 and 435; or 320 and 420 again after AUTS or RANDBS. */
+  sendAnswer(sid: string, answer: AnswerMessage, signal?: AbortSignal): Promise<AnswerReply>;
+  /** After step 334 or 437, or an unlock; `receipt` as the card gave it. */
   deliverReceipt(
     sid: string,
     receipt: { readonly token: Uint8Array; readonly receipt: Uint8Array },
@@ -96,7 +105,7 @@ export interface PlatformClientOptions {
   /** All attempts of one request together. */
   readonly deadlineMs?: number;
   /** Between attempts; setTimeout unless given. */
-  readonly sleep?: (milliseconds: number) => Promise<void>;
+  readonly sleep?: Sleep;
 }
 
 const ATTEMPTS_MAX = 4;
@@ -106,11 +115,12 @@ const DEADLINE_MS = 30_000;
 /** First pause; each one after it is twice as long. */
 const PAUSE_MS = 200;
 /** As the platform limits its own input. */
-const BODY_CHARACTERS_MAX = 16_384;
+const BODY_BYTES_MAX = 16_384;
 
 interface Answer {
   readonly status: number;
-  readonly text: string;
+  /** Undefined for a body that is too long to be an answer. */
+  readonly text: string | undefined;
   readonly retryAfterSeconds: number | undefined;
 }
 
@@ -129,21 +139,14 @@ export function createPlatformClient(options: PlatformClientOptions): PlatformCl
       const body: AccessRequest = offer;
       return expectBody(await post("", body, signal), 201, parseAccessGrant);
     },
-    async proveCard(sid, { token, proof, ...rest }, signal) {
-      const body: CardProofRequest = {
-        ...rest,
-        token: encodeBase64Url(token),
-        proof: encodeBase64Url(proof),
-      };
+    async proveCard(sid, proof, signal) {
+      const body = encodeCardProof(proof);
       return expectBody(await post(`/${sid}/card`, body, signal), 200, parseCardReply);
     },
     async sendAnswer(sid, answer, signal) {
-      const body: AnswerRequest = {
-        token: encodeBase64Url(answer.token),
-        statement: encodeBase64Url(answer.statement),
-        proof: encodeBase64Url(answer.proof),
-      };
-      return expectBody(await post(`/${sid}/answer`, body, signal), 200, parseAnswerReply);
+      const mode = "sealed" in answer ? "encrypted" : "signed";
+      const reply = await post(`/${sid}/answer`, encodeAnswer(answer), signal);
+      return expectBody(reply, 200, (text) => parseAnswerReply(text, mode));
     },
     async deliverReceipt(sid, { token, receipt }, signal) {
       const body: ReceiptRequest = {
@@ -155,22 +158,41 @@ export function createPlatformClient(options: PlatformClientOptions): PlatformCl
   };
 }
 
+function encodeCardProof(message: CardProofMessage): CardProofRequest {
+  const { cardId, moduleKind } = message;
+  const proof = encodeBase64Url(message.proof);
+  const identity =
+    "imsi" in message
+      ? { imsi: message.imsi }
+      : { concealedImsi: encodeBase64Url(message.concealedImsi) };
+  return { token: encodeBase64Url(message.token), cardId, proof, ...identity, moduleKind };
+}
+
+function encodeAnswer(answer: AnswerMessage): SignedAnswerRequest | SealedAnswerRequest {
+  const token = encodeBase64Url(answer.token);
+  if ("sealed" in answer) return { token, sealed: encodeBase64Url(answer.sealed) };
+  const { statement, proof } = answer;
+  return { token, statement: encodeBase64Url(statement), proof: encodeBase64Url(proof) };
+}
+
 async function postWithRetries(
   options: PlatformClientOptions,
   url: string,
   body: string,
   callerSignal: AbortSignal | undefined,
 ): Promise<Answer> {
-  const signal = limitSignal(callerSignal, options.deadlineMs ?? DEADLINE_MS);
+  const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+  const signal = limitSignal(callerSignal, deadlineMs);
   const attemptsMax = options.attemptsMax ?? ATTEMPTS_MAX;
   const sleep = options.sleep ?? sleepMilliseconds;
   for (let count = 1; ; count++) {
     const attempt = await postOnce(options, url, body, signal);
     if (attempt.final) return attempt.answer;
-    if (count >= attemptsMax) throw attempt.error;
     const asked = attempt.error.retryAfterSeconds;
     const pause = asked === undefined ? PAUSE_MS * 2 ** (count - 1) : asked * 1000;
-    await raceSignal(sleep(pause), signal);
+    // Who is asked to come back after the deadline is told so at once.
+    if (count >= attemptsMax || pause >= deadlineMs) throw attempt.error;
+    await raceSignal(sleep(pause, signal), signal);
   }
 }
 
@@ -198,26 +220,30 @@ async function send(fetch: Fetch, url: string, body: string, signal: AbortSignal
   // A redirect is no answer of this protocol and would carry the body elsewhere.
   const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
   const retryAfterSeconds = parseRetryAfter(response.headers.get("retry-after"));
-  return { status: response.status, text: await response.text(), retryAfterSeconds };
+  return { status: response.status, text: await readText(response), retryAfterSeconds };
+}
+
+/** The body as UTF-8; undefined when it is longer than the platform's answers are. */
+async function readText(response: Response): Promise<string | undefined> {
+  const parts: Uint8Array[] = [];
+  let byteCount = 0;
+  for await (const part of response.body ?? []) {
+    byteCount += part.length;
+    if (byteCount > BODY_BYTES_MAX) return undefined;
+    parts.push(part);
+  }
+  return new TextDecoder().decode(concatBytes(...parts));
 }
 
 function expectBody<T>(answer: Answer, status: number, parse: (text: string) => T | undefined): T {
-  if (answer.text.length > BODY_CHARACTERS_MAX)
-    throw new PlatformError("malformed_response", answer.status);
   if (answer.status !== status) throw problemOf(answer);
-  const value = parse(answer.text);
+  const value = answer.text === undefined ? undefined : parse(answer.text);
   if (value === undefined) throw new PlatformError("malformed_response", answer.status);
   return value;
 }
 
 function problemOf(answer: Answer): PlatformError {
-  const code = answer.status >= 400 ? parseProblemCode(answer.text) : undefined;
-  const { retryAfterSeconds } = answer;
+  const { text, retryAfterSeconds } = answer;
+  const code = answer.status >= 400 && text !== undefined ? parseProblemCode(text) : undefined;
   return new PlatformError(code ?? "malformed_response", answer.status, { retryAfterSeconds });
-}
-
-function sleepMilliseconds(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 }

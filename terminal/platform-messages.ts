@@ -4,14 +4,14 @@
  */
 import { LENGTH } from "#protocol/assigned-numbers";
 import { type Bytes, decodeBase64Url } from "#protocol/bytes";
-import { type Challenge, decodeChallenge, TOKEN_BYTES_MAX } from "#protocol/messages";
+import { TOKEN_BYTES_MAX } from "#protocol/messages";
 import { type ModeName, SUITES, type SuiteName } from "#protocol/suites";
 import { PROBLEM_CODES, type ProblemCode, type Verdict } from "#protocol/wire";
 
-/** Longest TLV in an answer; a credential is 150 bytes, a signed result 140. */
+/** Longest TLV in an answer; a credential or a challenge of RSA is below 600 bytes. */
 const BLOB_BYTES_MAX = 4096;
 
-/** Step 312. */
+/** Steps 312 and 412. */
 export interface AccessGrant {
   /** As text, for the next request's path. */
   readonly sid: string;
@@ -21,27 +21,35 @@ export interface AccessGrant {
   readonly mode: ModeName;
 }
 
-/** Step 320, with the bytes that the card must see. */
+/** Steps 320 and 420, as the card must see it: in encrypted mode for the card alone. */
 export interface ChallengeReply {
   readonly kind: "challenge";
   readonly token: Bytes;
-  readonly challenge: Challenge;
-  readonly bytes: Bytes;
+  readonly challenge: Bytes;
 }
 
-/** Step 332: R and SIG_P, for the card to judge. */
+/** Steps 332 and 435, for the card to judge. */
 export interface VerdictReply {
   readonly kind: "verdict";
-  readonly verdict: Verdict;
+  /** What JSON says beside the result in signed mode. */
+  readonly verdict: Verdict | undefined;
+  /** E5 8E in signed mode, D0 in encrypted mode. */
   readonly result: Bytes;
 }
 
 /** The card is locked already: there is no challenge. */
-interface LockedReply {
+export interface LockedReply {
   readonly kind: "locked";
 }
 
-export type CardReply = ChallengeReply | LockedReply;
+/** An operator ordered the card to be unlocked: E6 8E, for the card to judge. */
+export interface UnlockReply {
+  readonly kind: "unlock";
+  readonly token: Bytes;
+  readonly unlock: Bytes;
+}
+
+export type CardReply = ChallengeReply | LockedReply | UnlockReply;
 export type AnswerReply = ChallengeReply | VerdictReply;
 
 export function parseAccessGrant(text: string): AccessGrant | undefined {
@@ -57,20 +65,31 @@ export function parseAccessGrant(text: string): AccessGrant | undefined {
   return { sid: String(body["sid"]), token, credential, suite, mode };
 }
 
+/** Answer to step 316 or 416: exactly one of a challenge, an unlock and FAILURE. */
 export function parseCardReply(text: string): CardReply | undefined {
   const body = parseObject(text);
-  if (body === undefined) return undefined;
-  if (body["verdict"] === "FAILURE") return { kind: "locked" };
-  return parseChallenge(body);
+  if (body === undefined || !hasOneOf(body, ["challenge", "unlock", "verdict"])) return undefined;
+  if (Object.hasOwn(body, "verdict"))
+    return body["verdict"] === "FAILURE" ? { kind: "locked" } : undefined;
+  if (Object.hasOwn(body, "challenge")) return parseChallenge(body);
+  const token = decodeBlob(body["token"], 1, TOKEN_BYTES_MAX);
+  const unlock = decodeBlob(body["unlock"], 1, BLOB_BYTES_MAX);
+  if (token === undefined || unlock === undefined) return undefined;
+  return { kind: "unlock", token, unlock };
 }
 
-export function parseAnswerReply(text: string): AnswerReply | undefined {
+/** Answer to step 327 or 430: a challenge, or a result; only signed mode says the verdict. */
+export function parseAnswerReply(text: string, mode: ModeName): AnswerReply | undefined {
   const body = parseObject(text);
-  if (body === undefined) return undefined;
+  if (body === undefined || !hasOneOf(body, ["challenge", "result"])) return undefined;
   const { verdict } = body;
-  if (verdict === undefined) return parseChallenge(body);
+  if (Object.hasOwn(body, "challenge"))
+    return verdict === undefined ? parseChallenge(body) : undefined;
   const result = decodeBlob(body["result"], 1, BLOB_BYTES_MAX);
-  if (result === undefined || (verdict !== "SUCCESS" && verdict !== "FAILURE")) return undefined;
+  if (result === undefined) return undefined;
+  if (mode === "encrypted")
+    return verdict === undefined ? { kind: "verdict", verdict, result } : undefined;
+  if (verdict !== "SUCCESS" && verdict !== "FAILURE") return undefined;
   return { kind: "verdict", verdict, result };
 }
 
@@ -87,14 +106,17 @@ export function parseRetryAfter(value: string | null): number | undefined {
 
 function parseChallenge(body: Readonly<Record<string, unknown>>): ChallengeReply | undefined {
   const token = decodeBlob(body["token"], 1, TOKEN_BYTES_MAX);
-  const bytes = decodeBlob(body["challenge"], 1, BLOB_BYTES_MAX);
-  const challenge = bytes === undefined ? undefined : decodeChallenge(bytes);
-  if (token === undefined || bytes === undefined || challenge === undefined) return undefined;
-  return { kind: "challenge", token, challenge, bytes };
+  const challenge = decodeBlob(body["challenge"], 1, BLOB_BYTES_MAX);
+  if (token === undefined || challenge === undefined) return undefined;
+  return { kind: "challenge", token, challenge };
 }
 
 function parseMode(value: unknown): ModeName | undefined {
-  return value === "signed" ? value : undefined;
+  return value === "signed" || value === "encrypted" ? value : undefined;
+}
+
+function hasOneOf(body: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
+  return names.filter((name) => Object.hasOwn(body, name)).length === 1;
 }
 
 function decodeBlob(value: unknown, bytesMin: number, bytesMax: number): Bytes | undefined {

@@ -60,7 +60,7 @@ export function createUsimModule(transport: CardTransport): IdentityModule {
     },
     async authenticate(challenge) {
       await useApplication();
-      return authenticate3g(transport, challenge);
+      return { answer: await authenticate3g(transport, challenge) };
     },
   };
 }

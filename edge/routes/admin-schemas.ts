@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
 import { OPERATOR_PATTERN } from "#protocol/identifiers";
-import { SUITES } from "#protocol/suites";
+import { suiteNamed, type SuiteName, SUITES } from "#protocol/suites";
 
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX } from "../secure-connection/limits.ts";
 import {
@@ -48,6 +48,10 @@ const signature = base64Url(LENGTH.mac, LENGTH.rsa);
 const operator = v.pipe(v.string(), v.regex(OPERATOR_PATTERN));
 const key = hex(KEY_BYTES);
 
+function isProofOf(name: SuiteName, proof: Uint8Array): boolean {
+  return proof.length === suiteNamed(name).proofBytes;
+}
+
 export const tenantPath = v.strictObject({ tenant: tenantName });
 export const cardPath = v.strictObject({ cardId });
 export const subscriberPath = v.strictObject({ imsi });
@@ -64,12 +68,15 @@ export const auditQuery = v.union([
 ]);
 
 /** One member a certificate suite, each of which may be absent. */
-const anchors = v.strictObject(
-  Object.fromEntries(
-    SUITES.filter(({ credential }) => credential === "certificate").map(({ name }) => [
-      name,
-      v.optional(publicKey),
-    ]),
+const anchors = v.pipe(
+  v.custom<object>((value) => !Array.isArray(value)),
+  v.strictObject(
+    Object.fromEntries(
+      SUITES.filter(({ credential }) => credential === "certificate").map(({ name }) => [
+        name,
+        v.optional(publicKey),
+      ]),
+    ),
   ),
 );
 
@@ -79,7 +86,10 @@ export const tenantSettings = v.strictObject({
 });
 
 export const platformKeyRequest = v.strictObject({ tenant, suite });
-export const platformKeyActivation = v.strictObject({ tenant, suite, signature });
+export const platformKeyActivation = v.pipe(
+  v.strictObject({ tenant, suite, signature }),
+  v.check((activation) => isProofOf(activation.suite, activation.signature)),
+);
 export const floorUpdate = v.strictObject({ tenant, suite, floor: counter });
 
 export const concealmentKeyRequest = v.strictObject({ tenant });
@@ -104,17 +114,21 @@ const enrolmentEntries = {
   token: base64Url(1, ENROLMENT_TOKEN_BYTES_MAX),
   proof: signature,
 };
-export const cardEnrolment = v.union([
-  v.strictObject({
-    ...enrolmentEntries,
-    certificates: v.pipe(
-      v.array(certificate),
-      v.minLength(1),
-      v.maxLength(CHAIN_CERTIFICATES_MAX - 1),
-    ),
-  }),
-  v.strictObject({ ...enrolmentEntries, key: hex(LENGTH.sharedKey), keyVersion: counter }),
-]);
+export const cardEnrolment = v.pipe(
+  v.union([
+    v.strictObject({
+      ...enrolmentEntries,
+      certificates: v.pipe(
+        v.array(certificate),
+        v.minLength(1),
+        v.maxLength(CHAIN_CERTIFICATES_MAX - 1),
+      ),
+    }),
+    v.strictObject({ ...enrolmentEntries, key: hex(LENGTH.sharedKey), keyVersion: counter }),
+  ]),
+  v.check((card) => isProofOf(card.suite, card.proof)),
+  v.check((card) => "key" in card === (suiteNamed(card.suite).credential === "shared key")),
+);
 export const cardStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "revoked"]),

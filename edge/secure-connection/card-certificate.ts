@@ -55,7 +55,9 @@ export interface VerifiedCardChain {
   readonly notAfter: number;
 }
 
-type ChainTools = Pick<Dependencies, "core" | "certificates">;
+type ChainTools = Pick<Dependencies, "certificates"> & {
+  readonly core: Pick<Dependencies["core"], "sha256">;
+};
 type Chain = readonly [card: Certificate, ...issuers: Certificate[]];
 
 export function verifyCardChain(

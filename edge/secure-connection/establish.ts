@@ -4,9 +4,9 @@
  */
 import type { CardTerms, Dependencies } from "#edge/dependencies";
 import { LENGTH } from "#protocol/assigned-numbers";
-import { encodeAscii, encodeBase64Url } from "#protocol/bytes";
+import { encodeAscii, encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
-import { MODE_NUMBERS, suiteNamed, type SuiteName } from "#protocol/suites";
+import { MODE_NUMBERS, suiteNamed } from "#protocol/suites";
 import { hashCredential } from "#protocol/transcript";
 import type { AccessRequest, CardChallenge } from "#protocol/wire";
 import { issueToken } from "./token.ts";
@@ -18,6 +18,9 @@ export type Offer = Omit<AccessRequest, "suites" | "modes"> & {
   readonly modes: readonly string[];
 };
 
+/** What is asked of strangers where nobody is registered yet. */
+const NO_CARDS: CardTerms = { suite: "P-256", modes: ["encrypted", "signed"] };
+
 export type ChallengeFailure = "suite_not_offered" | "platform_key_absent";
 
 export async function issueCardChallenge(
@@ -26,14 +29,11 @@ export async function issueCardChallenge(
 ): Promise<Result<CardChallenge, ChallengeFailure>> {
   const { clock, random, limits, repositories } = dependencies;
   const { tenant, cardId } = request;
-  const [card, active] = await Promise.all([
-    repositories.cards.findTerms(tenant, cardId),
-    repositories.platformKeys.listActiveSuites(tenant),
-  ]);
-  const terms = card ?? decoyTerms(dependencies, tenant, cardId, active);
-  const mode = terms?.modes[0];
-  if (terms === undefined || mode === undefined) return failure("platform_key_absent");
-  const { suite } = terms;
+  const stranger = strangerId(dependencies, tenant, cardId);
+  const terms = await repositories.cards.findTerms(tenant, cardId, stranger);
+  const { suite, modes } = terms ?? NO_CARDS;
+  const [mode] = modes;
+  if (mode === undefined) throw new Error("a card has no mode");
   if (!request.suites.includes(suite) || !request.modes.includes(mode)) {
     return failure("suite_not_offered");
   }
@@ -61,18 +61,10 @@ export async function issueCardChallenge(
 }
 
 /**
- * What a card id that is not registered is answered with: a keyed hash chooses a suite that the
- * tenant has and a mode, always the same, so the answer looks like any other's.
+ * Stands for a card id that may not be registered: a keyed hash, so that the same id always meets
+ * the same neighbour in the registry and nobody can tell which.
  */
-function decoyTerms(
-  { vault }: Dependencies,
-  tenant: string,
-  cardId: string,
-  active: readonly SuiteName[],
-): CardTerms | undefined {
-  const choice = vault.mac("unknown card", encodeAscii(`${tenant}/${cardId}`));
-  const suite = active[(choice[0] ?? 0) % active.length];
-  if (suite === undefined) return undefined;
-  const { modes } = suiteNamed(suite);
-  return { suite, modes: [modes[(choice[1] ?? 0) % modes.length] ?? "signed"] };
+function strangerId({ vault }: Dependencies, tenant: string, cardId: string): string {
+  const hash = vault.mac("unknown card", encodeAscii(`${tenant}/${cardId}`));
+  return encodeHex(hash.subarray(0, LENGTH.cardId)).toUpperCase();
 }

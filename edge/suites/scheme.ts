@@ -1,11 +1,9 @@
 /** Signature schemes of the certificate suites: the platform's own keys, and everybody's signatures. */
-import type { Bytes } from "#protocol/bytes";
-
 export interface KeyPair {
   /** As element C1 has it. */
-  readonly publicKey: Bytes;
+  readonly publicKey: Uint8Array;
   /** 32 bytes on a curve; PKCS #8 for RSA. The caller wipes it. */
-  readonly privateKey: Bytes;
+  readonly privateKey: Uint8Array;
 }
 
 export interface SignatureScheme {
@@ -23,5 +21,5 @@ export interface KeyAgreementCurve {
   /** A fresh public key (65 bytes) and the x-coordinate shared with `peer`; undefined off the curve. */
   readonly agree: (
     peer: Uint8Array,
-  ) => { readonly publicKey: Bytes; readonly secret: Uint8Array } | undefined;
+  ) => { readonly publicKey: Uint8Array; readonly secret: Uint8Array } | undefined;
 }

@@ -197,8 +197,9 @@ describe.each([...CASES])("$name", (route) => {
   test("a member of the wrong type or value", async () => {
     for (const name of Object.keys(body)) {
       for (const value of WRONG_VALUES) {
-        // A tenant may trust no issuer.
+        // A tenant may trust no issuer, and nobody's anchor.
         if (name === "cardRoots" && Array.isArray(value) && value.length === 0) continue;
+        if (name === "anchors" && JSON.stringify(value) === "{}") continue;
         await refuse({ ...body, [name]: value });
       }
     }

@@ -50,6 +50,24 @@ export interface Rig {
   readonly dispose: () => Promise<void>;
 }
 
+/** The same platform, with `before` called each time before it signs. */
+export function wrapSigning(dependencies: Dependencies, before: () => void): Dependencies {
+  return {
+    ...dependencies,
+    suites(name) {
+      const tools = dependencies.suites(name);
+      if (!("sign" in tools)) return tools;
+      return {
+        ...tools,
+        sign(keyPair, message) {
+          before();
+          return tools.sign(keyPair, message);
+        },
+      };
+    },
+  };
+}
+
 const masterKey = encodeBase64Url(crypto.getRandomValues(new Uint8Array(32)));
 const deployment = crypto.getRandomValues(new Uint8Array(16));
 
