@@ -1,9 +1,9 @@
 """The operator's side: a tenant with cards, subscribers and rules (docs/operations.md)."""
 
+from authority import Anchor, CardAuthority
 from card import Card
 from credential import CertificateCredential, SharedCredential
 from http_api import Api, decode, encode
-from authority import Anchor, CardAuthority
 from suites import AES, P256, random_bytes
 from tlv import parse, tlv
 from usim import Usim
@@ -33,24 +33,26 @@ class Operator:
                 "cardRoots": [encode(self._authority.root())],
             },
         )
-        self.call("POST", "/platform-keys", {"suite": AES["name"]})
-        self.rotate()
+        self.rotate(AES)
+        self.rotate(P256)
         key = self.call("POST", "/concealment-keys", {})
         self.concealment = (key["id"], decode(key["publicKey"]))
 
-    def rotate(self):
-        """A new P-256 generation, activated by the anchor's signature; gives its number."""
-        key = self.call("POST", "/platform-keys", {"suite": P256["name"]})
-        signature = self._anchor.vouch(
-            self.deployment,
-            self.tenant.encode("ascii"),
-            key["generation"],
-            P256,
-            decode(key["publicKey"]),
-        )
-        body = {"suite": P256["name"], "signature": encode(signature)}
-        self.call("PUT", f"/platform-keys/{key['generation']}", body)
-        return key["generation"]
+    def rotate(self, suite):
+        """A new generation in use; the anchor vouches for it where the suite has one."""
+        key = self.call("POST", "/platform-keys", {"suite": suite["name"]})
+        generation = key["generation"]
+        if suite is P256:
+            tenant = self.tenant.encode("ascii")
+            public_key = decode(key["publicKey"])
+            signature = self._anchor.vouch(self.deployment, tenant, generation, suite, public_key)
+            body = {"suite": suite["name"], "signature": encode(signature)}
+            self.call("PUT", f"/platform-keys/{generation}", body)
+        return generation
+
+    def raise_floor(self, suite, floor):
+        """Voids the generations below; cards learn it with their next result."""
+        self.call("PUT", "/floor", {"suite": suite["name"], "floor": floor})
 
     def personalise(self, suite, kind, modes):
         """A card with its credential, enrolled; its registered modes are what it offers."""
@@ -101,6 +103,10 @@ class Operator:
             "onMismatch": on_mismatch,
         }
         self.call("PUT", f"/rules/{card.text_id.lower()}", body)
+
+    def order_unlock(self, _card):
+        """Whether an unlock could be ordered: docs/operations.md has no such order yet."""
+        return False
 
     def audit(self, card):
         return self._api.call("GET", f"/audit?card={card.text_id}&tenant={self.tenant}")

@@ -17,6 +17,7 @@ class Exchange:
         self.usim = usim
         self.concealment = concealment
         self.with_tag = with_tag
+        self.offer = card.modes
         self.rounds = 0
 
     def ask(self):
@@ -25,7 +26,7 @@ class Exchange:
             "tenant": self.tenant,
             "cardId": self.card.text_id,
             "suites": [self.card.credential.suite["name"]],
-            "modes": [mode["name"] for mode in self.card.modes],
+            "modes": [mode["name"] for mode in self.offer],
             "moduleKind": "USIM",
         }
         given = self.api.call("POST", "/v1/bindings", body)
