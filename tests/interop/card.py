@@ -1,4 +1,4 @@
-"""A card at the level of data fields: what it checks, keeps and answers (docs/protocol.md, section 7)."""
+"""A card at the level of data fields: its checks, state and answers (docs/protocol.md, section 7)."""
 
 from suites import ENCRYPTED, SIGNED, NotAuthentic, digest, new_key, point, random_bytes
 from tlv import Malformed, elements, label, number, parse, sized, tlv

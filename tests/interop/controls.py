@@ -8,6 +8,9 @@ from tlv import parse, tlv
 from usim import NOT_AUTHENTIC, Usim
 
 
+NOT_AUTHENTICATED = "card_not_authenticated"
+
+
 class Unexpected(Exception):
     """The platform did not do what the page says."""
 
@@ -17,20 +20,20 @@ def expect(what, found, wanted):
         raise Unexpected(f"{what}: {found!r}, not {wanted!r}")
 
 
-def refused_by_platform(step, status, code):
+def refused_by_platform(status, code, step, *given):
     """The step ends in this problem of section 4's table."""
     try:
-        step()
+        step(*given)
     except Problem as problem:
         expect("problem", (problem.status, problem.code), (status, code))
     else:
         raise Unexpected(f"accepted, not {status} {code}")
 
 
-def refused_by_card(step, word):
+def refused_by_card(word, step, *given):
     """The step ends in this status word of section 7's table."""
     try:
-        step()
+        step(*given)
     except Refused as refused:
         expect("status word", refused.word, word)
     else:
@@ -123,8 +126,7 @@ def changed_card_proof(bench):
     exchange = bench.exchange(card, usim)
     exchange.ask()
     proof = exchange.present()
-    step = lambda: exchange.send_proof(flipped(proof))  # noqa: E731
-    refused_by_platform(step, 403, "card_not_authenticated")
+    refused_by_platform(403, NOT_AUTHENTICATED, exchange.send_proof, flipped(proof))
     bench.bind(card, usim)
     return 1
 
@@ -137,8 +139,7 @@ def changed_answer(bench):
     body = exchange.card_answer(exchange.run_module())
     member = "proof" if bench.mode is SIGNED else "sealed"
     changed = {**body, member: encode(flipped(decode(body[member])))}
-    step = lambda: exchange.send_answer(changed)  # noqa: E731
-    refused_by_platform(step, 403, "card_not_authenticated")
+    refused_by_platform(403, NOT_AUTHENTICATED, exchange.send_answer, changed)
     exchange.finish(exchange.send_answer(body))
     expect("state", card.state, SERVING)
     bench.bind(card, usim)
@@ -158,8 +159,8 @@ def other_mode(bench):
         size = 64 if bench.suite is P256 else 16
         statement = exchange.statement(answer)
         other = {"statement": encode(statement), "proof": encode(tlv(0x8E, random_bytes(size)))}
-    step = lambda: exchange.send_answer({"token": exchange.token, **other})  # noqa: E731
-    refused_by_platform(step, 400, "malformed")
+    other["token"] = exchange.token
+    refused_by_platform(400, "malformed", exchange.send_answer, other)
     exchange.finish(exchange.send_answer(body))
     expect("state", card.state, SERVING)
     return 1
@@ -172,7 +173,7 @@ def weaker_mode(bench):
     card, usim = bench.pair()
     exchange = bench.exchange(card, usim)
     exchange.offer = [SIGNED]
-    refused_by_platform(exchange.ask, 403, "card_not_authenticated")
+    refused_by_platform(403, NOT_AUTHENTICATED, exchange.ask)
     bench.bind(card, usim)
     return 1
 
@@ -184,7 +185,7 @@ def changed_result(bench):
     exchange.open()
     given = exchange.answer_rounds()
     result = decode(given["result"])
-    refused_by_card(lambda: card.result(flipped(result)), 0x6982)
+    refused_by_card(0x6982, card.result, flipped(result))
     expect("state", card.state, IDLE)
     exchange.finish(given)
     expect("state", card.state, SERVING)
@@ -201,7 +202,7 @@ def old_result(bench):
     exchange = bench.exchange(card, usim)
     exchange.open()
     given = exchange.answer_rounds()
-    refused_by_card(lambda: card.result(decode(first["result"])), 0x6982)
+    refused_by_card(0x6982, card.result, decode(first["result"]))
     exchange.finish(given)
     expect("state", card.state, SERVING)
     return 1
@@ -225,13 +226,13 @@ def lock(bench):
     expect("receipt", bench.last_event(card), ("receipt", "locked"))
     card.reset()
     expect("locked session", bench.exchange(card, usim).open(), {"verdict": "FAILURE"})
-    refused_by_card(lambda: card.result(b""), 0x6983)
+    refused_by_card(0x6983, card.result, b"")
     if not bench.operator.order_unlock(card):
         return 3
     exchange = bench.exchange(card, usim)
     given = exchange.open()
     order = decode(given["unlock"])
-    refused_by_card(lambda: card.unlock(flipped(order)), 0x6982)
+    refused_by_card(0x6982, card.unlock, flipped(order))
     exchange.send_receipt(card.unlock(order))
     expect("state", card.state, IDLE)
     bench.bind(card, usim)
@@ -253,7 +254,7 @@ CONTROLS = [
 
 
 def superseded_generation(bench):
-    """After a rotation and a raised floor the card refuses the PKC of before (section 5, step 2)."""
+    """A card that has learned a raised floor refuses the PKC of before (section 5, step 2)."""
     card, usim = bench.pair()
     before = bench.exchange(card, usim)
     before.ask()
@@ -261,6 +262,6 @@ def superseded_generation(bench):
     bench.operator.raise_floor(bench.suite, floor)
     bench.bind(card, usim)
     expect("floor", card.floor, floor)
-    refused_by_card(before.present, 0x6982)
+    refused_by_card(0x6982, before.present)
     bench.bind(card, usim)
     return 1

@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const TIMEOUT_MS = 120_000;
-/** Of the refusals 10 are in signed mode, 11 in encrypted, for each suite; 2 are after rotations. */
+/** Each suite has 10 refusals in signed mode, 11 in encrypted, and one after a rotation. */
 const EXPECTED = { bindings: 4, refused: 44, ok: true };
 
 /** Debian's package belongs to Debian's interpreter, which need not be the first of the path. */
