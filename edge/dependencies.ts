@@ -22,6 +22,9 @@ export type { CertificateFamily } from "./suites/certificate-algorithms.ts";
 /** Unix time in milliseconds. */
 export type Clock = () => number;
 
+/** Resolves after at least this many milliseconds of the clock. */
+export type Sleep = (milliseconds: number) => Promise<void>;
+
 /** `length` fresh random bytes. */
 export type Random = (length: number) => Uint8Array;
 
@@ -98,6 +101,7 @@ export type Log = (event: string, fields: Readonly<Record<string, string | numbe
 
 export interface Dependencies {
   readonly clock: Clock;
+  readonly sleep: Sleep;
   readonly random: Random;
   readonly core: Core;
   readonly vault: Vault;

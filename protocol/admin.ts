@@ -118,6 +118,22 @@ export interface CardStatusUpdate {
   readonly status: CardStatus;
 }
 
+export const CARD_REPORTS = ["lost", "stolen"] as const;
+export type CardReportReason = (typeof CARD_REPORTS)[number];
+
+/**
+ * POST /v1/admin/cards/{cardId}/orders. `by` names who orders it: one person for a report, two
+ * different ones for what takes something back.
+ */
+export type CardOrderRequest = { readonly tenant?: string } & (
+  | {
+      readonly order: "report";
+      readonly reason: CardReportReason;
+      readonly by: readonly [string];
+    }
+  | { readonly order: "unlock" | "clear"; readonly by: readonly [string, string] }
+);
+
 /** POST /v1/admin/revocations: a certificate that no chain may use any more. */
 export interface Revocation {
   readonly tenant?: string;
@@ -156,6 +172,12 @@ export interface SubscriberStatusUpdate {
   readonly tenant?: string;
   readonly status: SubscriberStatus;
 }
+
+/** POST /v1/admin/subscribers/{imsi}/orders. */
+export type SubscriberOrderRequest = { readonly tenant?: string } & (
+  | { readonly order: "report"; readonly reason: "swapped"; readonly by: readonly [string] }
+  | { readonly order: "clear"; readonly by: readonly [string, string] }
+);
 
 /** PUT /v1/admin/rules/{id}; the id is in the path. */
 export interface RuleUpdate extends Omit<BindingRule, "id"> {

@@ -4,9 +4,10 @@
  */
 import * as v from "valibot";
 
+import { CARD_REPORTS } from "#protocol/admin";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
-import { OPERATOR_PATTERN } from "#protocol/identifiers";
+import { isSamePerson, OPERATOR_PATTERN, PERSON_PATTERN } from "#protocol/identifiers";
 import { suiteNamed, type SuiteName, SUITES } from "#protocol/suites";
 
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX } from "../secure-connection/limits.ts";
@@ -39,6 +40,13 @@ const COUNTER_MAX = 0xffff_ffff;
 const MODES_MAX = 2;
 /** One byte on the wire. */
 const CONCEALMENT_KEY_ID_MAX = 255;
+
+const person = v.pipe(v.string(), v.trim(), v.regex(PERSON_PATTERN));
+const onePerson = v.strictTuple([person]);
+const twoPeople = v.pipe(
+  v.strictTuple([person, person]),
+  v.check(([one, other]) => !isSamePerson(one, other)),
+);
 
 const counter = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(COUNTER_MAX));
 const certificate = base64Url(1, CERTIFICATE_BYTES_MAX);
@@ -133,6 +141,15 @@ export const cardStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "revoked"]),
 });
+export const cardOrder = v.variant("order", [
+  v.strictObject({
+    tenant,
+    order: v.literal("report"),
+    reason: v.picklist(CARD_REPORTS),
+    by: onePerson,
+  }),
+  v.strictObject({ tenant, order: v.picklist(["unlock", "clear"]), by: twoPeople }),
+]);
 export const revocation = v.strictObject({
   tenant,
   fingerprint: v.pipe(
@@ -163,6 +180,15 @@ export const subscriberStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "barred"]),
 });
+export const subscriberOrder = v.variant("order", [
+  v.strictObject({
+    tenant,
+    order: v.literal("report"),
+    reason: v.literal("swapped"),
+    by: onePerson,
+  }),
+  v.strictObject({ tenant, order: v.literal("clear"), by: twoPeople }),
+]);
 
 export const ruleUpdate = v.strictObject({
   tenant,

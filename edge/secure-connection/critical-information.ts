@@ -111,6 +111,16 @@ export function protectResult(
   return encodeSigned(result, prove(dependencies, connection, key, LABEL.result, h4));
 }
 
+/** In place of step 320 or 420: the unlock body, committed already, with the proof over hu. */
+export function protectUnlock(
+  dependencies: Pick<Dependencies, "vault">,
+  connection: SecureConnection,
+  key: StoredPlatformKey,
+  { unlock, hu }: { readonly unlock: Uint8Array; readonly hu: Uint8Array },
+): Uint8Array {
+  return encodeSigned(unlock, prove(dependencies, connection, key, LABEL.unlock, hu));
+}
+
 /** The receipt after a result. `position.previous` is h4. */
 export function verifyReceipt(
   connection: SecureConnection,

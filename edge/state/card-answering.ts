@@ -11,6 +11,7 @@ import { stepIn } from "#protocol/steps";
 import { type ConcludedAccess, decideSession } from "./card-deciding.ts";
 import { restoreConnection, sessionMode } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
+import { isWithheld } from "./card-orders.ts";
 import { fetchChallenge, isOverQuota, storeChallenge } from "./card-opening.ts";
 import {
   countChallenge,
@@ -54,7 +55,9 @@ function beginAnswer(context: CardContext, request: AnswerRequest): Begun {
   const { sql, object, dependencies } = context;
   const { sid, digest } = request;
   const reply = findReply(sql, object, sid, digest);
-  if (reply !== undefined) return success({ reply });
+  if (reply !== undefined) {
+    return isWithheld(sql, object, sid) ? failure("session_expired") : success({ reply });
+  }
   const session = findSession(sql, object, sid);
   const card = findCard(sql, object);
   if (session === undefined || card === undefined) return failure("session_unknown");

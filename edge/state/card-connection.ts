@@ -2,6 +2,8 @@
 import { type SecureConnection } from "../secure-connection/connection.ts";
 import type { StoredPlatformKey } from "../secure-connection/platform-key.ts";
 import { type SessionSecrets, unwrapSecrets } from "../secure-connection/session-secrets.ts";
+import { issueSessionToken } from "../secure-connection/token.ts";
+import { encodeBase64Url } from "#protocol/bytes";
 import { findMode, findSuite, type ModeName, type Suite } from "#protocol/suites";
 import type { Card, Session } from "./card-store.ts";
 import type { CardContext } from "./card-writer.ts";
@@ -41,6 +43,16 @@ export function restoreConnection(
     pinnedKey: card.pinnedKey,
     secrets: readSecrets(context, session),
   };
+}
+
+/** T2. */
+export function sessionToken(
+  dependencies: CardContext["dependencies"],
+  session: Session,
+  now: number,
+): string {
+  const time = { now, expiresAt: session.expiresAt };
+  return encodeBase64Url(issueSessionToken(dependencies, session.cardId, session.terms, time));
 }
 
 /** A platform key with the floor that holds now. */

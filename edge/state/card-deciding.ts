@@ -24,12 +24,13 @@ import {
   sessionSuite,
 } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
+import { findOrders, findReport } from "./card-orders.ts";
+import { isPairingChanged, savePair } from "./card-pairs.ts";
 import {
   findCard,
   findReply,
   findSession,
   saveCard,
-  savePair,
   saveReply,
   saveSession,
   type Session,
@@ -44,6 +45,8 @@ export type ConcludedAccess =
 interface Decision extends BindingDecision {
   readonly strength: string;
 }
+
+type VerifiedAccess = Extract<ConcludedAccess, { kind: "verified" }>;
 
 /**
  * Step 331 and 332 for a session in phase answering, or in phase decided when the same body comes
@@ -111,14 +114,31 @@ async function findPairLapse(
 }
 
 /**
+ * What only the card's writer knows, looked at in the transaction of the decision (invariant I11):
+ * a report on the card, the age of the slot's word, the pairing of before.
+ */
+function findObstacle(
+  { sql, object, dependencies }: CardContext,
+  session: Session,
+  { subscriber, wordExpiresAt }: VerifiedAccess,
+): string | undefined {
+  const report = findReport(findOrders(sql, object));
+  if (report !== undefined) return report;
+  if (dependencies.clock() >= wordExpiresAt) return "word_expired";
+  const { vault } = dependencies;
+  const changed = isPairingChanged(sql, object, vault, session.subscriberMac, subscriber);
+  return changed ? "pairing_changed" : undefined;
+}
+
+/**
  * Decision, epoch and audit event, committed as the body that will be signed. A lock that left
  * without a receipt goes out again with every decision until the card confirms it.
  */
 function commitDecision(
   context: CardContext,
   session: Session,
-  access: { readonly kind: "verified" | "refused" },
-  decision: Decision,
+  access: ConcludedAccess,
+  proposed: Decision,
   floor: number,
 ): Result<Session, CardWriterFailure> {
   const { sql, object, dependencies } = context;
@@ -128,17 +148,21 @@ function commitDecision(
   if (!equalBytes(current.digest, session.digest)) return failure("step_out_of_order");
   if (current.phase !== "answering") return success(current);
   if (card.currentSid !== session.sid) return failure("session_expired");
-  const granted = decision.success && card.lockPhase === "none";
-  const lock = card.lockPhase === "issued" || (card.lockPhase === "none" && decision.lock);
+  const proven = proposed.success && access.kind === "verified" ? access : undefined;
+  const obstacle = proven === undefined ? undefined : findObstacle(context, session, proven);
+  const decision = obstacle === undefined ? proposed : refusal(obstacle);
+  const granted = decision.success && card.lockPhase === "none" ? proven : undefined;
+  const isOrdered = decision.lock || findOrders(sql, object).report === "stolen";
+  const lock = card.lockPhase === "issued" || (card.lockPhase === "none" && isOrdered);
   const epoch = card.epoch + 1;
   const { hash } = dependencies.suites(sessionSuite(session).name);
   const result = encodeResult({
-    success: granted,
+    success: granted !== undefined,
     cardId: cardIdBytes(session.cardId),
     cardNonce: session.cardNonce,
     epoch,
     lock,
-    lease: granted ? decision.lease : NO_LEASE,
+    lease: granted === undefined ? NO_LEASE : decision.lease,
     floor,
   });
   const decided: Session = {
@@ -146,13 +170,16 @@ function commitDecision(
     phase: "decided",
     previous: current.transcript,
     transcript: hashResult(hash, current.transcript, result),
-    verdict: granted ? "SUCCESS" : "FAILURE",
+    verdict: granted === undefined ? "FAILURE" : "SUCCESS",
+    wordExpiresAt: granted?.wordExpiresAt ?? 0,
     epoch,
     result,
   };
   saveSession(sql, object, decided);
   saveCard(sql, object, { ...card, epoch, lockPhase: lock ? "issued" : card.lockPhase });
-  if (granted) savePair(sql, object, session.subscriberMac);
+  if (granted !== undefined) {
+    savePair(sql, object, dependencies.vault, session.subscriberMac, granted.subscriber);
+  }
   recordCardEvent(
     context,
     session,
@@ -186,7 +213,12 @@ function deliver(context: CardContext, session: Session, key: PlatformKeyInUse):
   const stored = findReply(sql, object, session.sid, session.digest);
   if (stored !== undefined) return success(stored);
   const card = findCard(sql, object);
-  if (session.verdict === "" || card === undefined) throw new Error("nothing was decided");
+  if (session.verdict === "" || session.verdict === "UNLOCK" || card === undefined) {
+    throw new Error("nothing was decided");
+  }
+  if (session.verdict === "SUCCESS" && isOverdue(context, session)) {
+    return failure("session_expired");
+  }
   const connection = restoreConnection(context, card, session);
   const position = { previous: session.previous, number: session.round + 1 };
   const body = { result: session.result, h4: session.transcript };
@@ -197,6 +229,15 @@ function deliver(context: CardContext, session: Session, key: PlatformKeyInUse):
     saveSession(sql, object, { ...session, phase: "delivered" });
     return success(reply);
   });
+}
+
+/**
+ * A SUCCESS that did not leave at once does not leave after a report on the card, nor on a word
+ * that a report on the subscriber no longer waits for.
+ */
+function isOverdue({ sql, object, dependencies }: CardContext, session: Session): boolean {
+  const isReported = findReport(findOrders(sql, object)) !== undefined;
+  return isReported || dependencies.clock() >= session.wordExpiresAt;
 }
 
 /** In encrypted mode the verdict is for the card alone. */

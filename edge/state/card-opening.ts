@@ -11,7 +11,6 @@ import { FIRST_STORE_GENERATION, HOUR_MS } from "../limits.ts";
 import { type Agreement, agreeOnKeys } from "../secure-connection/connection.ts";
 import { protectChallenge } from "../secure-connection/critical-information.ts";
 import { unwrapSecrets, wrapSecrets } from "../secure-connection/session-secrets.ts";
-import { issueSessionToken } from "../secure-connection/token.ts";
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { encodeChallenge } from "#protocol/messages";
 import { failure, type Result, success } from "#protocol/result";
@@ -26,8 +25,11 @@ import {
   secretsContext,
   sessionMode,
   sessionSuite,
+  sessionToken,
 } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
+import { type CardOrders, findOrders, findReport } from "./card-orders.ts";
+import { isPair } from "./card-pairs.ts";
 import {
   type Card,
   countCardChallenges,
@@ -35,13 +37,19 @@ import {
   findCard,
   findReply,
   findSession,
-  isPair,
   pruneCard,
   saveCard,
   saveReply,
   saveSession,
   type Session,
 } from "./card-store.ts";
+import {
+  closeGrant,
+  commitUnlock,
+  deliverUnlock,
+  isLockGone,
+  isUnlockGranted,
+} from "./card-unlocking.ts";
 import type {
   CardContext,
   CardWriterFailure,
@@ -49,7 +57,7 @@ import type {
   OpenRequest,
 } from "./card-writer.ts";
 
-/** Either the stored reply, or the session whose challenge is still to come. */
+/** Either the stored reply, or the session whose challenge, or unlock, is still to come. */
 type Opening = Result<
   { readonly reply: string } | { readonly session: Session },
   CardWriterFailure
@@ -64,6 +72,7 @@ export async function openSession(
   if (!opening.ok) return opening;
   if ("reply" in opening.value) return success(opening.value.reply);
   const { session } = opening.value;
+  if (session.phase === "decided") return deliverUnlock(context, session);
   const mode = sessionMode(session);
   const key = mode === "encrypted" ? await findPlatformKey(context, session) : undefined;
   const challenge = await fetchChallenge(context, session);
@@ -112,7 +121,8 @@ function consumeSession(context: CardContext, request: OpenRequest): Opening {
   if (reply !== undefined) return success({ reply });
   const begun = findSession(sql, object, sid);
   if (begun !== undefined) {
-    const same = begun.phase === "opening" && equalBytes(begun.digest, digest);
+    const isOpen = begun.phase === "opening" || begun.phase === "decided";
+    const same = isOpen && equalBytes(begun.digest, digest);
     return same ? success({ session: begun }) : failure("session_consumed");
   }
   pruneCard(sql, object, now, dependencies.limits.challengeSeconds * 1000);
@@ -120,15 +130,22 @@ function consumeSession(context: CardContext, request: OpenRequest): Opening {
   if (!equalBytes(known.pinnedKey, request.pinnedKey)) return failure("key_changed");
   const session = newSession(context, request);
   if (isOverQuota(context, session.subscriberMac)) return failure("quota_exceeded");
-  const { card, objection } = assessCard(known, request, dependencies.storeGeneration);
-  saveCard(sql, object, { ...card, currentSid: sid });
-  const opened = { ...session, objection };
+  const orders = findOrders(sql, object);
+  const { card, objection } = assessCard(known, request, orders, dependencies.storeGeneration);
+  const current = { ...card, currentSid: sid };
+  saveCard(sql, object, current);
+  const opened = { ...session, objection: objection || (findReport(orders) ?? "") };
   saveSession(sql, object, opened);
   countChallenge(sql, object, opened, now);
-  if (request.proof.state.name === "locked") {
+  if (known.lockPhase !== "none" && card.lockPhase === "none") {
+    closeGrant(context, opened, known.lockPhase === "issued" ? "lock_not_taken" : "unlock_taken");
+  }
+  const { state } = request.proof;
+  if (state.name !== "locked") return success({ session: opened });
+  if (objection !== "card_locked" || !isUnlockGranted(orders)) {
     return success({ reply: closeLocked(context, opened) });
   }
-  return success({ session: opened });
+  return success({ session: commitUnlock(context, opened, current, state.lockId) });
 }
 
 /** As if known from the beginning: a backup may be older than the card's first binding. */
@@ -161,6 +178,7 @@ function newSession(context: CardContext, request: OpenRequest): Session {
     token: "",
     digest: request.digest,
     verdict: "",
+    wordExpiresAt: 0,
     epoch: 0,
     result: new Uint8Array(0),
   };
@@ -186,26 +204,32 @@ export function isOverQuota({ sql, object, dependencies }: CardContext, mac: Uin
 function assessCard(
   card: Card,
   { proof }: OpenRequest,
+  orders: CardOrders,
   storeGeneration: number,
 ): { readonly card: Card; readonly objection: string } {
   if (storeGeneration > card.storeGeneration) {
     const epoch = Math.max(card.epoch, proof.epoch) + 1;
-    return assessLock({ ...card, epoch, storeGeneration }, proof.state);
+    return assessLock({ ...card, epoch, storeGeneration }, proof, orders);
   }
   if (proof.epoch > card.epoch) return { card, objection: "rollback_suspected" };
   if (proof.epoch < card.receiptEpoch) return { card, objection: "clone_suspected" };
-  return assessLock(card, proof.state);
+  return assessLock(card, proof, orders);
 }
 
 function assessLock(
   card: Card,
-  state: OpenRequest["proof"]["state"],
+  proof: OpenRequest["proof"],
+  orders: CardOrders,
 ): { readonly card: Card; readonly objection: string } {
+  const { state } = proof;
   if (state.name === "locked") {
     return {
       card: { ...card, lockPhase: "locked", lockId: state.lockId },
       objection: "card_locked",
     };
+  }
+  if (isLockGone(card, orders, proof)) {
+    return { card: { ...card, lockPhase: "none", lockId: undefined }, objection: "" };
   }
   if (card.lockPhase === "issued") return { card, objection: "lock_unconfirmed" };
   if (card.lockPhase === "locked") return { card, objection: "lock_contradicted" };
@@ -281,13 +305,4 @@ export function storeChallenge(
       { step: stepIn(mode, 319), at: now, outcome },
     ],
   };
-}
-
-function sessionToken(
-  dependencies: CardContext["dependencies"],
-  session: Session,
-  now: number,
-): string {
-  const time = { now, expiresAt: session.expiresAt };
-  return encodeBase64Url(issueSessionToken(dependencies, session.cardId, session.terms, time));
 }

@@ -1,6 +1,8 @@
 /** The receipt at the card's writer: what the card became, in its own protected words. */
-import { verifyReceipt } from "../secure-connection/critical-information.ts";
+import { verifyReceipt, verifySignedReceipt } from "../secure-connection/critical-information.ts";
+import { LABEL } from "#protocol/assigned-numbers";
 import { failure, success } from "#protocol/result";
+import { closeGrant } from "./card-unlocking.ts";
 import { restoreConnection } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
 import {
@@ -27,16 +29,23 @@ export function acceptReceipt(context: CardContext, request: ReceiptRequest): Ca
     if (session === undefined || card === undefined) return failure("session_unknown");
     if (session.phase !== "delivered") return failure("step_out_of_order");
     const connection = restoreConnection(context, card, session);
-    const position = { previous: session.transcript, number: session.round + 1 };
-    const report = verifyReceipt(connection, position, receipt);
+    const { transcript, verdict } = session;
+    const position = { previous: transcript, number: session.round + 1 };
+    const report =
+      verdict === "UNLOCK"
+        ? verifySignedReceipt(connection, transcript, LABEL.unlockReceipt, receipt)
+        : verifyReceipt(connection, position, receipt);
     if (!report.ok) return report;
     if (report.value.epoch !== session.epoch) return failure("proof_invalid");
     const { state, epoch } = report.value;
+    const isUnlocked = verdict === "UNLOCK" && state.name === "idle";
     saveCard(sql, object, {
       ...card,
       receiptEpoch: Math.max(card.receiptEpoch, epoch),
       ...(state.name === "locked" ? { lockPhase: "locked", lockId: state.lockId } : {}),
+      ...(isUnlocked ? { lockPhase: "none", lockId: undefined } : {}),
     });
+    if (isUnlocked) closeGrant(context, session, "receipt");
     saveSession(sql, object, { ...session, phase: "closed", secrets: NO_SECRETS });
     saveReply(sql, object, { ...session, digest }, "");
     recordCardEvent(context, session, "receipt", state.name, []);

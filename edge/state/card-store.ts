@@ -1,5 +1,6 @@
 /** What a card's writer remembers, as statements. No decisions here. */
 import { encodeBase64Url, decodeBase64Url } from "#protocol/bytes";
+import type { Verdict } from "#protocol/wire";
 import type { SessionTerms } from "../secure-connection/token.ts";
 import { HOUR_MS, REPLY_KEPT_MS } from "../limits.ts";
 import { readBytes, readNumber, readOptionalBytes, readText, type Sql } from "./sql.ts";
@@ -54,10 +55,12 @@ export interface Session {
   readonly token: string;
   /** Of the request body being worked on. */
   readonly digest: Uint8Array;
-  readonly verdict: "" | "SUCCESS" | "FAILURE";
-  /** Of R, once decided. */
+  readonly verdict: "" | Verdict | "UNLOCK";
+  /** A SUCCESS rests on a word of the subscriber's slot, which counts before this; else 0. */
+  readonly wordExpiresAt: number;
+  /** Of R or of the unlock body, once decided. */
   readonly epoch: number;
-  /** R as committed; empty before. */
+  /** R or the unlock body, as committed; empty before. */
   readonly result: Uint8Array;
 }
 
@@ -107,7 +110,7 @@ export function findSession(sql: Sql, object: string, sid: string): Session | un
   const [row] = sql.all("SELECT * FROM card_session WHERE object = ? AND sid = ?", object, sid);
   if (row === undefined) return undefined;
   const phase = PHASES.find((name) => name === readText(row, "phase"));
-  const verdict = (["", "SUCCESS", "FAILURE"] as const).find(
+  const verdict = (["", "SUCCESS", "FAILURE", "UNLOCK"] as const).find(
     (name) => name === readText(row, "verdict"),
   );
   if (phase === undefined || verdict === undefined) throw new Error("a session row is unknown");
@@ -133,6 +136,7 @@ export function findSession(sql: Sql, object: string, sid: string): Session | un
     objection: readText(row, "objection"),
     token: readText(row, "token"),
     digest: readBytes(row, "digest"),
+    wordExpiresAt: readNumber(row, "word_expires_at"),
     epoch: readNumber(row, "epoch"),
     result: readBytes(row, "result"),
   };
@@ -157,7 +161,7 @@ export function saveSession(sql: Sql, object: string, session: Session): void {
     credentialId: encodeBase64Url(session.terms.credentialId),
   };
   sql.run(
-    `INSERT OR REPLACE INTO card_session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO card_session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     object,
     session.sid,
     session.phase,
@@ -173,6 +177,7 @@ export function saveSession(sql: Sql, object: string, session: Session): void {
     session.token,
     session.digest,
     session.verdict,
+    session.wordExpiresAt,
     session.epoch,
     session.result,
   );
@@ -253,21 +258,6 @@ export function countChallenge(
     session.subscriberMac,
     at,
   );
-}
-
-/** This card has had a SUCCESS beside this subscriber. */
-export function isPair(sql: Sql, object: string, subscriberMac: Uint8Array): boolean {
-  return (
-    sql.all(
-      "SELECT 1 FROM card_pair WHERE object = ? AND subscriber_mac = ?",
-      object,
-      subscriberMac,
-    ).length > 0
-  );
-}
-
-export function savePair(sql: Sql, object: string, subscriberMac: Uint8Array): void {
-  sql.run("INSERT OR IGNORE INTO card_pair VALUES (?, ?)", object, subscriberMac);
 }
 
 /**

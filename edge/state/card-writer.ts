@@ -12,6 +12,7 @@ import type { CardProof } from "#protocol/messages";
 import type { Result } from "#protocol/result";
 import { answerSession } from "./card-answering.ts";
 import { openSession } from "./card-opening.ts";
+import { type CardOrder, type CardOrderFailure, recordOrder } from "./card-orders.ts";
 import { acceptReceipt } from "./card-receipt.ts";
 import type { Sql } from "./sql.ts";
 
@@ -64,6 +65,8 @@ export type CardWriterFailure =
   | "quota_exceeded"
   | "proof_invalid";
 
+export type CardOrderResult = Result<undefined, CardOrderFailure>;
+
 /** The reply's JSON body, as stored. */
 export type CardWriterResult = Result<string, CardWriterFailure>;
 
@@ -72,6 +75,8 @@ export interface CardWriters {
   open(object: string, request: OpenRequest): Promise<CardWriterResult>;
   answer(object: string, request: AnswerRequest): Promise<CardWriterResult>;
   receipt(object: string, request: ReceiptRequest): Promise<CardWriterResult>;
+  /** What an operator ordered; it counts for everything that the writer commits from then on. */
+  order(object: string, order: CardOrder): Promise<CardOrderResult>;
 }
 
 export function cardObject(tenant: string, cardId: string): string {
@@ -95,5 +100,9 @@ export class CardWriter {
 
   receipt(request: ReceiptRequest): CardWriterResult {
     return acceptReceipt(this.context, request);
+  }
+
+  order(order: CardOrder): CardOrderResult {
+    return recordOrder(this.context, order);
   }
 }

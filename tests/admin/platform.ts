@@ -1,4 +1,4 @@
-/** /v1/admin over a catalog in memory, with the real core, vault and signer. */
+/** /v1/admin over a catalog in memory, with the real core, vault and writers. */
 import { sign } from "node:crypto";
 
 import { Hono } from "hono";
@@ -9,6 +9,7 @@ import { compose } from "#edge/app";
 import { checkEnvironment } from "#edge/bindings";
 import { createAdminRoutes } from "#edge/routes/admin";
 import { createErrorHandler, handleNotFound } from "#edge/routes/problem";
+import { type BunHost, openBunHost } from "#edge/state/bun-host";
 import type { CertificateCardEnrolment, EnrolmentChallenge, PlatformKey } from "#protocol/admin";
 import { decodeBase64Url, encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { cardIdBytes } from "#protocol/identifiers";
@@ -44,6 +45,7 @@ export interface Answer {
 
 export interface Platform {
   readonly dependencies: Dependencies;
+  readonly host: BunHost;
   readonly logged: readonly string[];
   /** With the right bearer. */
   call(method: string, path: string, body?: unknown): Promise<Answer>;
@@ -65,6 +67,9 @@ async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platfo
   });
   const composition = compose(configuration, catalog, {
     clock: () => now,
+    sleep: async (milliseconds) => {
+      now += milliseconds;
+    },
     random,
     writeLine: (line) => logged.push(line),
   });
@@ -72,7 +77,8 @@ async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platfo
   const app = new Hono();
   app.onError(createErrorHandler(dependencies.log));
   app.notFound(handleNotFound);
-  app.route("/v1/admin", createAdminRoutes(dependencies, ADMIN_KEY));
+  const host = openBunHost(":memory:", dependencies);
+  app.route("/v1/admin", createAdminRoutes(dependencies, ADMIN_KEY, host));
 
   async function send(path: string, init: RequestInit): Promise<Answer> {
     const response = await app.request(`/v1/admin${path}`, init);
@@ -82,6 +88,7 @@ async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platfo
   }
   return {
     dependencies,
+    host,
     logged,
     send,
     call: async (method, path, body) =>
@@ -91,6 +98,8 @@ async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platfo
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
     async dump() {
+      // Events of earlier calls are on their way to the index.
+      await host.recover();
       const sql = "select name from sqlite_master where type = 'table' order by name";
       const [tables = []] = await catalog.read([{ sql, params: [] }]);
       const calls = tables.map(([name]) => ({

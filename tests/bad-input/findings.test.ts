@@ -261,7 +261,7 @@ test("a client that goes away in the middle of its body is no defect of ours", a
   const { rig: platform } = await open();
   const app = createApp(
     { dependencies: platform.dependencies, adminKey: undefined },
-    platform.host.cards,
+    platform.host,
   );
   const body = new ReadableStream({
     pull(controller) {

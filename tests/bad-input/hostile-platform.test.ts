@@ -184,7 +184,7 @@ test("two points of presence over the same writers", async () => {
 
 /** Another composition, as another isolate or machine would have, over the rig's writers. */
 function openFront(rig: Rig, adminKey?: string): Pick<Rig, "post"> & { readonly fetch: Fetch } {
-  const app = createApp({ dependencies: { ...rig.dependencies }, adminKey }, rig.host.cards);
+  const app = createApp({ dependencies: { ...rig.dependencies }, adminKey }, rig.host);
   const fetch: Fetch = async (url, init) => app.request(url, init);
   return {
     fetch,

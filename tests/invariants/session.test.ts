@@ -336,9 +336,11 @@ test("I14: a revoked card, and one whose certificate is revoked or out of date, 
   const attempt = await exchange();
   const body = await attempt.start();
   await fleet.admin.setCardStatus(card.cardId, { status: "revoked" });
-  const before = dumpState(rig);
+  const revoked = dumpState(rig);
   expect((await attempt.prove(body)).json["code"]).toBe("card_not_authenticated");
+  expect(dumpState(rig)).toBe(revoked);
   await fleet.admin.setCardStatus(card.cardId, { status: "active" });
+  const before = dumpState(rig);
   const chained = await fleet.addCard();
   const applet = await createExchange(rig, chained, subscriber);
   const second = await applet.start();

@@ -87,6 +87,9 @@ export async function createRig(options: RigOptions = {}, startMs = START_MS): P
   const catalog = await openCatalog(join(folder, "catalog.db"));
   const made = compose(configuration, catalog, {
     clock: () => now,
+    sleep: async (milliseconds) => {
+      now += milliseconds;
+    },
     random,
     writeLine: (line) => log.push(line),
   });
@@ -94,7 +97,7 @@ export async function createRig(options: RigOptions = {}, startMs = START_MS): P
   const composition: Composition = { ...made, dependencies };
   const host = openBunHost(join(folder, "state.db"), dependencies);
   await host.recover();
-  const app = createApp(composition, host.cards);
+  const app = createApp(composition, host);
   const fetch = async (url: string, init: RequestInit): Promise<Response> => app.request(url, init);
 
   async function post(path: string, body: unknown): Promise<Answer> {
