@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { type Command } from "./command.ts";
+import { type Command, UsageError } from "./command.ts";
 import { printLine } from "./output.ts";
 
 export const plantedCommand: Command = {

@@ -36,22 +36,20 @@ function misshapen(bytes: Uint8Array): Uint8Array[] {
     Uint8Array.of(...bytes, ...element),
     Uint8Array.of(0x9f, 0x01, 0x00, ...bytes),
     Uint8Array.of(...bytes, 0xd5, 0x01, 0x00),
-    bytes.with(1, (bytes[1] ?? 0) ^ 1),
-    bytes.with(0, (bytes[0] ?? 0) ^ 4),
+    Uint8Array.of(bytes[0] ?? 0, (bytes[1] ?? 0) ^ 1, ...bytes.subarray(2)),
+    Uint8Array.of((bytes[0] ?? 0) ^ 4, ...bytes.subarray(1)),
     new Uint8Array(0),
   ];
 }
 
 /** Sends every misshapen neighbour of `body`; each member of bytes in turn. */
-async function refuseMisshapen(
-  body: Body,
-  send: (body: Body) => Promise<Answer>,
-): Promise<number> {
+async function refuseMisshapen(body: Body, send: (body: Body) => Promise<Answer>): Promise<number> {
   const before = dumpState(rig);
   let refused = 0;
   for (const [name, text] of Object.entries(body)) {
     const bytes = decodeBase64Url(text);
-    if (bytes === undefined || name === "cardId" || name === "imsi" || name === "moduleKind") continue;
+    if (bytes === undefined || name === "cardId" || name === "imsi" || name === "moduleKind")
+      continue;
     for (const changed of misshapen(bytes)) {
       const { status, json } = await send({ ...body, [name]: encodeBase64Url(changed) });
       expect(status).toBeGreaterThanOrEqual(400);
@@ -98,7 +96,10 @@ describe.each(TERMS)("$suite $mode", ({ suite, mode }) => {
     let before = dumpState(rig);
     for (const { opening } of foreign) {
       const { token, cardId } = body;
-      const identities = [{ ...opening.body, token, cardId }, { ...body, proof: opening.body["proof"] }];
+      const identities = [
+        { ...opening.body, token, cardId },
+        { ...body, proof: opening.body["proof"] },
+      ];
       for (const spliced of [opening.body, ...identities]) {
         expect((await dialogue.prove(sid, cleaned(spliced))).status).toBeGreaterThanOrEqual(400);
       }
@@ -119,6 +120,8 @@ describe.each(TERMS)("$suite $mode", ({ suite, mode }) => {
 });
 
 function cleaned(body: Readonly<Record<string, string | undefined>>): Body {
-  const entries = Object.entries(body).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const entries = Object.entries(body).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
   return Object.fromEntries(entries);
 }

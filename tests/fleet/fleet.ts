@@ -20,18 +20,20 @@ import {
 } from "#tests/emulators/card/non-volatile-memory";
 import type { CertificateOverrides } from "#tests/emulators/operator/certificate-authority";
 import { createOperator, type Operator } from "#tests/emulators/operator/operator";
-import { createUsim, type Usim } from "#tests/emulators/sim/usim";
 import {
-  connectCard,
+  connectModule,
   createTerminal,
+  type SlotDevice,
   type Tamper,
   type Terminal,
 } from "#tests/emulators/terminal/terminal";
 import { createCardApplet } from "#terminal/card";
 import type { Concealment } from "#terminal/conceal";
+import type { IdentityModule } from "#terminal/module";
 import type { Fetch } from "#terminal/platform-client";
 import { type CardTransport, createSdTransport } from "#terminal/transport";
 import { type AdminClient, createAdminClient } from "./admin-client.ts";
+import { adapterOf, makeModuleKeys, type ModuleKeys, type SubscriberKind } from "./modules.ts";
 
 export interface FleetOptions {
   readonly platformUrl: string;
@@ -73,14 +75,21 @@ export interface FleetCard {
 
 export interface FleetSubscriber {
   readonly imsi: string;
-  readonly device: Usim;
-  /** Another module with the same keys whose SEQ_MS is `seq` everywhere: this one, later. */
-  readonly cloneAt: (seq: number) => Usim;
+  readonly kind: SubscriberKind;
+  readonly device: SlotDevice;
+  /** Another USIM with the same keys whose SEQ_MS is `seq` everywhere: this one, later. */
+  readonly cloneAt: (seq: number) => SlotDevice;
+  /** What drives the device. */
+  readonly connect: () => IdentityModule;
+  /** A module with the same IMSI and keys of its own. */
+  readonly forge: () => FleetSubscriber;
 }
 
 interface SubscriberOptions {
   /** MCC and MNC, 5 or 6 digits. */
   readonly operator: string;
+  /** USIM/Milenage unless given. */
+  readonly kind?: SubscriberKind;
   /** SEQ_MS of every IND: how far ahead the USIM is of a new subscriber record. */
   readonly seqMs?: number;
 }
@@ -110,8 +119,6 @@ const IMSI_DIGITS = 15;
 const ICCID_DIGITS = 19;
 const KEY_BYTES = 16;
 const CARD_ID_BYTES = 8;
-/** Elements of the SQN array with 5 bits of IND (TS 33.102, C.1.1.1). */
-const IND_COUNT = 32;
 
 /** A fleet with its tenant registered and one platform key in use. */
 export async function createFleet(options: FleetOptions): Promise<Fleet> {
@@ -156,7 +163,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
         concealment,
         ...(tamper === undefined ? {} : { tamper }),
       });
-      await terminal.insertModule(subscriber.device);
+      await terminal.insertModule(subscriber.device, adapterOf(subscriber.kind));
       await terminal.insertCard(card.device, card.kind);
       return terminal;
     },
@@ -251,29 +258,23 @@ async function addCard(base: FleetBase, options: CardOptions): Promise<FleetCard
 
 async function addSubscriber(
   base: FleetBase,
-  subscriber: SubscriberOptions,
+  { operator, kind = "USIM/Milenage", seqMs = 0 }: SubscriberOptions,
 ): Promise<FleetSubscriber> {
   const { options, tenant, admin } = base;
   const { random } = options;
-  const mncLength = subscriber.operator.length === 6 ? 3 : 2;
-  const imsi = appendDigits(subscriber.operator, IMSI_DIGITS, random);
-  const k = random(KEY_BYTES);
-  const opc = random(KEY_BYTES);
-  const { seqMs } = subscriber;
+  const mncLength = operator.length === 6 ? 3 : 2;
+  const imsi = appendDigits(operator, IMSI_DIGITS, random);
   const iccid = appendDigits("89", ICCID_DIGITS, random);
-  const cloneAt = (seq: number): Usim => {
-    const array = Array.from({ length: IND_COUNT }, () => seq);
-    return createUsim({ imsi, iccid, k, opc, mncLength, seqMs: array });
+  const keys = makeModuleKeys(kind, random);
+  await admin.createSubscriber({ tenant, imsi, mncLength, ...keys.enrolment });
+  const moduleWith = ({ create }: ModuleKeys): FleetSubscriber => {
+    const cloneAt = (seq: number): SlotDevice => create({ imsi, iccid, mncLength }, seq);
+    const forge = (): FleetSubscriber => moduleWith(makeModuleKeys(kind, random));
+    const device = cloneAt(seqMs);
+    const connect = (): IdentityModule => connectModule(device, adapterOf(kind));
+    return { imsi, kind, device, cloneAt, connect, forge };
   };
-  const device = cloneAt(seqMs ?? 0);
-  await admin.createSubscriber({
-    tenant,
-    imsi,
-    mncLength,
-    k: encodeHex(k),
-    opc: encodeHex(opc),
-  });
-  return { imsi, device, cloneAt };
+  return moduleWith(keys);
 }
 
 function appendDigits(

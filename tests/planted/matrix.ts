@@ -43,7 +43,8 @@ export async function runPlantedMatrix(options: PlantedMatrixOptions): Promise<n
     const caught = faults.filter(({ fault, red }) => red.length === 1 && red[0] === fault);
     for (const { fault, red } of lines) {
       const isExpected = fault === "none" ? red.length === 0 : red.length === 1 && red[0] === fault;
-      if (!json || !isExpected) writeLine(`${isExpected ? "caught" : "MISSED"}  ${fault}: ${red.join(", ")}`);
+      if (!json || !isExpected)
+        writeLine(`${isExpected ? "caught" : "MISSED"}  ${fault}: ${red.join(", ")}`);
     }
     writeLine(
       JSON.stringify({ cells: CELLS.length, planted: faults.length, caught: caught.length }),
@@ -62,10 +63,22 @@ function patch(folder: string): void {
   writeFileSync(path, IMPORT + parts.join(PATCHED));
 }
 
-async function runCells(folder: string, start: number, end: number, every: number): Promise<Line[]> {
-  const command = [process.execPath, "tests/planted/cell-run.ts", ...[start, end, every].map(String)];
+async function runCells(
+  folder: string,
+  start: number,
+  end: number,
+  every: number,
+): Promise<Line[]> {
+  const command = [
+    process.execPath,
+    "tests/planted/cell-run.ts",
+    ...[start, end, every].map(String),
+  ];
   const run = Bun.spawn(command, { cwd: folder, stdout: "pipe", stderr: "inherit" });
   const output = await new Response(run.stdout).text();
   if ((await run.exited) !== 0) throw new Error("the cells did not run to their end");
-  return output.trim().split("\n").map((line): Line => JSON.parse(line));
+  return output
+    .trim()
+    .split("\n")
+    .map((line): Line => JSON.parse(line));
 }

@@ -181,7 +181,7 @@ export interface PlatformDouble {
   readonly fetch: Fetch;
 }
 
-export const RESULT = Uint8Array.of(0xe5, 0x01, 0x02);
+const RESULT = Uint8Array.of(0xe5, 0x01, 0x02);
 export const UNLOCK = { token: base64(0x75), unlock: base64(0xe6, 0x03) };
 export const LOCKED_REPLY = { verdict: "FAILURE" };
 

@@ -27,7 +27,7 @@ import {
   verdictReply,
 } from "./doubles.ts";
 import { rejectionOf } from "./rejection.ts";
-import { commandsOf, createRig, type RigParts, routesOf, trafficOf } from "./rig.ts";
+import { commandsOf, createRig, type Rig, type RigParts, routesOf, trafficOf } from "./rig.ts";
 
 const RSA_SIGNED: Terms = { suite: suiteNamed("RSA-2048"), mode: "signed" };
 const AES_ENCRYPTED: Terms = { suite: suiteNamed("AES"), mode: "encrypted" };
@@ -309,17 +309,19 @@ function never(): Promise<never> {
   return new Promise(() => undefined);
 }
 
-test("deadline and signal end a card, a module or a platform that never answers", async () => {
-  const hang = (terms: Terms, at: string): ReturnType<typeof createRig> => {
-    const rig = createRig(terms, at === "module" ? { module: { authenticate: never } } : {});
-    const { card, platform } = rig.options;
-    const options = {
-      ...rig.options,
-      card: at in card ? { ...card, [at]: never } : card,
-      platform: at in platform ? { ...platform, [at]: never } : platform,
-    };
-    return { ...rig, options };
+/** A handset whose card, platform or module hangs in the method named. */
+function hang(terms: Terms, at: string): Rig {
+  const rig = createRig(terms, at === "module" ? { module: { authenticate: never } } : {});
+  const { card, platform } = rig.options;
+  const options = {
+    ...rig.options,
+    card: at in card ? { ...card, [at]: never } : card,
+    platform: at in platform ? { ...platform, [at]: never } : platform,
   };
+  return { ...rig, options };
+}
+
+test("deadline and signal end a card, a module or a platform that never answers", async () => {
   const cases: readonly (readonly [Terms, readonly string[]])[] = [
     [SIGNED, ["readStatus", "startSession", "signAnswer", "deliverResult", "proveCard", "module"]],
     [ENCRYPTED, ["openChallenge", "sealAnswer", "deliverSealedResult", "sendAnswer", "module"]],

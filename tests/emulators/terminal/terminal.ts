@@ -4,7 +4,7 @@
  * who reads, replaces, drops, repeats or makes up whatever passes.
  */
 import type { StepReport } from "#protocol/steps";
-import type { CardKindName, ModeName, SuiteName } from "#protocol/suites";
+import type { CardKindName, ModeName, ModuleKindName, SuiteName } from "#protocol/suites";
 import { bind, type BindingOutcome, type BindOptions } from "#terminal/bind";
 import type { Sleep } from "#terminal/cancel";
 import { type CardApplet, createCardApplet } from "#terminal/card";
@@ -13,6 +13,8 @@ import type { IdentityModule } from "#terminal/module";
 import { createPlatformClient, type Fetch, type PlatformClient } from "#terminal/platform-client";
 import { createRenewal, type Renewal, type RenewalOptions } from "#terminal/renewal";
 import { type CardTransport, createSdTransport } from "#terminal/transport";
+import { createSimModule } from "#terminal/sim";
+import { createUimModule } from "#terminal/uim";
 import { createUsimModule } from "#terminal/usim";
 
 /** Anything with contacts: an emulator answers at once, a reader later. */
@@ -83,10 +85,20 @@ export interface TerminalBindOptions {
 }
 
 /** Which adapter drives which module. */
-const MODULES = {
+const MODULES: Readonly<Record<ModuleKindName, (transport: CardTransport) => IdentityModule>> = {
+  SIM: createSimModule,
   USIM: createUsimModule,
-} as const satisfies Readonly<Record<string, (transport: CardTransport) => IdentityModule>>;
-export type EmulatedModuleKind = keyof typeof MODULES;
+  UIM: (transport) => createUimModule(transport, randomBytes),
+};
+
+function randomBytes(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
+
+/** What drives a module in a slot. */
+export function connectModule(device: SlotDevice, kind: ModuleKindName): IdentityModule {
+  return MODULES[kind](connect(device, undefined));
+}
 
 /** Which transport reaches the applet of which card. */
 const CARD_TRANSPORTS: Readonly<Record<CardKindName, (slot: CardTransport) => CardTransport>> = {
@@ -109,7 +121,7 @@ export interface Terminal {
   /** Takes the card out: no power, no serving. */
   removeCard(): void;
   /** Resets the module. USIM unless the kind is given. */
-  insertModule(module: SlotDevice, kind?: EmulatedModuleKind): Promise<void>;
+  insertModule(module: SlotDevice, kind?: ModuleKindName): Promise<void>;
   /** The applet in the slot, for its services; throws when the slot is empty. */
   card(): CardApplet;
   module(): IdentityModule;
