@@ -28,6 +28,7 @@ const SELECT_BY_FILE_ID = 0x0004;
 const SELECT_BY_AID = 0x0404;
 /** P2: bit 8, specific reference data; 1, 3G security context. */
 const AUTHENTICATE_3G = 0x0081;
+
 /**
  * The application is selected at the first use and stays selected, until a command fails: the card
  * may have been reset. `authenticate` wants one RAND and AUTN, 16 bytes each, and gives RES (4 to

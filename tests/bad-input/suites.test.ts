@@ -54,7 +54,7 @@ async function refuseMisshapen(body: Body, send: (body: Body) => Promise<Answer>
       const { status, json } = await send({ ...body, [name]: encodeBase64Url(changed) });
       expect(status).toBeGreaterThanOrEqual(400);
       expect(status).toBeLessThan(500);
-      expect(PROBLEM_CODES).toContain(json["code"]);
+      expect(PROBLEM_CODES.some((code) => code === json["code"])).toBe(true);
       refused++;
     }
   }

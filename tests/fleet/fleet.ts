@@ -23,7 +23,6 @@ import { createOperator, type Operator } from "#tests/emulators/operator/operato
 import {
   connectModule,
   createTerminal,
-  type SlotDevice,
   type Tamper,
   type Terminal,
 } from "#tests/emulators/terminal/terminal";
@@ -33,7 +32,13 @@ import type { IdentityModule } from "#terminal/module";
 import type { Fetch } from "#terminal/platform-client";
 import { type CardTransport, createSdTransport } from "#terminal/transport";
 import { type AdminClient, createAdminClient } from "./admin-client.ts";
-import { adapterOf, makeModuleKeys, type ModuleKeys, type SubscriberKind } from "./modules.ts";
+import {
+  adapterOf,
+  makeModuleKeys,
+  type ModuleDevice,
+  type ModuleKeys,
+  type SubscriberKind,
+} from "./modules.ts";
 
 export interface FleetOptions {
   readonly platformUrl: string;
@@ -76,9 +81,9 @@ export interface FleetCard {
 export interface FleetSubscriber {
   readonly imsi: string;
   readonly kind: SubscriberKind;
-  readonly device: SlotDevice;
+  readonly device: ModuleDevice;
   /** Another USIM with the same keys whose SEQ_MS is `seq` everywhere: this one, later. */
-  readonly cloneAt: (seq: number) => SlotDevice;
+  readonly cloneAt: (seq: number) => ModuleDevice;
   /** What drives the device. */
   readonly connect: () => IdentityModule;
   /** A module with the same IMSI and keys of its own. */
@@ -135,7 +140,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
   ]);
   await admin.putTenant(tenant, {
     anchors: Object.fromEntries(anchors),
-    cardRoots: operator.rootCertificates.map(encodeBase64Url),
+    cardRoots: operator.roots.map(encodeBase64Url),
   });
   const { id, publicKey } = await admin.createConcealmentKey({ tenant });
   const concealment = { keyId: id, publicKey: requireBytes(publicKey) };
@@ -268,7 +273,7 @@ async function addSubscriber(
   const keys = makeModuleKeys(kind, random);
   await admin.createSubscriber({ tenant, imsi, mncLength, ...keys.enrolment });
   const moduleWith = ({ create }: ModuleKeys): FleetSubscriber => {
-    const cloneAt = (seq: number): SlotDevice => create({ imsi, iccid, mncLength }, seq);
+    const cloneAt = (seq: number): ModuleDevice => create({ imsi, iccid, mncLength }, seq);
     const forge = (): FleetSubscriber => moduleWith(makeModuleKeys(kind, random));
     const device = cloneAt(seqMs);
     const connect = (): IdentityModule => connectModule(device, adapterOf(kind));

@@ -16,6 +16,11 @@ export type SubscriberKind =
   | "UIM"
   | "UIM/CHAP";
 
+/** What keeps through a reset is readable to tests. */
+export interface ModuleDevice extends SlotDevice {
+  readonly snapshot: () => { readonly pin: unknown; readonly seqMs?: readonly number[] };
+}
+
 export interface ModuleIdentity {
   readonly imsi: string;
   readonly iccid: string;
@@ -27,7 +32,7 @@ export interface ModuleKeys {
   /** Members of SubscriberEnrolment. */
   readonly enrolment: Omit<SubscriberEnrolment, "tenant" | "imsi" | "mncLength">;
   /** A module with these keys; `seqMs` is SEQ_MS of every IND, for a USIM. */
-  readonly create: (identity: ModuleIdentity, seqMs: number) => SlotDevice;
+  readonly create: (identity: ModuleIdentity, seqMs: number) => ModuleDevice;
 }
 
 type Random = (length: number) => Uint8Array;
@@ -50,7 +55,7 @@ const MAKERS: Readonly<Record<SubscriberKind, (random: Random) => ModuleKeys>> =
   "USIM/Milenage": (random) => {
     const [k, opc] = [random(16), random(16)];
     return {
-      enrolment: { algorithm: "milenage", k: encodeHex(k), opc: encodeHex(opc) },
+      enrolment: { k: encodeHex(k), opc: encodeHex(opc) },
       create: (identity, seqMs) => createUsim({ ...identity, k, opc, seqMs: arrayAt(seqMs) }),
     };
   },

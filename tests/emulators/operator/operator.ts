@@ -27,22 +27,25 @@ export type OperatorOptions = {
 /** What the anchor vouches for. */
 type CredentialContent = {
   readonly generation: number;
-  readonly suite: number;
   /** 65 bytes, 04 || X || Y. */
   readonly publicKey: Uint8Array;
 };
 
+type SuiteName = string;
 export type Operator = {
-  /** 65 bytes, 04 || X || Y, P-256. */
-  readonly anchorPublicKey: Uint8Array<ArrayBuffer>;
+  readonly anchors: Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
   /** 64 bytes, r || s: element 8E of a PKC for this deployment and tenant. */
-  readonly signCredential: (content: CredentialContent) => Promise<Uint8Array<ArrayBuffer>>;
+  readonly signCredential: (
+    suite: SuiteName,
+    content: CredentialContent,
+  ) => Promise<Uint8Array<ArrayBuffer>>;
   /** DER. */
-  readonly rootCertificate: Uint8Array<ArrayBuffer>;
+  readonly roots: readonly Uint8Array<ArrayBuffer>[];
   /** DER. */
   readonly intermediateCertificate: Uint8Array<ArrayBuffer>;
   /** For a card id of 16 upper-case hex digits and its credential key, 65 bytes. */
   readonly issueCardCertificate: (
+    suite: SuiteName,
     cardId: string,
     publicKey: Uint8Array,
     overrides?: CertificateOverrides,
@@ -54,12 +57,15 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
   const anchor = await subtle.generateKey(CURVE, false, ["sign", "verify"]);
   const authority = await createCertificateAuthority(options.now);
   return {
-    anchorPublicKey: new Uint8Array(await subtle.exportKey("raw", anchor.publicKey)),
-    signCredential: async (content) =>
+    anchors: { "P-256": new Uint8Array(await subtle.exportKey("raw", anchor.publicKey)) },
+    roots: [authority.rootCertificate],
+    signCredential: async (_suite, content) =>
       new Uint8Array(
         await subtle.sign(SCHEME, anchor.privateKey, encodeCredentialStatement(options, content)),
       ),
-    ...authority,
+    intermediateCertificate: authority.intermediateCertificate,
+    issueCardCertificate: (_suite, cardId, publicKey, overrides) =>
+      authority.issueCardCertificate(cardId, publicKey, overrides),
   };
 }
 
@@ -76,7 +82,7 @@ function encodeCredentialStatement(
     encodeElement(TAG.deployment, options.deployment),
     encodeElement(TAG.tenant, Buffer.from(options.tenant, "ascii")),
     encodeElement(TAG.generation, generation),
-    encodeElement(TAG.suite, Uint8Array.of(content.suite)),
+    encodeElement(TAG.suite, Uint8Array.of(1)),
     encodeElement(TAG.publicKey, content.publicKey),
   ];
   return new Uint8Array(Buffer.concat(elements));
