@@ -200,7 +200,10 @@ describe("platform key credential", () => {
 
 describe("challenge and answer", () => {
   const randOf = (bytes: number, count = 1): Buffer =>
-    element(TAG.rands, ...Array.from({ length: count }, () => element(TAG.rand, Buffer.alloc(bytes))));
+    element(
+      TAG.rands,
+      ...Array.from({ length: count }, () => element(TAG.rand, Buffer.alloc(bytes))),
+    );
   const autnOf = (bytes: number): Buffer => element(TAG.autn, Buffer.alloc(bytes));
   const resOf = (bytes: number, count = 1): Buffer =>
     Buffer.concat(Array.from({ length: count }, () => element(TAG.res, Buffer.alloc(bytes))));
