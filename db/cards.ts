@@ -1,5 +1,5 @@
 /** The card registry. */
-import { and, eq, exists, getTableColumns, notExists, sql } from "drizzle-orm";
+import { and, eq, exists, getTableColumns, gte, notExists, sql } from "drizzle-orm";
 
 import type { CardStatus } from "#protocol/admin";
 
@@ -41,9 +41,11 @@ const trustedRoot = build
     ),
   );
 
-const chainRevoked = sql<number>`(${exists(revokedLinks)} or ${notExists(trustedRoot)})`.as(
-  "chain_revoked",
-);
+/** A card with a shared key has no chain. */
+const chainRevoked =
+  sql<number>`(${cards.wrappedKey} is null and (${exists(revokedLinks)} or ${notExists(trustedRoot)}))`.as(
+    "chain_revoked",
+  );
 
 const {
   certificates: _certificates,
@@ -59,7 +61,26 @@ const selectCard = prepareStatement(
 );
 
 const selectTerms = prepareStatement(
-  build.select({ suites: cards.suites, modes: cards.modes }).from(cards).where(isThisCard),
+  build.select({ suite: cards.suite, modes: cards.modes }).from(cards).where(isThisCard),
+);
+
+/** The registered card whose id comes next to a made-up one, and the first of all. */
+const selectNextTerms = prepareStatement(
+  build
+    .select({ suite: cards.suite, modes: cards.modes })
+    .from(cards)
+    .where(and(eq(cards.tenant, tenant), gte(cards.cardId, sql.placeholder("stranger"))))
+    .orderBy(cards.cardId)
+    .limit(1),
+);
+
+const selectFirstTerms = prepareStatement(
+  build
+    .select({ suite: cards.suite, modes: cards.modes })
+    .from(cards)
+    .where(eq(cards.tenant, tenant))
+    .orderBy(cards.cardId)
+    .limit(1),
 );
 
 const insertCard = prepareStatement(
@@ -69,10 +90,12 @@ const insertCard = prepareStatement(
       tenant,
       cardId,
       kind: sql.placeholder("kind"),
-      suites: sql.placeholder("suites"),
+      suite: sql.placeholder("suite"),
       modes: sql.placeholder("modes"),
       status,
-      publicKey: sql.placeholder("publicKey"),
+      pinnedKey: sql.placeholder("pinnedKey"),
+      wrappedKey: sql.placeholder("wrappedKey"),
+      keyVersion: sql.placeholder("keyVersion"),
       servicePublicKey: sql.placeholder("servicePublicKey"),
       certificates: sql.placeholder("certificates"),
       fingerprints: sql.placeholder("fingerprints"),
@@ -102,16 +125,32 @@ const insertRevoked = prepareStatement(
 export function createCards(database: CatalogDatabase): Repositories["cards"] {
   async function find(name: string, id: string): Promise<RegisteredCard | undefined> {
     const [row] = await readRows(database, selectCard, { tenant: name, cardId: id });
-    return row && { ...row, chainRevoked: row.chainRevoked !== 0 };
+    if (row === undefined) return undefined;
+    const wrappedKey = row.wrappedKey ?? undefined;
+    return { ...row, wrappedKey, chainRevoked: row.chainRevoked !== 0 };
   }
 
-  async function findTerms(name: string, id: string): Promise<CardTerms | undefined> {
-    const [row] = await readRows(database, selectTerms, { tenant: name, cardId: id });
-    return row;
+  async function findTerms(
+    name: string,
+    id: string,
+    stranger: string,
+  ): Promise<CardTerms | undefined> {
+    const [own, next, first] = await database.read([
+      selectTerms.call({ tenant: name, cardId: id }),
+      selectNextTerms.call({ tenant: name, stranger }),
+      selectFirstTerms.call({ tenant: name }),
+    ]);
+    const [terms] = [
+      ...selectTerms.rows(own),
+      ...selectNextTerms.rows(next),
+      ...selectFirstTerms.rows(first),
+    ];
+    return terms;
   }
 
   async function insert(record: CardRecord): Promise<InsertOutcome> {
-    const rows = await writeRows(database, insertCard, { ...record });
+    const values = { ...record, wrappedKey: record.wrappedKey ?? null };
+    const rows = await writeRows(database, insertCard, values);
     return rows.length > 0 ? "inserted" : "taken";
   }
 

@@ -2,6 +2,7 @@
 import { createAuditIndex } from "./audit.ts";
 import { createBindingRules } from "./binding-rules.ts";
 import { createCards } from "./cards.ts";
+import { createConcealmentKeys } from "./concealment-keys.ts";
 import type { CatalogDatabase } from "./database.ts";
 import { createPlatformKeys } from "./platform-keys.ts";
 import type { Repositories } from "./records.ts";
@@ -13,6 +14,7 @@ export function createRepositories(database: CatalogDatabase): Repositories {
     tenants: createTenants(database),
     platformKeys: createPlatformKeys(database),
     cards: createCards(database),
+    concealmentKeys: createConcealmentKeys(database),
     subscribers: createSubscribers(database),
     rules: createBindingRules(database),
     audit: createAuditIndex(database),

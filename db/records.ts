@@ -8,8 +8,8 @@ import type { CardKindName, ModeName, SuiteName } from "#protocol/suites";
 
 export interface TenantRecord {
   readonly tenant: string;
-  /** 65 bytes. */
-  readonly anchorPublicKey: Uint8Array;
+  /** Who vouches for platform keys, by certificate suite; a point or a modulus. */
+  readonly anchors: Readonly<Partial<Record<SuiteName, Uint8Array>>>;
   /** DER. */
   readonly cardRoots: readonly Uint8Array[];
 }
@@ -19,9 +19,9 @@ export interface PlatformKeyRecord {
   readonly suite: SuiteName;
   /** Counts up from 1 in each tenant and suite. */
   readonly generation: number;
-  /** 65 bytes. */
+  /** A point or a modulus; empty in a symmetric suite, like the private half. */
   readonly publicKey: Uint8Array;
-  /** PKCS #8, wrapped. */
+  /** A scalar, or PKCS #8 for RSA; wrapped. */
   readonly wrappedPrivateKey: Uint8Array;
   /** The platform key credential as the card sees it, once the anchor has signed. */
   readonly credential: Uint8Array | undefined;
@@ -37,12 +37,16 @@ export interface CardRecord {
   readonly tenant: string;
   readonly cardId: string;
   readonly kind: CardKindName;
+  readonly suite: SuiteName;
   /** Strongest first. */
-  readonly suites: readonly SuiteName[];
   readonly modes: readonly ModeName[];
   readonly status: CardStatus;
-  /** Pinned; 65 bytes. */
-  readonly publicKey: Uint8Array;
+  /** A public key, or the 32 bytes that stand for a shared key. */
+  readonly pinnedKey: Uint8Array;
+  /** The shared key, in the symmetric suites alone. */
+  readonly wrappedKey: Uint8Array | undefined;
+  /** Of the shared key; 0 in the certificate suites. */
+  readonly keyVersion: number;
   /** 65 bytes. */
   readonly servicePublicKey: Uint8Array;
   /** Card first, then issuers without the root; DER. */
@@ -54,13 +58,20 @@ export interface CardRecord {
   readonly notAfter: number;
 }
 
-/** The suites and modes that a card takes part in, strongest first. */
-export type CardTerms = Pick<CardRecord, "suites" | "modes">;
+/** The suite and the modes that a card takes part in, the strongest first. */
+export type CardTerms = Pick<CardRecord, "suite" | "modes">;
 
 /** A card, without its certificates, and what the registry knows against it at this moment. */
 export interface RegisteredCard extends Omit<CardRecord, "certificates" | "fingerprints"> {
   /** One of its certificates has been revoked, or its root is no longer trusted. */
   readonly chainRevoked: boolean;
+}
+
+export interface ConcealmentKeyRecord {
+  readonly tenant: string;
+  /** 65 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly wrappedPrivateKey: Uint8Array;
 }
 
 export interface SubscriberRecord {
@@ -124,12 +135,23 @@ export interface Repositories {
   };
   readonly cards: {
     find(tenant: string, cardId: string): Promise<RegisteredCard | undefined>;
-    /** For step 1, which must cost the same for a card that is not there. */
-    findTerms(tenant: string, cardId: string): Promise<CardTerms | undefined>;
-    /** "taken" when the card id or, in any tenant, the public key is registered already. */
+    /**
+     * For step 1. A card that is not registered has the terms of the one that comes next to
+     * `stranger`, so that strangers are spread like the tenant's own cards; undefined when the
+     * tenant has none. It costs the same either way.
+     */
+    findTerms(tenant: string, cardId: string, stranger: string): Promise<CardTerms | undefined>;
+    /** "taken" when the card id or, in any tenant, the key is registered already. */
     insert(record: CardRecord): Promise<InsertOutcome>;
     setStatus(tenant: string, cardId: string, status: CardStatus): Promise<boolean>;
     revokeCertificate(tenant: string, fingerprint: string): Promise<void>;
+  };
+  readonly concealmentKeys: {
+    /** Stores a key under the next id and returns it; undefined when all 255 were used. */
+    create(key: ConcealmentKeyRecord): Promise<number | undefined>;
+    /** Undefined once destroyed. */
+    find(tenant: string, id: number): Promise<ConcealmentKeyRecord | undefined>;
+    destroy(tenant: string, id: number): Promise<boolean>;
   };
   readonly subscribers: {
     find(tenant: string, imsi: string): Promise<SubscriberRecord | undefined>;

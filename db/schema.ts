@@ -40,14 +40,24 @@ function decodeStored(encoded: string): Uint8Array {
 /** An operator. */
 export const tenants = sqliteTable("tenant", {
   tenant: text("tenant").primaryKey(),
-  /** 65 bytes. */
-  anchorPublicKey: bytes("anchor_public_key").notNull(),
 });
 
 const tenantColumn = () =>
   text("tenant")
     .notNull()
     .references(() => tenants.tenant);
+
+/** The keys that vouch for platform keys, one a certificate suite. */
+export const anchors = sqliteTable(
+  "anchor",
+  {
+    tenant: tenantColumn(),
+    suite: text("suite").$type<SuiteName>().notNull(),
+    /** A point or a modulus, as the suite has it. */
+    publicKey: bytes("public_key").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.suite] })],
+);
 
 /** Root certificates of card issuers (RFC 5280, 6.1.1 (d)). */
 export const cardRoots = sqliteTable(
@@ -63,16 +73,19 @@ export const cardRoots = sqliteTable(
   (t) => [primaryKey({ columns: [t.tenant, t.fingerprint] })],
 );
 
-/** Signing keys of the platform; in use once the anchor's credential is there. */
+/**
+ * Signing keys of the platform; in use once the anchor's credential is there. A symmetric suite has
+ * generations only: both halves of its keys are empty.
+ */
 export const platformKeys = sqliteTable(
   "platform_key",
   {
     tenant: tenantColumn(),
     suite: text("suite").$type<SuiteName>().notNull(),
     generation: integer("generation").notNull(),
-    /** 65 bytes. */
+    /** A point or a modulus, as the suite has it. */
     publicKey: bytes("public_key").notNull(),
-    /** PKCS #8, wrapped. */
+    /** A scalar, or PKCS #8 for RSA; wrapped. */
     wrappedPrivateKey: bytes("wrapped_private_key").notNull(),
     credential: bytes("credential"),
   },
@@ -95,14 +108,19 @@ export const cards = sqliteTable(
   {
     tenant: tenantColumn(),
     cardId: text("card_id").notNull(),
-    kind: text("kind", { enum: ["TF"] }).notNull(),
-    suites: text("suites", { mode: "json" }).$type<readonly SuiteName[]>().notNull(),
+    kind: text("kind", { enum: ["TF", "SD"] }).notNull(),
+    suite: text("suite").$type<SuiteName>().notNull(),
+    /** Strongest first. */
     modes: text("modes", { mode: "json" }).$type<readonly ModeName[]>().notNull(),
     status: text("status", { enum: ["active", "revoked"] }).notNull(),
-    /** 65 bytes; one card in all tenants. */
-    publicKey: bytes("public_key").notNull().unique(),
+    /** A public key, or the 32 bytes that stand for a shared key; one card in all tenants. */
+    pinnedKey: bytes("pinned_key").notNull().unique(),
+    /** The shared key, wrapped; null in the certificate suites. */
+    wrappedKey: bytes("wrapped_key"),
+    /** Of the shared key; 0 in the certificate suites. */
+    keyVersion: integer("key_version").notNull(),
     servicePublicKey: bytes("service_public_key").notNull(),
-    /** Card first, then issuers without the root. */
+    /** Card first, then issuers without the root; none for a shared key. */
     certificates: certificateList("certificates").notNull(),
     /** Of the same chain, the root's last. */
     fingerprints: text("fingerprints", { mode: "json" }).$type<readonly string[]>().notNull(),
@@ -111,6 +129,21 @@ export const cards = sqliteTable(
     notAfter: integer("not_after").notNull(),
   },
   (t) => [primaryKey({ columns: [t.tenant, t.cardId] })],
+);
+
+/** Keys that clients conceal the IMSI to. */
+export const concealmentKeys = sqliteTable(
+  "concealment_key",
+  {
+    tenant: tenantColumn(),
+    /** 1 to 255; never used again after its key was destroyed. */
+    id: integer("id").notNull(),
+    /** 65 bytes. */
+    publicKey: bytes("public_key").notNull(),
+    /** 32 bytes, wrapped; null once destroyed. */
+    wrappedPrivateKey: bytes("wrapped_private_key"),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.id] })],
 );
 
 export const revokedCertificates = sqliteTable(

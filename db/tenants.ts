@@ -1,17 +1,23 @@
-/** Whom each operator trusts: its anchor key and the roots of its card issuers. */
+/** Whom each operator trusts: its anchor keys and the roots of its card issuers. */
 import { eq, sql } from "drizzle-orm";
 
 import { encodeHex } from "#protocol/bytes";
 
 import { build, type CatalogDatabase, prepareStatement } from "./database.ts";
 import type { Repositories, TenantRecord } from "./records.ts";
-import { cardRoots, tenants } from "./schema.ts";
+import { anchors, cardRoots, tenants } from "./schema.ts";
 
 const tenant = sql.placeholder("tenant");
-const anchorPublicKey = sql.placeholder("anchorPublicKey");
 
 const selectTenant = prepareStatement(
   build.select().from(tenants).where(eq(tenants.tenant, tenant)),
+);
+
+const selectAnchors = prepareStatement(
+  build
+    .select({ suite: anchors.suite, publicKey: anchors.publicKey })
+    .from(anchors)
+    .where(eq(anchors.tenant, tenant)),
 );
 
 const selectRoots = prepareStatement(
@@ -22,15 +28,23 @@ const selectRoots = prepareStatement(
     .orderBy(cardRoots.position),
 );
 
-const upsertTenant = prepareStatement(
+const insertTenant = prepareStatement(
   build
     .insert(tenants)
-    .values({ tenant, anchorPublicKey })
-    .onConflictDoUpdate({
-      target: tenants.tenant,
-      set: { anchorPublicKey: sql`excluded.anchor_public_key` },
-    })
+    .values({ tenant })
+    .onConflictDoNothing()
     .returning({ tenant: tenants.tenant }),
+);
+
+const deleteAnchors = prepareStatement(
+  build.delete(anchors).where(eq(anchors.tenant, tenant)).returning({ tenant: anchors.tenant }),
+);
+
+const insertAnchor = prepareStatement(
+  build
+    .insert(anchors)
+    .values({ tenant, suite: sql.placeholder("suite"), publicKey: sql.placeholder("publicKey") })
+    .returning({ suite: anchors.suite }),
 );
 
 const deleteRoots = prepareStatement(
@@ -56,20 +70,31 @@ const insertRoot = prepareStatement(
 export function createTenants(database: CatalogDatabase): Repositories["tenants"] {
   async function find(name: string): Promise<TenantRecord | undefined> {
     const values = { tenant: name };
-    const [found, roots] = await database.read([
+    const [found, keys, roots] = await database.read([
       selectTenant.call(values),
+      selectAnchors.call(values),
       selectRoots.call(values),
     ]);
     const [row] = selectTenant.rows(found);
     if (row === undefined) return undefined;
-    return { ...row, cardRoots: selectRoots.rows(roots).map(({ certificate }) => certificate) };
+    const pairs = selectAnchors.rows(keys).map(({ suite, publicKey }) => [suite, publicKey]);
+    const byAnchor: TenantRecord["anchors"] = Object.fromEntries(pairs);
+    return {
+      ...row,
+      anchors: byAnchor,
+      cardRoots: selectRoots.rows(roots).map(({ certificate }) => certificate),
+    };
   }
 
   async function save(record: TenantRecord): Promise<void> {
     const fingerprints = await Promise.all(record.cardRoots.map(fingerprintOf));
     const values = { tenant: record.tenant };
     await database.write([
-      upsertTenant.call({ ...values, anchorPublicKey: record.anchorPublicKey }),
+      insertTenant.call(values),
+      deleteAnchors.call(values),
+      ...Object.entries(record.anchors).map(([suite, publicKey]) =>
+        insertAnchor.call({ ...values, suite, publicKey }),
+      ),
       deleteRoots.call(values),
       ...record.cardRoots.map((certificate, position) =>
         insertRoot.call({ ...values, fingerprint: fingerprints[position], position, certificate }),

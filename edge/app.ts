@@ -4,12 +4,14 @@ import { createRepositories } from "#db/catalog";
 import type { CatalogDatabase } from "#db/database";
 import * as core from "#wasm";
 import type { Configuration } from "./bindings.ts";
-import type { Clock, Dependencies, Random } from "./dependencies.ts";
+import type { Clock, Dependencies, Random, Sleep } from "./dependencies.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
 import { createBindingRoutes } from "./routes/bindings.ts";
 import { createErrorHandler, handleNotFound } from "./routes/problem.ts";
-import { createSigner } from "./signer.ts";
-import type { CardWriters } from "./state/card-writer.ts";
+import type { Writers } from "./state/writers.ts";
+import { certificateAlgorithms } from "./suites/certificate-algorithms.ts";
+import { eciesProfileB } from "./suites/ecies.ts";
+import { createSuiteTools } from "./suites/tools.ts";
 import { createVault } from "./vault.ts";
 
 export interface Composition {
@@ -20,6 +22,7 @@ export interface Composition {
 /** What only the world can give: time, randomness, and somewhere to write the log. */
 export interface Ambient {
   readonly clock: Clock;
+  readonly sleep: Sleep;
   readonly random: Random;
   /** Takes one line of JSON. */
   readonly writeLine: (line: string) => void;
@@ -29,6 +32,7 @@ export interface Ambient {
 export function runtimeAmbient(writeLine: Ambient["writeLine"]): Ambient {
   return {
     clock: () => Date.now(),
+    sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     writeLine,
   };
@@ -37,15 +41,18 @@ export function runtimeAmbient(writeLine: Ambient["writeLine"]): Ambient {
 export function compose(
   configuration: Configuration,
   database: CatalogDatabase,
-  { clock, random, writeLine }: Ambient,
+  { clock, sleep, random, writeLine }: Ambient,
 ): Composition {
   const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
   const dependencies: Dependencies = {
     clock,
+    sleep,
     random,
     core,
     vault: createVault(masterKey, random),
-    signer: createSigner(core.ecdsaDerToRaw),
+    suites: createSuiteTools(random),
+    certificates: certificateAlgorithms,
+    ecies: eciesProfileB,
     log: (event, fields) => writeLine(JSON.stringify({ at: clock(), event, ...fields })),
     repositories: createRepositories(database),
     deployment,
@@ -57,12 +64,14 @@ export function compose(
   return { dependencies, adminKey: configuration.adminKey };
 }
 
-export function createApp({ dependencies, adminKey }: Composition, cards: CardWriters): Hono {
+export function createApp({ dependencies, adminKey }: Composition, writers: Writers): Hono {
   const app = new Hono();
   app.onError(createErrorHandler(dependencies.log));
   app.notFound(handleNotFound);
   app.get("/healthz", (c) => c.json({ status: "ok" }));
-  app.route("/v1/bindings", createBindingRoutes(dependencies, cards));
-  if (adminKey !== undefined) app.route("/v1/admin", createAdminRoutes(dependencies, adminKey));
+  app.route("/v1/bindings", createBindingRoutes(dependencies, writers.cards));
+  if (adminKey !== undefined) {
+    app.route("/v1/admin", createAdminRoutes(dependencies, adminKey, writers));
+  }
   return app;
 }

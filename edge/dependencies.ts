@@ -1,6 +1,10 @@
 /** What a module of the platform may ask for. Types only. */
 import type { Repositories } from "#db/records";
+import type { CertificateSuite, SharedKeySuite, SuiteName } from "#protocol/suites";
 import type { Limits } from "./limits.ts";
+import type { CertificateAlgorithms } from "./suites/certificate-algorithms.ts";
+import type { Ecies } from "./suites/ecies.ts";
+import type { KeyAgreementCurve, SignatureScheme } from "./suites/scheme.ts";
 
 export type {
   AuditEvent,
@@ -10,30 +14,23 @@ export type {
   Repositories,
   StoredRule,
   SubscriberRecord,
+  TenantRecord,
 } from "#db/records";
+
+export type { CertificateFamily } from "./suites/certificate-algorithms.ts";
 
 /** Unix time in milliseconds. */
 export type Clock = () => number;
 
+/** Resolves after at least this many milliseconds of the clock. */
+export type Sleep = (milliseconds: number) => Promise<void>;
+
 /** `length` fresh random bytes. */
 export type Random = (length: number) => Uint8Array;
 
-/** The algorithms of suite P-256 and of the embedded authentication centre. */
+/** The algorithms of the embedded authentication centre, and the hash of everything else. */
 export interface Core {
   readonly sha256: (data: Uint8Array) => Uint8Array;
-  /** 65-byte point, message, 64-byte r || s. */
-  readonly verifyP256: (
-    publicKey: Uint8Array,
-    message: Uint8Array,
-    signature: Uint8Array,
-  ) => boolean;
-  /** As verifyP256, for the DER signatures of certificates. */
-  readonly verifyP256Der: (
-    publicKey: Uint8Array,
-    message: Uint8Array,
-    signature: Uint8Array,
-  ) => boolean;
-  readonly isP256Point: (publicKey: Uint8Array) => boolean;
   readonly deriveOpc: (k: Uint8Array, op: Uint8Array) => Uint8Array;
   readonly generateVector: (
     k: Uint8Array,
@@ -65,22 +62,52 @@ export interface Vault {
   unwrap(purpose: string, context: string, wrapped: Uint8Array): Uint8Array | undefined;
 }
 
-/** The platform's own signing keys: P-256 with SHA-256. */
-export interface Signer {
-  generateKeyPair(): { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array };
-  /** `privateKey` is PKCS #8; the signature is 64 bytes, r || s. */
-  sign(privateKey: Uint8Array, message: Uint8Array): Uint8Array;
+/** What every suite computes with (docs/protocol.md, section 3). */
+interface CommonTools {
+  readonly hash: (data: Uint8Array) => Uint8Array;
+  /** With the suite's hash; 32 bytes. */
+  readonly hmac: (key: Uint8Array, data: Uint8Array) => Uint8Array;
+  /** 16 bytes. */
+  readonly cmac: (key: Uint8Array, data: Uint8Array) => Uint8Array;
+  /** Ciphertext and 16-byte tag, under a key of 16 and a nonce of 12 bytes. */
+  readonly seal: (
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    plaintext: Uint8Array,
+  ) => Uint8Array;
+  readonly open: (
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+  ) => Uint8Array | undefined;
+  /** Whether the bytes are a card's service key of this suite. */
+  readonly isServiceKey: (publicKey: Uint8Array) => boolean;
 }
+
+export interface SharedKeyTools extends CommonTools {
+  readonly suite: SharedKeySuite;
+}
+
+export interface CertificateTools extends CommonTools, SignatureScheme, KeyAgreementCurve {
+  readonly suite: CertificateSuite;
+}
+
+export type SuiteTools = SharedKeyTools | CertificateTools;
 
 /** One line of the log. Values are identifiers and reasons, never secrets or input. */
 export type Log = (event: string, fields: Readonly<Record<string, string | number>>) => void;
 
 export interface Dependencies {
   readonly clock: Clock;
+  readonly sleep: Sleep;
   readonly random: Random;
   readonly core: Core;
   readonly vault: Vault;
-  readonly signer: Signer;
+  readonly suites: (name: SuiteName) => SuiteTools;
+  readonly certificates: CertificateAlgorithms;
+  readonly ecies: Ecies;
   readonly log: Log;
   readonly repositories: Repositories;
   /** 16 bytes. */

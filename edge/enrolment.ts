@@ -2,7 +2,16 @@
  * Enrolment of a card: a challenge that needs no storage, then the chain, the proof of possession
  * and the pinned key in one request.
  */
-import type { CardEnrolment, EnrolmentChallenge } from "#protocol/admin";
+import type {
+  CardRecord,
+  CertificateFamily,
+  CertificateTools,
+  Dependencies,
+  SharedKeyTools,
+  SuiteTools,
+  TenantRecord,
+} from "#edge/dependencies";
+import type { EnrolmentChallenge } from "#protocol/admin";
 import { LENGTH, TAG } from "#protocol/assigned-numbers";
 import {
   type Bytes,
@@ -15,12 +24,18 @@ import {
 } from "#protocol/bytes";
 import { cardIdBytes } from "#protocol/identifiers";
 import { failure, type Result, success } from "#protocol/result";
-import { CARD_KIND_NUMBERS, SUITES } from "#protocol/suites";
+import {
+  CARD_KIND_NUMBERS,
+  type CardKindName,
+  type CertificateSuite,
+  type ModeName,
+  type SuiteName,
+} from "#protocol/suites";
 import { encodeTlv } from "#protocol/tlv";
-import { enrolmentStatement } from "#protocol/transcript";
-
-import type { CardRecord, Dependencies } from "./dependencies.ts";
+import { type CardKeyName, enrolmentStatement } from "#protocol/transcript";
 import { verifyCardChain } from "./secure-connection/card-certificate.ts";
+import { nameSharedKey, wrapCardKey } from "./secure-connection/card-key.ts";
+import { deriveEnrolmentKey } from "./secure-connection/key-schedule.ts";
 import type { FailureReason } from "./wire-error.ts";
 
 /** A personalisation line may take a card from one shift to the next. */
@@ -29,15 +44,34 @@ const ENROLMENT_SECONDS = 86_400;
 const MAC_PURPOSE = "enrolment";
 
 /** CardEnrolment with its byte strings decoded. */
-export interface EnrolmentInput extends Pick<CardEnrolment, "cardId" | "kind"> {
+export interface EnrolmentInput {
   readonly tenant: string;
-  /** Card first, then each issuer up to, not including, the root. */
-  readonly certificates: readonly Uint8Array[];
+  readonly cardId: string;
+  readonly kind: CardKindName;
+  readonly suite: SuiteName;
+  readonly modes?: readonly ModeName[] | undefined;
   readonly servicePublicKey: Uint8Array;
   readonly challenge: Uint8Array;
   readonly token: Uint8Array;
   readonly proof: Uint8Array;
+  /** Card first, then each issuer up to, not including, the root; in the certificate suites. */
+  readonly certificates?: readonly Uint8Array[] | undefined;
+  /** 16 bytes, in the symmetric suites. */
+  readonly key?: Uint8Array | undefined;
+  readonly keyVersion?: number | undefined;
 }
+
+/** What the registry will know the card's key by. */
+type PinnedCredential = Pick<
+  CardRecord,
+  | "pinnedKey"
+  | "wrappedKey"
+  | "keyVersion"
+  | "certificates"
+  | "fingerprints"
+  | "notBefore"
+  | "notAfter"
+>;
 
 export function issueEnrolmentChallenge(
   dependencies: Dependencies,
@@ -58,66 +92,119 @@ export async function enrolCard(
   dependencies: Dependencies,
   input: EnrolmentInput,
 ): Promise<Result<CardRecord, FailureReason>> {
-  const { core, repositories, clock, log } = dependencies;
+  const { repositories, suites } = dependencies;
+  const tools = suites(input.suite);
   if (!isTokenValid(dependencies, input)) return failure("token_invalid");
-  if (!core.isP256Point(input.servicePublicKey)) return failure("malformed");
+  const modes = tools.suite.modes.filter((mode) => input.modes?.includes(mode) ?? true);
+  if (!tools.isServiceKey(input.servicePublicKey) || modes.length === 0) {
+    return failure("malformed");
+  }
   const tenant = await repositories.tenants.find(input.tenant);
   if (tenant === undefined) return failure("not_found");
-
-  const { certificates, cardId } = input;
-  const chain = verifyCardChain(core, {
-    certificates,
-    roots: tenant.cardRoots,
+  const credential =
+    "verify" in tools
+      ? checkChain(dependencies, tools, tenant, input)
+      : checkSharedKey(dependencies, tools, input);
+  if (!credential.ok) return credential;
+  const { tenant: name, cardId, kind, suite, servicePublicKey } = input;
+  const record: CardRecord = {
+    tenant: name,
     cardId,
-    now: clock(),
-  });
-  if (!chain.ok) {
-    log("enrolment_refused", { tenant: input.tenant, cardId, reason: chain.reason });
-    return failure("chain_invalid");
-  }
-  // The service key signs any document, so with one key a document could pass for a card's proof.
-  if (equalBytes(chain.value.publicKey, input.servicePublicKey)) return failure("malformed");
-  if (!provesPossession(dependencies, input, chain.value.publicKey)) {
-    return failure("possession_unproven");
-  }
-
-  const record = toRecord(input, chain.value);
+    kind,
+    suite,
+    modes,
+    servicePublicKey,
+    status: "active",
+    ...credential.value,
+  };
   const outcome = await repositories.cards.insert(record);
   return outcome === "inserted" ? success(record) : failure("conflict");
 }
 
-function toRecord(
+const FAMILIES: Readonly<Record<CertificateSuite["scheme"], CertificateFamily>> = {
+  ECDSA: "ECDSA",
+  SM2: "SM2",
+  "RSASSA-PSS": "RSA",
+  "RSASSA-PKCS1-v1_5": "RSA",
+};
+
+function checkChain(
+  dependencies: Dependencies,
+  tools: CertificateTools,
+  { cardRoots }: TenantRecord,
   input: EnrolmentInput,
-  chain: Pick<CardRecord, "publicKey" | "fingerprints" | "notBefore" | "notAfter">,
-): CardRecord {
-  return {
-    tenant: input.tenant,
-    cardId: input.cardId,
-    kind: input.kind,
-    suites: SUITES.map(({ name }) => name),
-    modes: SUITES.flatMap(({ modes }) => modes),
-    status: "active",
-    servicePublicKey: input.servicePublicKey,
-    certificates: input.certificates,
-    ...chain,
-  };
+): Result<PinnedCredential, FailureReason> {
+  const { clock, log } = dependencies;
+  const { certificates, cardId, tenant, servicePublicKey } = input;
+  if (certificates === undefined) return failure("malformed");
+  const chain = verifyCardChain(dependencies, {
+    certificates,
+    roots: cardRoots,
+    cardId,
+    family: FAMILIES[tools.suite.scheme],
+    now: clock(),
+  });
+  if (!chain.ok) {
+    log("enrolment_refused", { tenant, cardId, reason: chain.reason });
+    return failure("chain_invalid");
+  }
+  const { publicKey, ...rest } = chain.value;
+  // The service key signs any document, so with one key a document could pass for a card's proof.
+  if (equalBytes(publicKey, servicePublicKey)) return failure("malformed");
+  const statement = possessionStatement(dependencies, input, tools, { publicKey });
+  if (!tools.verify(publicKey, statement, input.proof)) return failure("possession_unproven");
+  return success({
+    pinnedKey: publicKey,
+    wrappedKey: undefined,
+    keyVersion: 0,
+    certificates,
+    ...rest,
+  });
 }
 
-function provesPossession(
-  { core, deployment }: Dependencies,
+/** A shared key has no dates: it ends when the card is revoked. */
+function checkSharedKey(
+  dependencies: Dependencies,
+  tools: SharedKeyTools,
   input: EnrolmentInput,
-  publicKey: Uint8Array,
-): boolean {
-  const statement = enrolmentStatement({
+): Result<PinnedCredential, FailureReason> {
+  const { key, keyVersion, challenge, proof } = input;
+  if (key === undefined || keyVersion === undefined) return failure("malformed");
+  const statement = possessionStatement(dependencies, input, tools, { keyVersion });
+  const macKey = deriveEnrolmentKey(tools, key, challenge);
+  const proven = equalBytes(tools.cmac(macKey, statement), proof);
+  macKey.fill(0);
+  const pinnedKey = nameSharedKey(dependencies, key, keyVersion);
+  const wrappedKey = wrapCardKey(dependencies, input, key);
+  key.fill(0);
+  if (!proven) return failure("possession_unproven");
+  return success({
+    pinnedKey,
+    wrappedKey,
+    keyVersion,
+    certificates: [],
+    fingerprints: [],
+    notBefore: 0,
+    notAfter: Number.MAX_SAFE_INTEGER,
+  });
+}
+
+function possessionStatement(
+  { deployment }: Dependencies,
+  input: EnrolmentInput,
+  { suite }: SuiteTools,
+  key: CardKeyName,
+): Uint8Array {
+  return enrolmentStatement({
     deployment,
     tenant: input.tenant,
     cardId: cardIdBytes(input.cardId),
     cardKind: CARD_KIND_NUMBERS[input.kind],
-    publicKey,
+    suite: suite.number,
+    key,
     servicePublicKey: input.servicePublicKey,
     challenge: input.challenge,
   });
-  return core.verifyP256(publicKey, statement, input.proof);
 }
 
 /** A token is the expiry, in Unix seconds, and a MAC over it and all that it was issued for. */

@@ -72,6 +72,8 @@ export const SEQ_RESTORE_JUMP = 2 ** 24;
 export const FIRST_STORE_GENERATION = 1;
 /** RES of a USIM: 32 bits can be guessed, so a rule would have to ask for less than this. */
 export const RES_BYTES_MIN = 8;
+/** How long the word of a subscriber's slot counts: as long as a report may have to wait for it. */
+export const VERIFIED_WORD_MS = 2000;
 export const HOUR_MS = 3_600_000;
 /**
  * How long a session and its stored replies are kept after its end, and never less than T lives.

@@ -35,7 +35,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const composition = compose(configuration, catalog, runtimeAmbient(writeLine));
   const host = openBunHost(join(folder, "state.db"), composition.dependencies);
   await host.recover();
-  const app = createApp(composition, host.cards);
+  const app = createApp(composition, host);
   const server = Bun.serve({
     hostname: options.hostname ?? DEFAULT_HOSTNAME,
     port,

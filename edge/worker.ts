@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import { createApp } from "./app.ts";
 import type { Composition } from "./app.ts";
 import { composeWorker } from "./compose-worker.ts";
-import { objectCards, type WorkerEnvironment } from "./state/objects.ts";
+import { objectWriters, type WorkerEnvironment } from "./state/objects.ts";
 
 export { CardObject, SubscriberObject } from "./state/objects.ts";
 
@@ -12,7 +12,7 @@ const apps = new WeakMap<Composition, Hono>();
 export default {
   fetch(request, env, context) {
     const composition = composeWorker(env);
-    const app = apps.get(composition) ?? createApp(composition, objectCards(env));
+    const app = apps.get(composition) ?? createApp(composition, objectWriters(env));
     apps.set(composition, app);
     // Cloudflare sets this header itself; off Cloudflare the proxy in front must.
     const address = request.headers.get("CF-Connecting-IP") ?? undefined;

@@ -1,17 +1,20 @@
 /** The JSON envelopes of /v1/admin; byte strings are base64url, keys of subscribers are hex. */
 import type { BindingRule } from "./rules.ts";
 import type { StepReport } from "./steps.ts";
-import type { CardKindName, SuiteName } from "./suites.ts";
+import type { CardKindName, ModeName, SuiteName } from "./suites.ts";
 
 /** PUT /v1/admin/tenants/{tenant}: whom this operator trusts. */
 export interface TenantSettings {
-  /** The key that vouches for platform keys: 65 bytes, 04 || X || Y. */
-  readonly anchorPublicKey: string;
+  /** The keys that vouch for platform keys, by certificate suite, each as element C1 has it. */
+  readonly anchors: Readonly<Partial<Record<SuiteName, string>>>;
   /** Root certificates of card issuers, DER. */
   readonly cardRoots: readonly string[];
 }
 
-/** POST /v1/admin/platform-keys: the platform makes a key pair and keeps the private half. */
+/**
+ * POST /v1/admin/platform-keys: the platform makes a key pair and keeps the private half. In a
+ * symmetric suite there is no key pair; the new generation is in use at once.
+ */
 export interface PlatformKeyRequest {
   readonly tenant?: string;
   readonly suite: SuiteName;
@@ -19,6 +22,20 @@ export interface PlatformKeyRequest {
 
 export interface PlatformKey {
   readonly generation: number;
+  /** Empty in a symmetric suite. */
+  readonly publicKey: string;
+}
+
+/** POST /v1/admin/concealment-keys: a key that clients conceal the IMSI to. */
+export interface ConcealmentKeyRequest {
+  readonly tenant?: string;
+}
+
+/** DELETE /v1/admin/concealment-keys/{id} destroys its private half. */
+export interface ConcealmentKey {
+  /** 1 to 255. */
+  readonly id: number;
+  /** 65 bytes, P-256. */
   readonly publicKey: string;
 }
 
@@ -26,7 +43,7 @@ export interface PlatformKey {
 export interface PlatformKeyActivation {
   readonly tenant?: string;
   readonly suite: SuiteName;
-  /** 64 bytes over credentialStatement. */
+  /** Over credentialStatement, by the anchor of the suite. */
   readonly signature: string;
 }
 
@@ -50,17 +67,31 @@ export interface EnrolmentChallenge {
 }
 
 /** POST /v1/admin/cards. */
-export interface CardEnrolment {
+export type CardEnrolment = CertificateCardEnrolment | SharedKeyCardEnrolment;
+
+interface CardEnrolmentBase {
   readonly tenant?: string;
   readonly cardId: string;
   readonly kind: CardKindName;
-  /** The card's certificate first, then each issuer up to, not including, the root; DER. */
-  readonly certificates: readonly string[];
+  readonly suite: SuiteName;
+  /** What the card can; all of the suite's unless given. The stronger one is used. */
+  readonly modes?: readonly ModeName[];
   readonly servicePublicKey: string;
   readonly challenge: string;
   readonly token: string;
-  /** 64 bytes over enrolmentStatement. */
+  /** The card's proof over enrolmentStatement. */
   readonly proof: string;
+}
+
+export interface CertificateCardEnrolment extends CardEnrolmentBase {
+  /** The card's certificate first, then each issuer up to, not including, the root; DER. */
+  readonly certificates: readonly string[];
+}
+
+export interface SharedKeyCardEnrolment extends CardEnrolmentBase {
+  /** 16 bytes, hex; it never comes back. */
+  readonly key: string;
+  readonly keyVersion: number;
 }
 
 export type CardStatus = "active" | "revoked";
@@ -70,9 +101,12 @@ export interface CardRecordView {
   readonly tenant: string;
   readonly cardId: string;
   readonly kind: CardKindName;
-  readonly suites: readonly SuiteName[];
+  readonly suite: SuiteName;
+  readonly modes: readonly ModeName[];
   readonly status: CardStatus;
+  /** Empty for a card with a shared key, which has a version instead. */
   readonly publicKey: string;
+  readonly keyVersion: number;
   readonly servicePublicKey: string;
   readonly notBefore: string;
   readonly notAfter: string;
@@ -83,6 +117,22 @@ export interface CardStatusUpdate {
   readonly tenant?: string;
   readonly status: CardStatus;
 }
+
+export const CARD_REPORTS = ["lost", "stolen"] as const;
+export type CardReportReason = (typeof CARD_REPORTS)[number];
+
+/**
+ * POST /v1/admin/cards/{cardId}/orders. `by` names who orders it: one person for a report, two
+ * different ones for what takes something back.
+ */
+export type CardOrderRequest = { readonly tenant?: string } & (
+  | {
+      readonly order: "report";
+      readonly reason: CardReportReason;
+      readonly by: readonly [string];
+    }
+  | { readonly order: "unlock" | "clear"; readonly by: readonly [string, string] }
+);
 
 /** POST /v1/admin/revocations: a certificate that no chain may use any more. */
 export interface Revocation {
@@ -122,6 +172,12 @@ export interface SubscriberStatusUpdate {
   readonly tenant?: string;
   readonly status: SubscriberStatus;
 }
+
+/** POST /v1/admin/subscribers/{imsi}/orders. */
+export type SubscriberOrderRequest = { readonly tenant?: string } & (
+  | { readonly order: "report"; readonly reason: "swapped"; readonly by: readonly [string] }
+  | { readonly order: "clear"; readonly by: readonly [string, string] }
+);
 
 /** PUT /v1/admin/rules/{id}; the id is in the path. */
 export interface RuleUpdate extends Omit<BindingRule, "id"> {

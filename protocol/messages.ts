@@ -19,13 +19,13 @@ import { decodeFields, decodeRepeated, encodeTlv, type Field } from "./tlv.ts";
 const RES_BYTES_MIN = 3;
 const RES_BYTES_MAX = 16;
 /** A challenge of CAVE, RANDSSD, a RAND of 3GPP, and identifier and challenge of CHAP. */
-const RAND_LENGTHS: readonly number[] = [
+const RAND_LENGTHS: ReadonlySet<number> = new Set([
   LENGTH.caveRand,
   LENGTH.randssd,
   LENGTH.rand,
   LENGTH.chapChallenge,
-];
-const AUTN_LENGTHS: readonly number[] = [0, LENGTH.caveSignature, LENGTH.autn];
+]);
+const AUTN_LENGTHS: ReadonlySet<number> = new Set([0, LENGTH.caveSignature, LENGTH.autn]);
 /** CAVE needs four RANDs; room for that many and no more. */
 const RANDS_MAX = 4;
 /** Of T and T2 (docs/protocol.md, section 2, element 8A). */
@@ -229,7 +229,7 @@ export function decodeChallenge(bytes: Uint8Array): Challenge | undefined {
   if (values === undefined) return undefined;
   const [round, randList, autn] = values;
   const rands = decodeRands(randList);
-  if (rands === undefined || !AUTN_LENGTHS.includes(autn.length)) return undefined;
+  if (rands === undefined || !AUTN_LENGTHS.has(autn.length)) return undefined;
   return { round: round[0] ?? 0, rands, autn };
 }
 
@@ -237,7 +237,7 @@ export function decodeChallenge(bytes: Uint8Array): Challenge | undefined {
 function decodeRands(bytes: Uint8Array): Bytes[] | undefined {
   const rands = decodeRepeated(bytes, field(TAG.rand, 1, LENGTH.chapChallenge), 1, RANDS_MAX);
   const length = rands?.[0]?.length ?? 0;
-  if (!RAND_LENGTHS.includes(length)) return undefined;
+  if (!RAND_LENGTHS.has(length)) return undefined;
   return rands?.every((rand) => rand.length === length) === true ? rands : undefined;
 }
 

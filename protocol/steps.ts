@@ -73,8 +73,30 @@ export type StepNumber = keyof typeof STEPS;
 /** A step of signed mode; encrypted mode has a counterpart for each. */
 export type SignedStep = Extract<
   StepNumber,
-  | 311 | 312 | 313 | 314 | 315 | 316 | 317 | 318 | 319 | 320 | 321 | 322
-  | 323 | 324 | 325 | 326 | 327 | 328 | 329 | 330 | 331 | 332 | 333 | 334
+  | 311
+  | 312
+  | 313
+  | 314
+  | 315
+  | 316
+  | 317
+  | 318
+  | 319
+  | 320
+  | 321
+  | 322
+  | 323
+  | 324
+  | 325
+  | 326
+  | 327
+  | 328
+  | 329
+  | 330
+  | 331
+  | 332
+  | 333
+  | 334
 >;
 
 /** The number that a step of signed mode has in `mode`: 421 to 423 stand between 420 and 424. */

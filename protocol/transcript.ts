@@ -84,11 +84,7 @@ export function hashOpening(hash: Hash, opening: SessionOpening): Uint8Array {
 }
 
 /** hk of encrypted mode; `contribution` is element CB or CC, whole. In signed mode hk is h1. */
-export function hashKeyAgreement(
-  hash: Hash,
-  h1: Uint8Array,
-  contribution: Uint8Array,
-): Uint8Array {
+export function hashKeyAgreement(hash: Hash, h1: Uint8Array, contribution: Uint8Array): Uint8Array {
   return hash(labelled(LABEL.hk, encodeTlv(TAG.hash, h1), contribution));
 }
 

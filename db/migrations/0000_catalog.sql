@@ -1,3 +1,11 @@
+CREATE TABLE `anchor` (
+	`tenant` text NOT NULL,
+	`suite` text NOT NULL,
+	`public_key` blob NOT NULL,
+	PRIMARY KEY(`tenant`, `suite`),
+	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
 CREATE TABLE `auc_3g` (
 	`tenant` text NOT NULL,
 	`imsi` text NOT NULL,
@@ -52,10 +60,12 @@ CREATE TABLE `card` (
 	`tenant` text NOT NULL,
 	`card_id` text NOT NULL,
 	`kind` text NOT NULL,
-	`suites` text NOT NULL,
+	`suite` text NOT NULL,
 	`modes` text NOT NULL,
 	`status` text NOT NULL,
-	`public_key` blob NOT NULL,
+	`pinned_key` blob NOT NULL,
+	`wrapped_key` blob,
+	`key_version` integer NOT NULL,
 	`service_public_key` blob NOT NULL,
 	`certificates` text NOT NULL,
 	`fingerprints` text NOT NULL,
@@ -65,7 +75,16 @@ CREATE TABLE `card` (
 	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
-CREATE UNIQUE INDEX `card_public_key_unique` ON `card` (`public_key`);--> statement-breakpoint
+CREATE UNIQUE INDEX `card_pinned_key_unique` ON `card` (`pinned_key`);--> statement-breakpoint
+CREATE TABLE `concealment_key` (
+	`tenant` text NOT NULL,
+	`id` integer NOT NULL,
+	`public_key` blob NOT NULL,
+	`wrapped_private_key` blob,
+	PRIMARY KEY(`tenant`, `id`),
+	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
 CREATE TABLE `platform_key_floor` (
 	`tenant` text NOT NULL,
 	`suite` text NOT NULL,
@@ -108,6 +127,5 @@ CREATE TABLE `subscriber` (
 );
 --> statement-breakpoint
 CREATE TABLE `tenant` (
-	`tenant` text PRIMARY KEY NOT NULL,
-	`anchor_public_key` blob NOT NULL
+	`tenant` text PRIMARY KEY NOT NULL
 );

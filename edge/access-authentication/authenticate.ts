@@ -3,7 +3,11 @@
  * not serve gets a challenge of the right form all the same, so that an authenticated card learns
  * nothing about other people's IMSIs from the answer (invariant I6).
  */
-import type { SlotVector, SubscriberSlots } from "./authentication-centre/slot.ts";
+import type {
+  SlotVector,
+  SubscriberSlots,
+  SubscriberWithdrawal,
+} from "./authentication-centre/slot.ts";
 import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
 import { concatBytes, encodeAscii, encodeHex } from "#protocol/bytes";
 import type { ModuleAnswer } from "#protocol/messages";
@@ -36,13 +40,15 @@ export type AccessOutcome =
       readonly kind: "verified";
       readonly subscriber: SubscriberRecord;
       readonly strength: Strength;
+      /** The slot's word counts before this moment only. */
+      readonly wordExpiresAt: number;
     }
   | { readonly kind: "resynchronised" }
   | { readonly kind: "refused"; readonly reason: AccessRefusal };
 
 export type AccessRefusal =
   | "imsi_unknown"
-  | "imsi_barred"
+  | SubscriberWithdrawal
   | "no_open_challenge"
   | "response_mismatch"
   | "module_refused"
@@ -52,10 +58,10 @@ export type AccessRefusal =
 /** Separation bit 0: GSM and UMTS (TS 33.102, annex H). */
 const DEFAULT_AMF: Uint8Array = new Uint8Array(2);
 
-type Tools = Pick<Dependencies, "random" | "vault" | "repositories" | "slot">;
+type Tools = Pick<Dependencies, "clock" | "random" | "vault" | "repositories" | "slot">;
 
 /** The name of a subscriber slot's writer; the IMSI is not readable in it (invariant I13). */
-function subscriberObject(
+export function subscriberObject(
   { vault, slot }: Pick<Dependencies, "vault" | "slot">,
   tenant: string,
   imsi: string,
@@ -109,7 +115,8 @@ export async function verifyResponse(
   const subscriber = await tools.repositories.subscribers.find(tenant, imsi);
   if (subscriber === undefined) return { kind: "refused", reason: "imsi_unknown" };
   const object = subscriberObject(tools, tenant, imsi);
-  const outcome = await slots.answer(object, {
+  const askedAt = tools.clock();
+  const word = await slots.answer(object, {
     sid,
     round,
     cardId,
@@ -117,17 +124,22 @@ export async function verifyResponse(
     answer,
     digest,
   });
-  if (!outcome.ok) return { kind: "refused", reason: outcome.reason };
-  switch (outcome.value) {
-    case "verified":
+  if (!word.ok) return { kind: "refused", reason: word.reason };
+  const { outcome, goodForMs } = word.value;
+  switch (outcome) {
+    case "verified": {
       if (subscriber.status !== "active") return { kind: "refused", reason: "imsi_barred" };
-      return { kind: "verified", subscriber, strength: "USIM" };
+      const wordExpiresAt = askedAt + goodForMs;
+      return { kind: "verified", subscriber, strength: "USIM", wordExpiresAt };
+    }
     case "resynchronised":
       return { kind: "resynchronised" };
     case "response_mismatch":
     case "module_refused":
     case "mac_failure":
     case "auts_not_newest":
-      return { kind: "refused", reason: outcome.value };
+    case "imsi_barred":
+    case "imsi_swapped":
+      return { kind: "refused", reason: outcome };
   }
 }

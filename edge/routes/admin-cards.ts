@@ -6,6 +6,8 @@ import { encodeBase64Url } from "#protocol/bytes";
 
 import type { CardRecord, Dependencies } from "../dependencies.ts";
 import { enrolCard, issueEnrolmentChallenge } from "../enrolment.ts";
+import { cardObject } from "../state/card-writer.ts";
+import type { Writers } from "../state/writers.ts";
 import {
   cardEnrolment,
   cardPath,
@@ -16,7 +18,7 @@ import {
 } from "./admin-schemas.ts";
 import { respondProblem, validateJson, validatePath, validateQuery } from "./problem.ts";
 
-export function createCardRoutes(dependencies: Dependencies): Hono {
+export function createCardRoutes(dependencies: Dependencies, writers: Writers): Hono {
   const { cards, tenants } = dependencies.repositories;
   const routes = new Hono();
 
@@ -44,8 +46,11 @@ export function createCardRoutes(dependencies: Dependencies): Hono {
     validateJson(cardStatusUpdate),
     async (c) => {
       const { tenant, status } = c.req.valid("json");
-      const found = await cards.setStatus(tenant, c.req.valid("param").cardId, status);
-      return found ? c.body(null, 204) : respondProblem(c, "not_found");
+      const { cardId } = c.req.valid("param");
+      if (!(await cards.setStatus(tenant, cardId, status))) return respondProblem(c, "not_found");
+      const order = { tenant, cardId, order: "status", status } as const;
+      const told = await writers.cards.order(cardObject(tenant, cardId), order);
+      return told.ok ? c.body(null, 204) : respondProblem(c, told.reason);
     },
   );
 
@@ -59,16 +64,21 @@ export function createCardRoutes(dependencies: Dependencies): Hono {
   return routes;
 }
 
+/** 9999-12-31T23:59:59Z, as X.509 writes "never" (RFC 5280, 4.1.2.5). */
+const LAST_DATE_MS = 253_402_300_799_000;
+
 function viewCard(card: Omit<CardRecord, "certificates" | "fingerprints">): CardRecordView {
   return {
     tenant: card.tenant,
     cardId: card.cardId,
     kind: card.kind,
-    suites: card.suites,
+    suite: card.suite,
+    modes: card.modes,
     status: card.status,
-    publicKey: encodeBase64Url(card.publicKey),
+    publicKey: card.keyVersion === 0 ? encodeBase64Url(card.pinnedKey) : "",
+    keyVersion: card.keyVersion,
     servicePublicKey: encodeBase64Url(card.servicePublicKey),
     notBefore: new Date(card.notBefore).toISOString(),
-    notAfter: new Date(card.notAfter).toISOString(),
+    notAfter: new Date(Math.min(card.notAfter, LAST_DATE_MS)).toISOString(),
   };
 }

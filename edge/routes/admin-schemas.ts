@@ -4,12 +4,24 @@
  */
 import * as v from "valibot";
 
+import { CARD_REPORTS } from "#protocol/admin";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
-import { OPERATOR_PATTERN } from "#protocol/identifiers";
+import { isSamePerson, OPERATOR_PATTERN, PERSON_PATTERN } from "#protocol/identifiers";
+import { suiteNamed, type SuiteName, SUITES } from "#protocol/suites";
 
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX } from "../secure-connection/limits.ts";
-import { base64Url, cardId, cardKind, hex, imsi, suite, tenant, tenantName } from "./fields.ts";
+import {
+  base64Url,
+  cardId,
+  cardKind,
+  hex,
+  imsi,
+  mode,
+  suite,
+  tenant,
+  tenantName,
+} from "./fields.ts";
 
 /** K, OP and OPc (TS 35.206, 2.3). */
 const KEY_BYTES = 16;
@@ -25,13 +37,28 @@ const CARD_ROOTS_MAX = 16;
 /** Tokens of another length are refused as tokens. */
 const ENROLMENT_TOKEN_BYTES_MAX = 255;
 const COUNTER_MAX = 0xffff_ffff;
+const MODES_MAX = 2;
+/** One byte on the wire. */
+const CONCEALMENT_KEY_ID_MAX = 255;
+
+const person = v.pipe(v.string(), v.trim(), v.regex(PERSON_PATTERN));
+const onePerson = v.strictTuple([person]);
+const twoPeople = v.pipe(
+  v.strictTuple([person, person]),
+  v.check(([one, other]) => !isSamePerson(one, other)),
+);
 
 const counter = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(COUNTER_MAX));
 const certificate = base64Url(1, CERTIFICATE_BYTES_MAX);
-const publicKey = base64Url(LENGTH.point);
-const signature = base64Url(LENGTH.signature);
+/** As long as its suite says, which the routes know. */
+const publicKey = base64Url(LENGTH.point, LENGTH.rsa);
+const signature = base64Url(LENGTH.mac, LENGTH.rsa);
 const operator = v.pipe(v.string(), v.regex(OPERATOR_PATTERN));
 const key = hex(KEY_BYTES);
+
+function isProofOf(name: SuiteName, proof: Uint8Array): boolean {
+  return proof.length === suiteNamed(name).proofBytes;
+}
 
 export const tenantPath = v.strictObject({ tenant: tenantName });
 export const cardPath = v.strictObject({ cardId });
@@ -48,34 +75,81 @@ export const auditQuery = v.union([
   v.strictObject({ tenant, session: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/)) }),
 ]);
 
+/** One member a certificate suite, each of which may be absent. */
+const anchors = v.pipe(
+  v.custom<object>((value) => !Array.isArray(value)),
+  v.strictObject(
+    Object.fromEntries(
+      SUITES.filter(({ credential }) => credential === "certificate").map(({ name }) => [
+        name,
+        v.optional(publicKey),
+      ]),
+    ),
+  ),
+);
+
 export const tenantSettings = v.strictObject({
-  anchorPublicKey: publicKey,
+  anchors,
   cardRoots: v.pipe(v.array(certificate), v.maxLength(CARD_ROOTS_MAX)),
 });
 
 export const platformKeyRequest = v.strictObject({ tenant, suite });
-export const platformKeyActivation = v.strictObject({ tenant, suite, signature });
+export const platformKeyActivation = v.pipe(
+  v.strictObject({ tenant, suite, signature }),
+  v.check((activation) => isProofOf(activation.suite, activation.signature)),
+);
 export const floorUpdate = v.strictObject({ tenant, suite, floor: counter });
 
+export const concealmentKeyRequest = v.strictObject({ tenant });
+export const concealmentKeyPath = v.strictObject({
+  id: v.pipe(
+    v.string(),
+    v.regex(/^[1-9][0-9]{0,2}$/),
+    v.transform(Number),
+    v.maxValue(CONCEALMENT_KEY_ID_MAX),
+  ),
+});
+
 export const enrolmentRequest = v.strictObject({ tenant, cardId });
-export const cardEnrolment = v.strictObject({
+const enrolmentEntries = {
   tenant,
   cardId,
   kind: cardKind,
-  certificates: v.pipe(
-    v.array(certificate),
-    v.minLength(1),
-    v.maxLength(CHAIN_CERTIFICATES_MAX - 1),
-  ),
-  servicePublicKey: publicKey,
+  suite,
+  modes: v.optional(v.pipe(v.array(mode), v.minLength(1), v.maxLength(MODES_MAX))),
+  servicePublicKey: base64Url(LENGTH.point),
   challenge: base64Url(LENGTH.nonce),
   token: base64Url(1, ENROLMENT_TOKEN_BYTES_MAX),
   proof: signature,
-});
+};
+export const cardEnrolment = v.pipe(
+  v.union([
+    v.strictObject({
+      ...enrolmentEntries,
+      certificates: v.pipe(
+        v.array(certificate),
+        v.minLength(1),
+        v.maxLength(CHAIN_CERTIFICATES_MAX - 1),
+      ),
+    }),
+    v.strictObject({ ...enrolmentEntries, key: hex(LENGTH.sharedKey), keyVersion: counter }),
+  ]),
+  v.check((card) => isProofOf(card.suite, card.proof)),
+  v.check((card) => "key" in card === (suiteNamed(card.suite).credential === "shared key")),
+);
 export const cardStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "revoked"]),
 });
+export const cardOrder = v.variant("order", [
+  v.strictObject({
+    tenant,
+    order: v.literal("report"),
+    reason: v.picklist(CARD_REPORTS),
+    by: onePerson,
+  }),
+  v.strictObject({ tenant, order: v.picklist(["unlock", "clear"]), by: twoPeople }),
+]);
 export const revocation = v.strictObject({
   tenant,
   fingerprint: v.pipe(
@@ -106,6 +180,15 @@ export const subscriberStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "barred"]),
 });
+export const subscriberOrder = v.variant("order", [
+  v.strictObject({
+    tenant,
+    order: v.literal("report"),
+    reason: v.literal("swapped"),
+    by: onePerson,
+  }),
+  v.strictObject({ tenant, order: v.literal("clear"), by: twoPeople }),
+]);
 
 export const ruleUpdate = v.strictObject({
   tenant,

@@ -6,6 +6,8 @@ import type { SubscriberView } from "#protocol/admin";
 
 import { wrapKeys } from "../access-authentication/authentication-centre/embedded.ts";
 import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
+import type { Writers } from "../state/writers.ts";
+import { orderAtSlots } from "../subscriber-orders.ts";
 import {
   MCC_DIGITS,
   subscriberEnrolment,
@@ -17,7 +19,7 @@ import { respondProblem, validateJson, validatePath, validateQuery } from "./pro
 
 type Enrolment = InferOutput<typeof subscriberEnrolment>;
 
-export function createSubscriberRoutes(dependencies: Dependencies): Hono {
+export function createSubscriberRoutes(dependencies: Dependencies, { slots }: Writers): Hono {
   const { subscribers, tenants } = dependencies.repositories;
   const routes = new Hono();
 
@@ -51,8 +53,12 @@ export function createSubscriberRoutes(dependencies: Dependencies): Hono {
     validateJson(subscriberStatusUpdate),
     async (c) => {
       const { tenant, status } = c.req.valid("json");
-      const found = await subscribers.setStatus(tenant, c.req.valid("param").imsi, status);
-      return found ? c.body(null, 204) : respondProblem(c, "not_found");
+      const { imsi } = c.req.valid("param");
+      const found = await subscribers.setStatus(tenant, imsi, status);
+      if (!found) return respondProblem(c, "not_found");
+      const set = status !== "active";
+      await orderAtSlots(dependencies, slots, imsi, { tenant, mark: "barred", set, by: [] });
+      return c.body(null, 204);
     },
   );
 

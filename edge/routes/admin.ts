@@ -4,19 +4,26 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { equalBytes } from "#protocol/bytes";
 
 import type { Dependencies } from "../dependencies.ts";
+import type { Writers } from "../state/writers.ts";
 import { createCardRoutes } from "./admin-cards.ts";
+import { createOrderRoutes } from "./admin-orders.ts";
 import { createRuleRoutes } from "./admin-rules.ts";
 import { createSubscriberRoutes } from "./admin-subscribers.ts";
 import { createTrustRoutes } from "./admin-trust.ts";
 import { respondProblem } from "./problem.ts";
 
 /** `adminKey` is never empty. */
-export function createAdminRoutes(dependencies: Dependencies, adminKey: string): Hono {
+export function createAdminRoutes(
+  dependencies: Dependencies,
+  adminKey: string,
+  writers: Writers,
+): Hono {
   const admin = new Hono();
   admin.use("*", requireBearer(dependencies, adminKey));
   admin.route("/", createTrustRoutes(dependencies));
-  admin.route("/", createCardRoutes(dependencies));
-  admin.route("/", createSubscriberRoutes(dependencies));
+  admin.route("/", createCardRoutes(dependencies, writers));
+  admin.route("/", createSubscriberRoutes(dependencies, writers));
+  admin.route("/", createOrderRoutes(dependencies, writers));
   admin.route("/", createRuleRoutes(dependencies));
   return admin;
 }

@@ -1,7 +1,8 @@
 /** Shapes of the four requests; byte strings arrive as base64url and leave as bytes. */
 import * as v from "valibot";
+import { LENGTH } from "#protocol/assigned-numbers";
 import { TOKEN_BYTES_MAX } from "#protocol/messages";
-import { base64Url, cardId, imsi, tenant } from "./fields.ts";
+import { base64Url, cardId, imsi, moduleKind, tenant } from "./fields.ts";
 
 /** Card bytes are TLV of at most this; their decoders are stricter. */
 const CARD_BYTES_MAX = 1024;
@@ -10,7 +11,6 @@ const NAME_CHARACTERS_MAX = 32;
 
 const token = base64Url(1, TOKEN_BYTES_MAX);
 const cardBytes = base64Url(1, CARD_BYTES_MAX);
-const moduleKind = v.literal("USIM");
 /** Names of a newer protocol are allowed here and never chosen. */
 const names = v.pipe(
   v.array(v.pipe(v.string(), v.maxLength(NAME_CHARACTERS_MAX))),
@@ -26,20 +26,19 @@ export const accessRequestSchema = v.strictObject({
   moduleKind,
 });
 
-export const cardProofRequestSchema = v.strictObject({
-  token,
-  cardId,
-  proof: cardBytes,
-  imsi,
-  moduleKind,
-});
+const cardProofEntries = { token, cardId, proof: cardBytes, moduleKind };
+/** The IMSI in the clear in signed mode, concealed in encrypted mode. */
+export const cardProofRequestSchema = v.union([
+  v.strictObject({ ...cardProofEntries, imsi }),
+  v.strictObject({ ...cardProofEntries, concealedImsi: base64Url(LENGTH.concealedImsi) }),
+]);
 export type CardProofBody = v.InferOutput<typeof cardProofRequestSchema>;
 
-export const answerRequestSchema = v.strictObject({
-  token,
-  statement: cardBytes,
-  proof: cardBytes,
-});
+/** Signed and encrypted mode. */
+export const answerRequestSchema = v.union([
+  v.strictObject({ token, statement: cardBytes, proof: cardBytes }),
+  v.strictObject({ token, sealed: cardBytes }),
+]);
 export type AnswerBody = v.InferOutput<typeof answerRequestSchema>;
 
 export const receiptRequestSchema = v.strictObject({ token, receipt: cardBytes });

@@ -1,15 +1,18 @@
 /** The four exchanges of docs/protocol.md, section 4: HTTP in and out, nothing else. */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { issueCardChallenge } from "../secure-connection/establish.ts";
 import { verifyCardResponse } from "../secure-connection/card-authentication.ts";
+import { revealImsi } from "../secure-connection/concealed-imsi.ts";
+import type { ProtectedAnswer } from "../secure-connection/critical-information.ts";
+import { issueCardChallenge } from "../secure-connection/establish.ts";
+import { wrapSecrets } from "../secure-connection/session-secrets.ts";
 import { openSessionToken } from "../secure-connection/token.ts";
 import type { Dependencies } from "../dependencies.ts";
+import { secretsContext } from "../state/card-connection.ts";
 import { cardObject, type CardWriters } from "../state/card-writer.ts";
 import type { FailureReason } from "../wire-error.ts";
 import { encodeAscii } from "#protocol/bytes";
-import { decodeAnswerStatement, decodeReceipt, decodeSignature } from "#protocol/messages";
 import { failure, type Result } from "#protocol/result";
-import { MODULE_KIND_NUMBERS } from "#protocol/suites";
+import { findMode, MODULE_KIND_NUMBERS } from "#protocol/suites";
 import {
   accessRequestSchema,
   type AnswerBody,
@@ -81,44 +84,52 @@ async function proveCard(
   sid: string,
   body: CardProofBody,
 ): Reply {
-  const { cardId, token, imsi } = body;
+  const { cardId, token } = body;
   const response = { sid, cardId, token, proof: body.proof };
   const authenticated = await verifyCardResponse(dependencies, response);
   if (!authenticated.ok) return authenticated;
-  const { card, terms, proof, h1 } = authenticated.value;
-  return cards.open(cardObject(terms.tenant, cardId), {
+  const { card, terms, mode, proof, h1, mac } = authenticated.value;
+  if ("imsi" in body !== (mode === "signed")) return failure("malformed");
+  const { tenant } = terms;
+  const imsi =
+    "imsi" in body ? body.imsi : await revealImsi(dependencies, tenant, body.concealedImsi, token);
+  const object = cardObject(tenant, cardId);
+  return cards.open(object, {
     sid,
     digest: bodyDigest(dependencies, "card", body),
     cardId,
-    publicKey: card.publicKey,
+    pinnedKey: card.pinnedKey,
+    wrappedKey: card.wrappedKey,
     terms,
     proof,
     h1,
-    imsi,
+    secrets: wrapSecrets(dependencies, secretsContext(object, sid), {
+      // What cannot be revealed is nobody's IMSI: a dummy challenge, and FAILURE.
+      imsi: imsi ?? "",
+      ...(mac === undefined ? {} : { mac }),
+    }),
     moduleKind: MODULE_KIND_NUMBERS[body.moduleKind],
   });
 }
 
-/** Step 3: 327 to 332. */
+/** Step 3: 327 to 332, 430 to 435. */
 async function answer(
   dependencies: Dependencies,
   cards: CardWriters,
   sid: string,
   body: AnswerBody,
 ): Reply {
-  const object = sessionObject(dependencies, sid, body.token);
-  if (object === undefined) return failure("token_invalid");
-  const statement = decodeAnswerStatement(body.statement);
-  const signature = decodeSignature(body.proof);
-  if (statement === undefined || signature === undefined) return failure("malformed");
+  const opened = openSessionToken(dependencies, sid, body.token, dependencies.clock());
+  if (opened === undefined) return failure("token_invalid");
+  const { cardId, terms } = opened;
+  const protectedAnswer: ProtectedAnswer =
+    "sealed" in body
+      ? { mode: "encrypted", sealed: body.sealed }
+      : { mode: "signed", statement: body.statement, proof: body.proof };
+  if (protectedAnswer.mode !== findMode(terms.mode)) return failure("malformed");
   const digest = bodyDigest(dependencies, "answer", body);
-  return cards.answer(object, {
-    sid,
-    digest,
-    statement,
-    statementBytes: body.statement,
-    signature,
-  });
+  const request = { sid, digest, answer: protectedAnswer };
+  return cards.answer(cardObject(terms.tenant, cardId), request);
 }
 
 /** Step 4: the card's receipt. */
@@ -128,21 +139,11 @@ async function acknowledge(
   sid: string,
   body: ReceiptBody,
 ): Reply {
-  const object = sessionObject(dependencies, sid, body.token);
-  if (object === undefined) return failure("token_invalid");
-  const receipt = decodeReceipt(body.receipt);
-  if (receipt === undefined) return failure("malformed");
-  return cards.receipt(object, { sid, digest: bodyDigest(dependencies, "receipt", body), receipt });
-}
-
-/** The card's writer that T2 names; without a valid T2 no writer is called. */
-function sessionObject(
-  dependencies: Dependencies,
-  sid: string,
-  token: Uint8Array,
-): string | undefined {
-  const opened = openSessionToken(dependencies, sid, token, dependencies.clock());
-  return opened === undefined ? undefined : cardObject(opened.terms.tenant, opened.cardId);
+  const opened = openSessionToken(dependencies, sid, body.token, dependencies.clock());
+  if (opened === undefined) return failure("token_invalid");
+  const { cardId, terms } = opened;
+  const digest = bodyDigest(dependencies, "receipt", body);
+  return cards.receipt(cardObject(terms.tenant, cardId), { sid, digest, receipt: body.receipt });
 }
 
 /** Keyed, because bodies hold an IMSI and a RES that a plain hash would give away to guessing. */

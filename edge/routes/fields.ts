@@ -8,7 +8,15 @@ import {
   IMSI_PATTERN,
   TENANT_PATTERN,
 } from "#protocol/identifiers";
-import { CARD_KIND_NUMBERS, type CardKindName, SUITES } from "#protocol/suites";
+import {
+  CARD_KIND_NUMBERS,
+  type CardKindName,
+  MODE_NUMBERS,
+  type ModeName,
+  MODULE_KIND_NUMBERS,
+  type ModuleKindName,
+  SUITES,
+} from "#protocol/suites";
 
 /** `bytesMin` to `bytesMax` bytes as base64url without padding. */
 export function base64Url(bytesMin: number, bytesMax = bytesMin) {
@@ -36,6 +44,10 @@ export const tenant = v.optional(tenantName, DEFAULT_TENANT);
 export const cardId = v.pipe(v.string(), v.regex(CARD_ID_PATTERN));
 export const imsi = v.pipe(v.string(), v.regex(IMSI_PATTERN));
 export const suite = v.picklist(SUITES.map(({ name }) => name));
-export const cardKind = v.custom<CardKindName>(
-  (value) => typeof value === "string" && Object.hasOwn(CARD_KIND_NUMBERS, value),
-);
+export const cardKind = nameIn<CardKindName>(CARD_KIND_NUMBERS);
+export const mode = nameIn<ModeName>(MODE_NUMBERS);
+export const moduleKind = nameIn<ModuleKindName>(MODULE_KIND_NUMBERS);
+
+function nameIn<T extends string>(table: Readonly<Record<T, number>>) {
+  return v.custom<T>((value) => typeof value === "string" && Object.hasOwn(table, value));
+}

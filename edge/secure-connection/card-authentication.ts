@@ -2,14 +2,18 @@
  * Step 317: is this the registered card, here and now? Everything is decided from the registry and
  * the token; no writer is called before the answer is yes (invariant I14).
  */
-import type { Core, Dependencies, RegisteredCard } from "../dependencies.ts";
+import type { Dependencies, RegisteredCard, SuiteTools } from "#edge/dependencies";
 import { LABEL } from "#protocol/assigned-numbers";
-import { decodeHex, encodeBase64Url } from "#protocol/bytes";
+import { encodeAscii, encodeBase64Url } from "#protocol/bytes";
 import { cardIdBytes } from "#protocol/identifiers";
 import { type CardProof, decodeCardProof } from "#protocol/messages";
 import { failure, type Result, success } from "#protocol/result";
-import { CARD_KIND_NUMBERS } from "#protocol/suites";
-import { hashCardKey, hashOpening, signedMessage } from "#protocol/transcript";
+import { CARD_KIND_NUMBERS, findMode, findSuite, type ModeName } from "#protocol/suites";
+import { hashCardKey, hashOpening } from "#protocol/transcript";
+import { cardKeyName, unwrapCardKey } from "./card-key.ts";
+import { isProvenByCard } from "./connection.ts";
+import { decoyPublicKey, decoySharedKey } from "./decoy.ts";
+import { deriveMacKeys, type DirectionKeys } from "./key-schedule.ts";
 import { openToken, type SessionTerms } from "./token.ts";
 
 export interface CardResponse {
@@ -24,8 +28,11 @@ export interface CardResponse {
 export interface AuthenticatedCard {
   readonly card: RegisteredCard;
   readonly terms: SessionTerms;
+  readonly mode: ModeName;
   readonly proof: CardProof;
   readonly h1: Uint8Array;
+  /** CMAC keys of the session; in the symmetric suites alone. */
+  readonly mac: DirectionKeys | undefined;
 }
 
 export type CardAuthenticationFailure =
@@ -36,37 +43,77 @@ export type CardAuthenticationFailure =
   | CardLapse
   | "proof_invalid";
 
-/**
- * Stands in for the key of a card that is not registered: a point whose private key nobody uses
- * (the base point of FIPS 186-5), so that the refusal costs the same verification.
- */
-const DECOY_PUBLIC_KEY = decodeHex(
-  "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296" +
-    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
-);
-
 export async function verifyCardResponse(
   dependencies: Dependencies,
   response: CardResponse,
 ): Promise<Result<AuthenticatedCard, CardAuthenticationFailure>> {
-  const { clock, core, repositories } = dependencies;
+  const { clock, repositories } = dependencies;
   const now = clock();
-  const proof = decodeCardProof(response.proof);
-  if (proof === undefined) return failure("malformed");
   const terms = openToken(dependencies, "challenge", response.cardId, response.token, now);
   if (terms === undefined || encodeBase64Url(terms.sid) !== response.sid) {
     return failure("token_invalid");
   }
-  const card = await repositories.cards.find(terms.tenant, response.cardId);
-  const publicKey = card?.publicKey ?? DECOY_PUBLIC_KEY ?? new Uint8Array(0);
-  const h1 = openingHash(dependencies, response, terms, proof, publicKey);
-  const message = signedMessage(LABEL.cardProof, h1);
-  const proven = core.verifyP256(publicKey, message, proof.signature);
+  const suite = findSuite(terms.suite);
+  const mode = findMode(terms.mode);
+  if (suite === undefined || mode === undefined) throw new Error("a token names no suite or mode");
+  const proof = decodeCardProof(response.proof, suite, mode);
+  if (proof === undefined) return failure("malformed");
+  const tools = dependencies.suites(suite.name);
+  const found = await repositories.cards.find(terms.tenant, response.cardId);
+  // A card that changed its suite since step 1 has no key that could prove anything here.
+  const card = found?.suite === suite.name && found.modes.includes(mode) ? found : undefined;
+  const proven = verifyCardProof(dependencies, tools, mode, { response, terms, proof, card });
   if (card === undefined) return failure("card_unknown");
-  if (!proven) return failure("proof_invalid");
+  if (!proven.ok) return proven;
   if (proof.cardKind !== CARD_KIND_NUMBERS[card.kind]) return failure("kind_mismatch");
   const lapse = findLapse(card, now);
-  return lapse === undefined ? success({ card, terms, proof, h1 }) : failure(lapse);
+  if (lapse !== undefined) return failure(lapse);
+  if ("isPoint" in tools && mode === "encrypted" && !tools.isPoint(proof.ephemeralKey)) {
+    return failure("malformed");
+  }
+  return success({ card, terms, mode, proof, ...proven.value });
+}
+
+interface ProofInput {
+  readonly response: CardResponse;
+  readonly terms: SessionTerms;
+  readonly proof: CardProof;
+  readonly card: RegisteredCard | undefined;
+}
+
+/** S2 over h1. A card that is not registered costs the same, under a key that nobody holds. */
+function verifyCardProof(
+  dependencies: Dependencies,
+  tools: SuiteTools,
+  mode: ModeName,
+  input: ProofInput,
+): Result<Pick<AuthenticatedCard, "h1" | "mac">, "proof_invalid"> {
+  const { proof, card } = input;
+  const pinnedKey = card?.pinnedKey ?? decoyPublicKey(tools);
+  const h1 = openingHash(dependencies, tools, input, pinnedKey);
+  const mac = "verify" in tools ? undefined : sessionMacKeys(dependencies, tools, input, h1);
+  const secrets = mac === undefined ? {} : { mac };
+  const connection = { tools, mode, pinnedKey, secrets };
+  const proven = isProvenByCard(connection, LABEL.cardProof, h1, proof.signature);
+  return proven ? success({ h1, mac }) : failure("proof_invalid");
+}
+
+function sessionMacKeys(
+  dependencies: Dependencies,
+  tools: Exclude<SuiteTools, { verify: unknown }>,
+  { response, terms, card }: ProofInput,
+  h1: Uint8Array,
+): DirectionKeys {
+  const { wrappedKey } = card ?? {};
+  const { tenant } = terms;
+  const { cardId } = response;
+  const key =
+    wrappedKey === undefined
+      ? decoySharedKey(dependencies, encodeAscii(`${tenant}/${cardId}`))
+      : unwrapCardKey(dependencies, { tenant, cardId, wrappedKey });
+  const keys = deriveMacKeys(tools, key, terms.generation, h1);
+  key.fill(0);
+  return keys;
 }
 
 export type CardLapse = "card_revoked" | "certificate_revoked" | "certificate_out_of_date";
@@ -80,24 +127,25 @@ export function findLapse(card: RegisteredCard, now: number): CardLapse | undefi
 }
 
 function openingHash(
-  { core, deployment }: { readonly core: Core; readonly deployment: Uint8Array },
-  response: CardResponse,
-  terms: SessionTerms,
-  proof: CardProof,
-  publicKey: Uint8Array,
+  { deployment }: Dependencies,
+  { hash, suite }: SuiteTools,
+  { response, terms, proof, card }: ProofInput,
+  pinnedKey: Uint8Array,
 ): Uint8Array {
-  return hashOpening(core.sha256, {
+  const keyVersion = card?.keyVersion ?? 0;
+  return hashOpening(hash, {
     deployment,
     tenant: terms.tenant,
     credentialId: terms.credentialId,
     cardId: cardIdBytes(response.cardId),
     cardKind: proof.cardKind,
-    cardKeyHash: hashCardKey(core.sha256, publicKey),
+    cardKeyHash: hashCardKey(hash, cardKeyName({ suite: suite.name, pinnedKey, keyVersion })),
     suite: terms.suite,
     mode: terms.mode,
     token: response.token,
     cardNonce: proof.cardNonce,
     epoch: proof.epoch,
     state: proof.state,
+    ephemeralKey: proof.ephemeralKey,
   });
 }

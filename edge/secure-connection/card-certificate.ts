@@ -7,7 +7,7 @@
 import { encodeHex, equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 
-import type { Core } from "../dependencies.ts";
+import type { CertificateFamily, Dependencies } from "#edge/dependencies";
 import {
   type Certificate,
   type CertificateFailure,
@@ -39,12 +39,14 @@ export interface CardChainInput {
   /** Certificates trusted as roots, byte for byte; DER. */
   readonly roots: readonly Uint8Array[];
   readonly cardId: string;
+  /** What the card's suite asks for. */
+  readonly family: CertificateFamily;
   /** Unix milliseconds. */
   readonly now: number;
 }
 
 export interface VerifiedCardChain {
-  /** 65 bytes. */
+  /** As element C1 has it. */
   readonly publicKey: Uint8Array;
   /** SHA-256, hex, of each certificate, card first, root last. */
   readonly fingerprints: string[];
@@ -53,15 +55,20 @@ export interface VerifiedCardChain {
   readonly notAfter: number;
 }
 
-type ChainCore = Pick<Core, "sha256" | "verifyP256Der" | "isP256Point">;
+type ChainTools = Pick<Dependencies, "certificates"> & {
+  readonly core: Pick<Dependencies["core"], "sha256">;
+};
 type Chain = readonly [card: Certificate, ...issuers: Certificate[]];
 
 export function verifyCardChain(
-  core: ChainCore,
+  tools: ChainTools,
   input: CardChainInput,
 ): Result<VerifiedCardChain, ChainFailure> {
   const parsed = parseChain(input.certificates);
   if (!parsed.ok) return parsed;
+  if (parsed.value.some(({ family }) => family !== input.family)) {
+    return failure("algorithm_not_supported");
+  }
   let reason: ChainFailure = "issuer_unknown";
   for (const root of findRoots(parsed.value, input.roots)) {
     const chain: Chain = [...parsed.value, root];
@@ -70,8 +77,8 @@ export function verifyCardChain(
       checkAuthority(chain) ??
       checkSubject(chain, input.cardId) ??
       checkDates(chain, input.now) ??
-      checkSignatures(core, chain);
-    if (refused === undefined) return success(describeChain(core, chain));
+      checkSignatures(tools, chain);
+    if (refused === undefined) return success(describeChain(tools, chain));
     reason = refused;
   }
   return failure(reason);
@@ -144,18 +151,23 @@ function checkDates(chain: Chain, now: number): ChainFailure | undefined {
   return undefined;
 }
 
-function checkSignatures(core: ChainCore, chain: Chain): ChainFailure | undefined {
-  for (const { publicKey } of chain) if (!core.isP256Point(publicKey)) return "key_not_on_curve";
+/** A root of another family signs nothing here: its key has another form. */
+function checkSignatures({ certificates }: ChainTools, chain: Chain): ChainFailure | undefined {
+  const algorithm = certificates[chain[0].family];
+  for (const { family, publicKey } of chain) {
+    if (family !== chain[0].family) return "algorithm_not_supported";
+    if (!algorithm.isPublicKey(publicKey)) return "key_not_on_curve";
+  }
   for (const [i, certificate] of chain.entries()) {
     const issuer = chain[i + 1] ?? certificate;
-    if (!core.verifyP256Der(issuer.publicKey, certificate.tbs, certificate.signature)) {
+    if (!algorithm.verify(issuer.publicKey, certificate.tbs, certificate.signature)) {
       return "signature_invalid";
     }
   }
   return undefined;
 }
 
-function describeChain(core: ChainCore, chain: Chain): VerifiedCardChain {
+function describeChain({ core }: ChainTools, chain: Chain): VerifiedCardChain {
   return {
     publicKey: new Uint8Array(chain[0].publicKey),
     fingerprints: chain.map(({ der }) => encodeHex(core.sha256(der))),

@@ -1,8 +1,9 @@
 /**
- * One X.509 certificate of suite P-256 (RFC 5280, 4.1) taken apart. What the chain's checks need
+ * One X.509 certificate of a card's chain (RFC 5280, 4.1) taken apart. What the chain's checks need
  * is kept, as the bytes that were signed; nothing is encoded again.
  */
-import { LENGTH } from "#protocol/assigned-numbers";
+import type { CertificateFamily } from "#edge/dependencies";
+import { LENGTH, RSA_EXPONENT } from "#protocol/assigned-numbers";
 import { decodeAscii, decodeHex, encodeHex, equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 
@@ -28,7 +29,9 @@ export interface Certificate {
   readonly der: Uint8Array;
   /** TBSCertificate as it was signed. */
   readonly tbs: Uint8Array;
-  /** ECDSA-Sig-Value, DER. */
+  /** Of the signature and of the key alike: a chain does not mix them. */
+  readonly family: CertificateFamily;
+  /** ECDSA-Sig-Value or SM2Signature in DER, or the octets of RSA. */
   readonly signature: Uint8Array;
   /** Name, DER, never empty. */
   readonly issuer: Uint8Array;
@@ -36,7 +39,7 @@ export interface Certificate {
   /** Unix milliseconds. */
   readonly notBefore: number;
   readonly notAfter: number;
-  /** 65 bytes, not yet checked to be on the curve. */
+  /** As element C1 has it: a point, not yet checked to be on the curve, or a modulus. */
   readonly publicKey: Uint8Array;
   readonly basicConstraints: BasicConstraints | undefined;
   /** Bits of KEY_USAGE; absent means no extension. */
@@ -58,10 +61,39 @@ const OID_BASIC_CONSTRAINTS = "551d13";
 const OID_KEY_USAGE = "551d0f";
 const OID_SERIAL_NUMBER = "550405";
 
-/** AlgorithmIdentifier of ecdsa-with-SHA256, without parameters (RFC 5758, 3.2). */
-const ECDSA_WITH_SHA256 = bytesOf("300a06082a8648ce3d040302");
-/** AlgorithmIdentifier of id-ecPublicKey with curve secp256r1 (RFC 5480, 2.1.1). */
-const EC_PUBLIC_KEY_P256 = bytesOf("301306072a8648ce3d020106082a8648ce3d030107");
+/** How one family of certificates writes its algorithms: AlgorithmIdentifiers, DER. */
+interface CertificateProfile {
+  readonly family: CertificateFamily;
+  readonly signature: Uint8Array;
+  readonly key: Uint8Array;
+  readonly readKey: (bits: Uint8Array) => Uint8Array | undefined;
+}
+
+const PROFILES: readonly CertificateProfile[] = [
+  {
+    family: "ECDSA",
+    // ecdsa-with-SHA256, without parameters (RFC 5758, 3.2).
+    signature: bytesOf("300a06082a8648ce3d040302"),
+    // id-ecPublicKey with secp256r1 (RFC 5480, 2.1.1).
+    key: bytesOf("301306072a8648ce3d020106082a8648ce3d030107"),
+    readKey: readPoint,
+  },
+  {
+    family: "SM2",
+    // 1.2.156.10197.1.501, sm2sign-with-sm3 (GM/T 0006).
+    signature: bytesOf("300a06082a811ccf55018375"),
+    // id-ecPublicKey with 1.2.156.10197.1.301, sm2p256v1.
+    key: bytesOf("301306072a8648ce3d020106082a811ccf5501822d"),
+    readKey: readPoint,
+  },
+  {
+    family: "RSA",
+    // sha256WithRSAEncryption and rsaEncryption, with NULL (RFC 4055, 5 and 1.2).
+    signature: bytesOf("300d06092a864886f70d01010b0500"),
+    key: bytesOf("300d06092a864886f70d0101010500"),
+    readKey: readModulus,
+  },
+];
 /** INTEGER 2 means v3. */
 const VERSION_3 = bytesOf("020102");
 const DER_TRUE = 0xff;
@@ -114,10 +146,11 @@ function parseTbs(
     return failure("chain_malformed");
   }
   // RFC 5280, 4.1.1.2: the two algorithm fields are the same.
-  for (const { encoded } of [algorithm, outerAlgorithm]) {
-    if (!equalBytes(encoded, ECDSA_WITH_SHA256)) return failure("algorithm_not_supported");
+  const profile = PROFILES.find(({ signature }) => equalBytes(signature, algorithm.encoded));
+  if (profile === undefined || !equalBytes(algorithm.encoded, outerAlgorithm.encoded)) {
+    return failure("algorithm_not_supported");
   }
-  const publicKey = readPublicKey(key);
+  const publicKey = readPublicKey(profile, key);
   if (!publicKey.ok) return publicKey;
   const dates = readValidity(validity);
   if (dates === undefined || issuer.content.length === 0 || subject.content.length === 0) {
@@ -126,7 +159,8 @@ function parseTbs(
   const known = readExtensions(extensions.content);
   if (!known.ok) return known;
   const names = { issuer: issuer.encoded, subject: subject.encoded };
-  return success({ ...names, ...dates, publicKey: publicKey.value, ...known.value });
+  const { family } = profile;
+  return success({ ...names, family, ...dates, publicKey: publicKey.value, ...known.value });
 }
 
 function readValidity({
@@ -152,12 +186,30 @@ function readWholeBytes(content: Uint8Array): Uint8Array | undefined {
   return content[0] === 0 ? content.subarray(1) : undefined;
 }
 
-function readPublicKey(key: DerElement): Result<Uint8Array, CertificateFailure> {
+function readPublicKey(
+  profile: CertificateProfile,
+  key: DerElement,
+): Result<Uint8Array, CertificateFailure> {
   const [algorithm, bits] = readShape(readElements(key.content), [DER.sequence, DER.bitString]);
   if (algorithm === undefined || bits === undefined) return failure("chain_malformed");
-  if (!equalBytes(algorithm.encoded, EC_PUBLIC_KEY_P256)) return failure("algorithm_not_supported");
-  const point = readWholeBytes(bits.content);
-  return point?.length === LENGTH.point ? success(point) : failure("chain_malformed");
+  if (!equalBytes(algorithm.encoded, profile.key)) return failure("algorithm_not_supported");
+  const content = readWholeBytes(bits.content);
+  const publicKey = content && profile.readKey(content);
+  return publicKey === undefined ? failure("chain_malformed") : success(publicKey);
+}
+
+function readPoint(bits: Uint8Array): Uint8Array | undefined {
+  return bits.length === LENGTH.point ? bits : undefined;
+}
+
+/** RSAPublicKey (RFC 8017, A.1.1) with a modulus of 2,048 bits and the exponent F4. */
+function readModulus(bits: Uint8Array): Uint8Array | undefined {
+  const numbers = readShape(readInside(bits, DER.sequence), [DER.integer, DER.integer]);
+  const [modulus, exponent] = numbers;
+  if (modulus?.content.length !== LENGTH.rsa + 1 || modulus.content[0] !== 0) return undefined;
+  if (readSmallInteger(exponent?.content ?? modulus.content) !== RSA_EXPONENT) return undefined;
+  const magnitude = modulus.content.subarray(1);
+  return (magnitude[0] ?? 0) >= 0x80 ? magnitude : undefined;
 }
 
 interface Extension {

@@ -1,79 +1,153 @@
 /**
- * Protection of the critical information, signed mode: the card's signature over the module's
- * answer (step 328), the platform's over the result (step 332), the card's over its receipt.
+ * Protection of the critical information, both modes: the request (step 420), the module's answer
+ * (328, 431), the result (332, 435) and the card's receipt. Signed mode lets everybody read and
+ * nobody change; encrypted mode also keeps the client from reading.
  */
-import type { Core, Dependencies } from "../dependencies.ts";
+import type { Dependencies } from "#edge/dependencies";
 import { LABEL } from "#protocol/assigned-numbers";
-import { encodeHex } from "#protocol/bytes";
-import type { Receipt } from "#protocol/messages";
-import type { SuiteName } from "#protocol/suites";
-import { hashAnswer, hashReceipt, signedMessage } from "#protocol/transcript";
+import {
+  type AnswerStatement,
+  type CardReport,
+  decodeAnswerStatement,
+  decodeCardReport,
+  decodeProof,
+  decodeReceipt,
+  encodeSigned,
+} from "#protocol/messages";
+import { failure, type Result, success } from "#protocol/result";
+import {
+  decodeSealed,
+  encodeSealed,
+  encodeSealedChallenge,
+  type KeyAgreement,
+  sealedPart,
+} from "#protocol/sealed-messages";
+import { hashAnswer, hashReceipt } from "#protocol/transcript";
+import {
+  isProvenByCard,
+  openFromCard,
+  prove,
+  sealForCard,
+  type SecureConnection,
+} from "./connection.ts";
+import type { StoredPlatformKey } from "./platform-key.ts";
 
-/** h3 when S3 is the card's signature over it; `statement` as it came over the wire. */
-export function verifyAnswerProof(
-  core: Core,
-  publicKey: Uint8Array,
-  h2: Uint8Array,
-  statement: Uint8Array,
-  signature: Uint8Array,
-): Uint8Array | undefined {
-  const h3 = hashAnswer(core.sha256, h2, statement);
-  const message = signedMessage(LABEL.answerProof, h3);
-  return core.verifyP256(publicKey, message, signature) ? h3 : undefined;
+/** Step 3 as it came: the statement with S3, or both in one ciphertext. */
+export type ProtectedAnswer =
+  | { readonly mode: "signed"; readonly statement: Uint8Array; readonly proof: Uint8Array }
+  | { readonly mode: "encrypted"; readonly sealed: Uint8Array };
+
+export interface VerifiedAnswer {
+  readonly statement: AnswerStatement;
+  readonly h3: Uint8Array;
 }
 
-export function verifyReceipt(
-  core: Core,
-  publicKey: Uint8Array,
-  h4: Uint8Array,
-  receipt: Receipt,
-): boolean {
-  const h5 = hashReceipt(core.sha256, h4, receipt.state, receipt.epoch);
-  const message = signedMessage(LABEL.receipt, h5);
-  return core.verifyP256(publicKey, message, receipt.signature);
+export type AnswerFailure = "malformed" | "proof_invalid";
+
+/** Where a message stands in its session: the hash before it and its number in its direction. */
+export interface Position {
+  readonly previous: Uint8Array;
+  readonly number: number;
 }
 
-/** A platform key as the catalog keeps it: the private half is PKCS #8, wrapped. */
-export interface StoredPlatformKey {
-  readonly tenant: string;
-  readonly suite: SuiteName;
-  /** 65 bytes. */
-  readonly publicKey: Uint8Array;
-  readonly wrappedPrivateKey: Uint8Array;
-}
+/** Longest plaintexts of the two messages that a card seals. */
+const STATEMENT_BYTES_MAX = 160;
+const REPORT_BYTES_MAX = 32;
 
-type KeyTools = Pick<Dependencies, "vault" | "signer">;
-
-const KEY_PURPOSE = "platform-key";
-
-/** A fresh key pair; its private half leaves this function wrapped only. */
-export function generatePlatformKey(
-  { vault, signer }: KeyTools,
-  tenant: string,
-  suite: SuiteName,
-): StoredPlatformKey {
-  const { publicKey, privateKey } = signer.generateKeyPair();
-  const context = keyContext({ tenant, suite, publicKey });
-  const wrappedPrivateKey = vault.wrap(KEY_PURPOSE, context, privateKey);
-  privateKey.fill(0);
-  return { tenant, suite, publicKey, wrappedPrivateKey };
-}
-
-/** SIG_P over h4. */
-export function signResult(
-  { vault, signer }: KeyTools,
-  key: StoredPlatformKey,
-  h4: Uint8Array,
-): Uint8Array {
-  const privateKey = vault.unwrap(KEY_PURPOSE, keyContext(key), key.wrappedPrivateKey);
-  if (privateKey === undefined) throw new Error("a platform key does not unwrap");
-  try {
-    return signer.sign(privateKey, signedMessage(LABEL.result, h4));
-  } finally {
-    privateKey.fill(0);
+/** Step 328 or 431, first half. `position.previous` is h2 of the round. */
+export function verifyAnswer(
+  connection: SecureConnection,
+  position: Position,
+  answer: ProtectedAnswer,
+): Result<VerifiedAnswer, AnswerFailure> {
+  const { tools, mode } = connection;
+  if (answer.mode !== mode) return failure("malformed");
+  const bytes =
+    answer.mode === "signed" ? answer.statement : openAnswer(connection, position, answer.sealed);
+  if (bytes === undefined) return failure("proof_invalid");
+  const statement = decodeAnswerStatement(bytes);
+  if (statement === undefined) return failure("malformed");
+  const h3 = hashAnswer(tools.hash, position.previous, bytes);
+  if (answer.mode === "signed") {
+    const proof = decodeProof(answer.proof, tools.suite.proofBytes);
+    if (proof === undefined) return failure("malformed");
+    if (!isProvenByCard(connection, LABEL.answerProof, h3, proof)) return failure("proof_invalid");
   }
+  return success({ statement, h3 });
 }
 
-function keyContext(key: Omit<StoredPlatformKey, "wrappedPrivateKey">): string {
-  return `${key.tenant}/${key.suite}/${encodeHex(key.publicKey)}`;
+function openAnswer(
+  connection: SecureConnection,
+  { previous, number }: Position,
+  message: Uint8Array,
+): Uint8Array | undefined {
+  const sealed = decodeSealed(message, STATEMENT_BYTES_MAX);
+  return sealed && openFromCard(connection, number, previous, sealed);
+}
+
+/** Step 320 or 420: the bytes for the client, or for the card alone. */
+export function protectChallenge(
+  connection: SecureConnection,
+  { previous, number }: Position,
+  challenge: Uint8Array,
+  agreement: KeyAgreement | undefined,
+): Uint8Array {
+  if (connection.mode === "signed") return challenge;
+  const sealed = sealForCard(connection, number, previous, sealedPart(challenge));
+  return encodeSealedChallenge({ round: number, agreement, sealed });
+}
+
+/** Step 332 or 435: R, committed already, with SIG_P over h4, or sealed behind h3. */
+export function protectResult(
+  dependencies: Pick<Dependencies, "vault">,
+  connection: SecureConnection,
+  key: StoredPlatformKey,
+  position: Position,
+  { result, h4 }: { readonly result: Uint8Array; readonly h4: Uint8Array },
+): Uint8Array {
+  if (connection.mode === "encrypted") {
+    return encodeSealed(sealForCard(connection, position.number, position.previous, result));
+  }
+  return encodeSigned(result, prove(dependencies, connection, key, LABEL.result, h4));
+}
+
+/** In place of step 320 or 420: the unlock body, committed already, with the proof over hu. */
+export function protectUnlock(
+  dependencies: Pick<Dependencies, "vault">,
+  connection: SecureConnection,
+  key: StoredPlatformKey,
+  { unlock, hu }: { readonly unlock: Uint8Array; readonly hu: Uint8Array },
+): Uint8Array {
+  return encodeSigned(unlock, prove(dependencies, connection, key, LABEL.unlock, hu));
+}
+
+/** The receipt after a result. `position.previous` is h4. */
+export function verifyReceipt(
+  connection: SecureConnection,
+  position: Position,
+  message: Uint8Array,
+): Result<CardReport, AnswerFailure> {
+  if (connection.mode === "signed") {
+    return verifySignedReceipt(connection, position.previous, LABEL.receipt, message);
+  }
+  const sealed = decodeSealed(message, REPORT_BYTES_MAX);
+  if (sealed === undefined) return failure("malformed");
+  const bytes = openFromCard(connection, position.number, position.previous, sealed);
+  const report = bytes && decodeCardReport(bytes);
+  return report === undefined ? failure("proof_invalid") : success(report);
+}
+
+/** In both modes what follows an unlock, too: `previous` is hu then. */
+export function verifySignedReceipt(
+  connection: SecureConnection,
+  previous: Uint8Array,
+  label: typeof LABEL.receipt | typeof LABEL.unlockReceipt,
+  message: Uint8Array,
+): Result<CardReport, AnswerFailure> {
+  const { tools } = connection;
+  const receipt = decodeReceipt(message, tools.suite.proofBytes);
+  if (receipt === undefined) return failure("malformed");
+  const h5 = hashReceipt(tools.hash, previous, receipt);
+  const proven = isProvenByCard(connection, label, h5, receipt.signature);
+  return proven ? success(receipt) : failure("proof_invalid");
 }

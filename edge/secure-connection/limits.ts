@@ -3,5 +3,5 @@
 /** Certificates of a chain, the root included. */
 export const CHAIN_CERTIFICATES_MAX = 4;
 
-/** Far above what P-256 needs; RSA signatures and long policies are what it keeps out. */
+/** Far above what a card certificate needs; long policies are what it keeps out. */
 export const CERTIFICATE_BYTES_MAX = 4096;

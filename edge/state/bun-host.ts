@@ -6,14 +6,14 @@
 import { Database } from "bun:sqlite";
 import type { Dependencies } from "../dependencies.ts";
 import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
-import { CardWriter, type CardWriters } from "./card-writer.ts";
+import { CardWriter } from "./card-writer.ts";
 import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
 import { createStateTables } from "./schema.ts";
 import { readText, type Sql, type SqlRow, type SqlValue, StorageError } from "./sql.ts";
 import { SubscriberWriter } from "./subscriber-writer.ts";
+import type { Writers } from "./writers.ts";
 
-export interface BunHost {
-  readonly cards: CardWriters;
+export interface BunHost extends Writers {
   /** Carries what an earlier process left in the outbox; the tables are on disk afterwards. */
   recover(): Promise<void>;
   /** Commits what is open and closes the file. */
@@ -43,21 +43,20 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
   }
 
   /** Between two writers of this file nothing is held back: one COMMIT covers both of them. */
-  const slotsOf = (sql: Sql): SubscriberSlots => {
-    const writer = (object: string) => new SubscriberWriter(sql, object, dependencies);
-    return {
-      async challenge(object, request) {
-        const outcome = writer(object).challenge(request);
-        drains.start(object);
-        return outcome;
-      },
-      async answer(object, request) {
-        const outcome = writer(object).answer(request);
-        drains.start(object);
-        return outcome;
-      },
-    };
-  };
+  const slotsOf = (sql: Sql): SubscriberSlots => ({
+    async challenge(object, request) {
+      const outcome = slotOf(sql, object).challenge(request);
+      drains.start(object);
+      return outcome;
+    },
+    async answer(object, request) {
+      const outcome = slotOf(sql, object).answer(request);
+      drains.start(object);
+      return outcome;
+    },
+  });
+  const slotOf = (sql: Sql, object: string): SubscriberWriter =>
+    new SubscriberWriter(sql, object, dependencies);
   const cardOf = (sql: Sql, object: string): CardWriter =>
     new CardWriter({ sql, object, dependencies, slots: slotsOf(sql) });
 
@@ -66,6 +65,10 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       open: (object, request) => call(object, (sql) => cardOf(sql, object).open(request)),
       answer: (object, request) => call(object, (sql) => cardOf(sql, object).answer(request)),
       receipt: (object, request) => call(object, (sql) => cardOf(sql, object).receipt(request)),
+      order: (object, order) => call(object, (sql) => cardOf(sql, object).order(order)),
+    },
+    slots: {
+      order: (object, order) => call(object, (sql) => slotOf(sql, object).order(order)),
     },
     async recover() {
       const rows = start.sql.all("SELECT DISTINCT object FROM outbox");

@@ -3,11 +3,15 @@
  * word on it, which ends in another round or in a decision (invariants I3, I5).
  */
 import { subscriberMac, verifyResponse } from "../access-authentication/authenticate.ts";
-import { verifyAnswerProof } from "../secure-connection/critical-information.ts";
+import { verifyAnswer } from "../secure-connection/critical-information.ts";
 import { equalBytes } from "#protocol/bytes";
+import type { AnswerStatement } from "#protocol/messages";
 import { failure, type Result, success } from "#protocol/result";
+import { stepIn } from "#protocol/steps";
 import { type ConcludedAccess, decideSession } from "./card-deciding.ts";
+import { restoreConnection, sessionMode } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
+import { isWithheld } from "./card-orders.ts";
 import { fetchChallenge, isOverQuota, storeChallenge } from "./card-opening.ts";
 import {
   countChallenge,
@@ -24,8 +28,13 @@ import type {
   CardWriterResult,
 } from "./card-writer.ts";
 
-/** A session in phase answering (its transcript is h3 then) or decided. */
-type Begun = Result<{ readonly reply: string } | { readonly session: Session }, CardWriterFailure>;
+/** A session that was decided already, or one whose transcript is h3 and the answer under it. */
+type Begun = Result<
+  | { readonly reply: string }
+  | { readonly decided: Session }
+  | { readonly session: Session; readonly statement: AnswerStatement },
+  CardWriterFailure
+>;
 
 export async function answerSession(
   context: CardContext,
@@ -34,49 +43,53 @@ export async function answerSession(
   const begun = context.sql.transaction(() => beginAnswer(context, request));
   if (!begun.ok) return begun;
   if ("reply" in begun.value) return success(begun.value.reply);
-  const { session } = begun.value;
-  const { imsi } = request.statement;
-  if (session.phase === "decided") return decideSession(context, session, imsi, undefined);
-  const access = await authenticateAccess(context, session, request);
-  if (access.kind === "resynchronised") return continueSession(context, session, request);
-  return decideSession(context, session, imsi, access);
+  if ("decided" in begun.value) return decideSession(context, begun.value.decided, undefined);
+  const { session, statement } = begun.value;
+  const access = await authenticateAccess(context, session, statement);
+  if (access.kind === "resynchronised") return continueSession(context, session);
+  return decideSession(context, session, access);
 }
 
-/** Step 328, first half: order, time, and S3 over the challenge of this very round. */
+/** Step 328, first half: order, time, and the card's answer to the challenge of this very round. */
 function beginAnswer(context: CardContext, request: AnswerRequest): Begun {
   const { sql, object, dependencies } = context;
-  const reply = findReply(sql, object, request.sid, request.digest);
-  if (reply !== undefined) return success({ reply });
-  const session = findSession(sql, object, request.sid);
+  const { sid, digest } = request;
+  const reply = findReply(sql, object, sid, digest);
+  if (reply !== undefined) {
+    return isWithheld(sql, object, sid) ? failure("session_expired") : success({ reply });
+  }
+  const session = findSession(sql, object, sid);
   const card = findCard(sql, object);
   if (session === undefined || card === undefined) return failure("session_unknown");
   const now = dependencies.clock();
   if (card.currentSid !== session.sid || now > session.expiresAt) return failure("session_expired");
-  if (session.phase === "answering" || session.phase === "decided") {
-    const same = equalBytes(session.digest, request.digest);
-    return same ? success({ session }) : failure("step_out_of_order");
-  }
-  if (session.phase !== "challenged") return failure("step_out_of_order");
-  if (now > session.roundExpiresAt) return failure("session_expired");
-  const h3 = verifyAnswerProof(
-    dependencies.core,
-    card.publicKey,
-    session.transcript,
-    request.statementBytes,
-    request.signature,
-  );
-  if (h3 === undefined) return failure("proof_invalid");
-  const { digest } = request;
-  const accepted: Session = { ...session, phase: "answering", transcript: h3, digest };
+  const isBegun = session.phase === "answering" || session.phase === "decided";
+  if (isBegun && !equalBytes(session.digest, digest)) return failure("step_out_of_order");
+  if (session.phase === "decided") return success({ decided: session });
+  if (!isBegun && session.phase !== "challenged") return failure("step_out_of_order");
+  if (!isBegun && now > session.roundExpiresAt) return failure("session_expired");
+  const h2 = isBegun ? session.previous : session.transcript;
+  const connection = restoreConnection(context, card, session);
+  const position = { previous: h2, number: session.round };
+  const verified = verifyAnswer(connection, position, request.answer);
+  if (!verified.ok) return verified;
+  const { h3, statement } = verified.value;
+  const accepted: Session = {
+    ...session,
+    phase: "answering",
+    transcript: h3,
+    previous: h2,
+    digest,
+  };
   saveSession(sql, object, accepted);
-  return success({ session: accepted });
+  return success({ session: accepted, statement });
 }
 
 /** Steps 328-330. An answer that cannot count never reaches the centre. */
 async function authenticateAccess(
   context: CardContext,
   session: Session,
-  { statement, digest }: AnswerRequest,
+  statement: AnswerStatement,
 ): Promise<ConcludedAccess | { readonly kind: "resynchronised" }> {
   const { dependencies, slots } = context;
   const { imsi, answer, moduleKind } = statement;
@@ -92,20 +105,17 @@ async function authenticateAccess(
   if (answer.kind === "auts" && isOverQuota(context, session.subscriberMac)) {
     return { kind: "refused", reason: "card_quota_exceeded" };
   }
-  const { sid, round, cardId } = session;
+  const { sid, round, cardId, digest } = session;
   const access = { tenant, cardId, imsi, sid, round };
   return verifyResponse(dependencies, slots, access, { answer, digest });
 }
 
 /** After AUTS: the next round, as another step 320 in answer to step 327. */
-async function continueSession(
-  context: CardContext,
-  session: Session,
-  { statement }: AnswerRequest,
-): Promise<CardWriterResult> {
+async function continueSession(context: CardContext, session: Session): Promise<CardWriterResult> {
   const { sql, object, dependencies } = context;
+  const mode = sessionMode(session);
   const next: Session = { ...session, round: session.round + 1 };
-  const challenge = await fetchChallenge(context, next, statement.imsi);
+  const challenge = await fetchChallenge(context, next);
   return sql.transaction(() => {
     const first = findReply(sql, object, session.sid, session.digest);
     if (first !== undefined) return success(first);
@@ -113,9 +123,9 @@ async function continueSession(
     countChallenge(sql, object, next, now);
     const { trail, reply } = storeChallenge(context, next, challenge);
     recordCardEvent(context, session, "resynchronised", challenge.objection, [
-      { step: 328, at: now, outcome: "done" },
-      { step: 329, at: now, outcome: "synchronisation_failure" },
-      { step: 330, at: now, outcome: "resynchronised" },
+      { step: stepIn(mode, 328), at: now, outcome: "done" },
+      { step: stepIn(mode, 329), at: now, outcome: "synchronisation_failure" },
+      { step: stepIn(mode, 330), at: now, outcome: "resynchronised" },
       ...trail,
     ]);
     return success(reply);

@@ -4,7 +4,12 @@ import type { Session } from "./card-store.ts";
 import type { CardContext } from "./card-writer.ts";
 import { recordEvent } from "./outbox.ts";
 
-export type CardEvent = "card_authenticated" | "resynchronised" | "decided" | "receipt";
+export type CardEvent =
+  | "card_authenticated"
+  | "resynchronised"
+  | "decided"
+  | "receipt"
+  | "unlocked";
 
 /** Inside the transaction of what the event reports. */
 export function recordCardEvent(

@@ -8,14 +8,28 @@ import {
   subscriberMac,
 } from "../access-authentication/authenticate.ts";
 import { FIRST_STORE_GENERATION, HOUR_MS } from "../limits.ts";
-import { issueSessionToken } from "../secure-connection/token.ts";
+import { type Agreement, agreeOnKeys } from "../secure-connection/connection.ts";
+import { protectChallenge } from "../secure-connection/critical-information.ts";
+import { unwrapSecrets, wrapSecrets } from "../secure-connection/session-secrets.ts";
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { encodeChallenge } from "#protocol/messages";
 import { failure, type Result, success } from "#protocol/result";
-import type { StepReport } from "#protocol/steps";
+import { stepIn, type StepReport } from "#protocol/steps";
 import { hashChallenge } from "#protocol/transcript";
 import type { AccessChallenge, LockedVerdict } from "#protocol/wire";
+import {
+  findPlatformKey,
+  type PlatformKeyInUse,
+  readSecrets,
+  restoreConnection,
+  secretsContext,
+  sessionMode,
+  sessionSuite,
+  sessionToken,
+} from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
+import { type CardOrders, findOrders, findReport } from "./card-orders.ts";
+import { isPair } from "./card-pairs.ts";
 import {
   type Card,
   countCardChallenges,
@@ -23,13 +37,19 @@ import {
   findCard,
   findReply,
   findSession,
-  isPair,
   pruneCard,
   saveCard,
   saveReply,
   saveSession,
   type Session,
 } from "./card-store.ts";
+import {
+  closeGrant,
+  commitUnlock,
+  deliverUnlock,
+  isLockGone,
+  isUnlockGranted,
+} from "./card-unlocking.ts";
 import type {
   CardContext,
   CardWriterFailure,
@@ -37,7 +57,7 @@ import type {
   OpenRequest,
 } from "./card-writer.ts";
 
-/** Either the stored reply, or the session whose challenge is still to come. */
+/** Either the stored reply, or the session whose challenge, or unlock, is still to come. */
 type Opening = Result<
   { readonly reply: string } | { readonly session: Session },
   CardWriterFailure
@@ -52,17 +72,45 @@ export async function openSession(
   if (!opening.ok) return opening;
   if ("reply" in opening.value) return success(opening.value.reply);
   const { session } = opening.value;
-  const challenge = await fetchChallenge(context, session, request.imsi);
+  if (session.phase === "decided") return deliverUnlock(context, session);
+  const mode = sessionMode(session);
+  const key = mode === "encrypted" ? await findPlatformKey(context, session) : undefined;
+  const challenge = await fetchChallenge(context, session);
   return context.sql.transaction(() => {
     const first = findReply(context.sql, context.object, session.sid, session.digest);
     if (first !== undefined) return success(first);
-    const { trail, reply } = storeChallenge(context, session, challenge);
+    const agreement = key === undefined ? undefined : agreeWithCard(context, session, request, key);
+    const { trail, reply } = storeChallenge(
+      context,
+      agreement === undefined ? session : { ...session, secrets: agreement.secrets },
+      challenge,
+      agreement,
+    );
     recordCardEvent(context, session, "card_authenticated", challenge.objection, [
-      { step: 317, at: authenticatedAt, outcome: "done" },
+      { step: stepIn(mode, 317), at: authenticatedAt, outcome: "done" },
       ...trail,
     ]);
     return success(reply);
   });
+}
+
+/** Encrypted mode: the keys of the session, and its secrets with them. */
+function agreeWithCard(
+  context: CardContext,
+  session: Session,
+  { cardId, pinnedKey, wrappedKey, proof }: OpenRequest,
+  key: PlatformKeyInUse,
+): Agreement & { readonly secrets: Uint8Array } {
+  const { dependencies, object } = context;
+  const { tenant, generation } = session.terms;
+  const sharedKey = wrappedKey === undefined ? undefined : { tenant, cardId, wrappedKey };
+  const { ephemeralKey } = proof;
+  const opening = { h1: session.transcript, generation, ephemeralKey, sharedKey };
+  const connection = restoreConnection(context, { pinnedKey }, session);
+  const agreement = agreeOnKeys(dependencies, connection, opening, key);
+  const secrets = { ...readSecrets(context, session), sealing: agreement.sealing };
+  const row = secretsContext(object, session.sid);
+  return { ...agreement, secrets: wrapSecrets(dependencies, row, secrets) };
 }
 
 function consumeSession(context: CardContext, request: OpenRequest): Opening {
@@ -73,55 +121,64 @@ function consumeSession(context: CardContext, request: OpenRequest): Opening {
   if (reply !== undefined) return success({ reply });
   const begun = findSession(sql, object, sid);
   if (begun !== undefined) {
-    const same = begun.phase === "opening" && equalBytes(begun.digest, digest);
+    const isOpen = begun.phase === "opening" || begun.phase === "decided";
+    const same = isOpen && equalBytes(begun.digest, digest);
     return same ? success({ session: begun }) : failure("session_consumed");
   }
   pruneCard(sql, object, now, dependencies.limits.challengeSeconds * 1000);
   const known = findCard(sql, object) ?? newCard(request);
-  if (!equalBytes(known.publicKey, request.publicKey)) return failure("key_changed");
-  const mac = subscriberMac(dependencies.vault, request.terms.tenant, request.imsi);
-  if (isOverQuota(context, mac)) return failure("quota_exceeded");
-  const { card, objection } = assessCard(known, request, dependencies.storeGeneration);
-  saveCard(sql, object, { ...card, currentSid: sid });
-  const session = newSession(context, request, mac, objection);
-  saveSession(sql, object, session);
-  countChallenge(sql, object, session, now);
-  if (request.proof.state.name === "locked") {
-    return success({ reply: closeLocked(context, session) });
+  if (!equalBytes(known.pinnedKey, request.pinnedKey)) return failure("key_changed");
+  const session = newSession(context, request);
+  if (isOverQuota(context, session.subscriberMac)) return failure("quota_exceeded");
+  const orders = findOrders(sql, object);
+  const { card, objection } = assessCard(known, request, orders, dependencies.storeGeneration);
+  const current = { ...card, currentSid: sid };
+  saveCard(sql, object, current);
+  const opened = { ...session, objection: objection || (findReport(orders) ?? "") };
+  saveSession(sql, object, opened);
+  countChallenge(sql, object, opened, now);
+  if (known.lockPhase !== "none" && card.lockPhase === "none") {
+    closeGrant(context, opened, known.lockPhase === "issued" ? "lock_not_taken" : "unlock_taken");
   }
-  return success({ session });
+  const { state } = request.proof;
+  if (state.name !== "locked") return success({ session: opened });
+  if (objection !== "card_locked" || !isUnlockGranted(orders)) {
+    return success({ reply: closeLocked(context, opened) });
+  }
+  return success({ session: commitUnlock(context, opened, current, state.lockId) });
 }
 
 /** As if known from the beginning: a backup may be older than the card's first binding. */
-function newCard({ publicKey }: OpenRequest): Card {
+function newCard({ pinnedKey }: OpenRequest): Card {
   const storeGeneration = FIRST_STORE_GENERATION;
   const nothing = { epoch: 0, receiptEpoch: 0, lockPhase: "none", lockId: undefined } as const;
-  return { ...nothing, publicKey, currentSid: "", storeGeneration };
+  return { ...nothing, pinnedKey, currentSid: "", storeGeneration };
 }
 
-function newSession(
-  { dependencies }: CardContext,
-  request: OpenRequest,
-  mac: Uint8Array,
-  objection: string,
-): Session {
-  const { clock, limits } = dependencies;
+function newSession(context: CardContext, request: OpenRequest): Session {
+  const { clock, limits, vault } = context.dependencies;
+  const { terms, secrets } = request;
+  const row = secretsContext(context.object, request.sid);
+  const { imsi } = unwrapSecrets(context.dependencies, row, secrets);
   return {
     sid: request.sid,
     phase: "opening",
     expiresAt: clock() + limits.sessionSeconds * 1000,
     cardId: request.cardId,
-    terms: request.terms,
+    terms,
     cardNonce: request.proof.cardNonce,
     moduleKind: request.moduleKind,
-    subscriberMac: mac,
+    subscriberMac: subscriberMac(vault, terms.tenant, imsi),
+    secrets,
     transcript: request.h1,
+    previous: new Uint8Array(0),
     round: 0,
     roundExpiresAt: 0,
-    objection,
+    objection: "",
     token: "",
     digest: request.digest,
     verdict: "",
+    wordExpiresAt: 0,
     epoch: 0,
     result: new Uint8Array(0),
   };
@@ -147,26 +204,32 @@ export function isOverQuota({ sql, object, dependencies }: CardContext, mac: Uin
 function assessCard(
   card: Card,
   { proof }: OpenRequest,
+  orders: CardOrders,
   storeGeneration: number,
 ): { readonly card: Card; readonly objection: string } {
   if (storeGeneration > card.storeGeneration) {
     const epoch = Math.max(card.epoch, proof.epoch) + 1;
-    return assessLock({ ...card, epoch, storeGeneration }, proof.state);
+    return assessLock({ ...card, epoch, storeGeneration }, proof, orders);
   }
   if (proof.epoch > card.epoch) return { card, objection: "rollback_suspected" };
   if (proof.epoch < card.receiptEpoch) return { card, objection: "clone_suspected" };
-  return assessLock(card, proof.state);
+  return assessLock(card, proof, orders);
 }
 
 function assessLock(
   card: Card,
-  state: OpenRequest["proof"]["state"],
+  proof: OpenRequest["proof"],
+  orders: CardOrders,
 ): { readonly card: Card; readonly objection: string } {
+  const { state } = proof;
   if (state.name === "locked") {
     return {
       card: { ...card, lockPhase: "locked", lockId: state.lockId },
       objection: "card_locked",
     };
+  }
+  if (isLockGone(card, orders, proof)) {
+    return { card: { ...card, lockPhase: "none", lockId: undefined }, objection: "" };
   }
   if (card.lockPhase === "issued") return { card, objection: "lock_unconfirmed" };
   if (card.lockPhase === "locked") return { card, objection: "lock_contradicted" };
@@ -179,37 +242,49 @@ function closeLocked(context: CardContext, session: Session): string {
   saveSession(context.sql, context.object, { ...session, phase: "closed" });
   saveReply(context.sql, context.object, session, reply);
   recordCardEvent(context, session, "card_authenticated", session.objection, [
-    { step: 317, at: context.dependencies.clock(), outcome: "done" },
+    { step: stepIn(sessionMode(session), 317), at: context.dependencies.clock(), outcome: "done" },
   ]);
   return reply;
 }
 
 /** Steps 318 and 319, for round `session.round`; a session under objection costs no vector. */
 export async function fetchChallenge(
-  { sql, object, dependencies, slots }: CardContext,
+  context: CardContext,
   session: Session,
-  imsi: string,
 ): Promise<AccessChallengeOutcome> {
+  const { sql, object, dependencies, slots } = context;
   const { objection, sid, round, cardId, terms } = session;
+  const { imsi } = readSecrets(context, session);
   const related = isPair(sql, object, session.subscriberMac);
   const access = { tenant: terms.tenant, cardId, imsi, sid, round };
   return requestChallenge(dependencies, slots, access, { related, objection });
 }
 
-/** Step 320: opens the round of `session` and stores its reply. Inside a transaction. */
+/**
+ * Step 320: opens the round of `session` and stores its reply. Inside a transaction. `agreement` in
+ * round 0 of encrypted mode.
+ */
 export function storeChallenge(
-  { sql, object, dependencies }: CardContext,
+  context: CardContext,
   session: Session,
   { vector, objection }: AccessChallengeOutcome,
+  agreement?: Agreement,
 ): { readonly reply: string; readonly trail: readonly StepReport[] } {
-  const { clock, core, limits } = dependencies;
+  const { sql, object, dependencies } = context;
+  const { clock, limits, suites } = dependencies;
   const now = clock();
   const { round } = session;
+  const previous = agreement?.hk ?? session.transcript;
   const challenge = encodeChallenge({ round, rands: [vector.rand], autn: vector.autn });
   const token = session.token === "" ? sessionToken(dependencies, session, now) : session.token;
+  const card = findCard(sql, object);
+  if (card === undefined) throw new Error("a card vanished");
+  const connection = restoreConnection(context, card, session);
+  const position = { previous, number: round };
+  const message = protectChallenge(connection, position, challenge, agreement?.message);
   const reply = JSON.stringify({
     token,
-    challenge: encodeBase64Url(challenge),
+    challenge: encodeBase64Url(message),
   } satisfies AccessChallenge);
   saveReply(sql, object, session, reply);
   saveSession(sql, object, {
@@ -217,24 +292,17 @@ export function storeChallenge(
     token,
     objection,
     phase: "challenged",
-    transcript: hashChallenge(core.sha256, session.transcript, challenge),
+    previous,
+    transcript: hashChallenge(suites(sessionSuite(session).name).hash, previous, challenge),
     roundExpiresAt: now + limits.answerSeconds * 1000,
   });
   const outcome = objection === "" ? "done" : "dummy";
+  const mode = sessionMode(session);
   return {
     reply,
     trail: [
-      { step: 318, at: now, outcome },
-      { step: 319, at: now, outcome },
+      { step: stepIn(mode, 318), at: now, outcome },
+      { step: stepIn(mode, 319), at: now, outcome },
     ],
   };
-}
-
-function sessionToken(
-  dependencies: CardContext["dependencies"],
-  session: Session,
-  now: number,
-): string {
-  const time = { now, expiresAt: session.expiresAt };
-  return encodeBase64Url(issueSessionToken(dependencies, session.cardId, session.terms, time));
 }

@@ -1,6 +1,9 @@
-/** The receipt at the card's writer: what the card became, in its own signed words. */
-import { verifyReceipt } from "../secure-connection/critical-information.ts";
+/** The receipt at the card's writer: what the card became, in its own protected words. */
+import { verifyReceipt, verifySignedReceipt } from "../secure-connection/critical-information.ts";
+import { LABEL } from "#protocol/assigned-numbers";
 import { failure, success } from "#protocol/result";
+import { closeGrant } from "./card-unlocking.ts";
+import { restoreConnection } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
 import {
   findCard,
@@ -12,8 +15,11 @@ import {
 } from "./card-store.ts";
 import type { CardContext, CardWriterResult, ReceiptRequest } from "./card-writer.ts";
 
+/** The session's keys end with it. */
+const NO_SECRETS = new Uint8Array(0);
+
 export function acceptReceipt(context: CardContext, request: ReceiptRequest): CardWriterResult {
-  const { sql, object, dependencies } = context;
+  const { sql, object } = context;
   const { sid, digest, receipt } = request;
   return sql.transaction(() => {
     const known = findReply(sql, object, sid, digest);
@@ -22,15 +28,25 @@ export function acceptReceipt(context: CardContext, request: ReceiptRequest): Ca
     const card = findCard(sql, object);
     if (session === undefined || card === undefined) return failure("session_unknown");
     if (session.phase !== "delivered") return failure("step_out_of_order");
-    const proven = verifyReceipt(dependencies.core, card.publicKey, session.transcript, receipt);
-    if (!proven || receipt.epoch !== session.epoch) return failure("proof_invalid");
-    const { state } = receipt;
+    const connection = restoreConnection(context, card, session);
+    const { transcript, verdict } = session;
+    const position = { previous: transcript, number: session.round + 1 };
+    const report =
+      verdict === "UNLOCK"
+        ? verifySignedReceipt(connection, transcript, LABEL.unlockReceipt, receipt)
+        : verifyReceipt(connection, position, receipt);
+    if (!report.ok) return report;
+    if (report.value.epoch !== session.epoch) return failure("proof_invalid");
+    const { state, epoch } = report.value;
+    const isUnlocked = verdict === "UNLOCK" && state.name === "idle";
     saveCard(sql, object, {
       ...card,
-      receiptEpoch: Math.max(card.receiptEpoch, receipt.epoch),
+      receiptEpoch: Math.max(card.receiptEpoch, epoch),
       ...(state.name === "locked" ? { lockPhase: "locked", lockId: state.lockId } : {}),
+      ...(isUnlocked ? { lockPhase: "none", lockId: undefined } : {}),
     });
-    saveSession(sql, object, { ...session, phase: "closed" });
+    if (isUnlocked) closeGrant(context, session, "receipt");
+    saveSession(sql, object, { ...session, phase: "closed", secrets: NO_SECRETS });
     saveReply(sql, object, { ...session, digest }, "");
     recordCardEvent(context, session, "receipt", state.name, []);
     return success("");

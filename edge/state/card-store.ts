@@ -1,5 +1,6 @@
 /** What a card's writer remembers, as statements. No decisions here. */
 import { encodeBase64Url, decodeBase64Url } from "#protocol/bytes";
+import type { Verdict } from "#protocol/wire";
 import type { SessionTerms } from "../secure-connection/token.ts";
 import { HOUR_MS, REPLY_KEPT_MS } from "../limits.ts";
 import { readBytes, readNumber, readOptionalBytes, readText, type Sql } from "./sql.ts";
@@ -9,8 +10,8 @@ const LOCK_PHASES = ["none", "issued", "locked"] as const;
 export type LockPhase = (typeof LOCK_PHASES)[number];
 
 export interface Card {
-  /** Pinned at the first binding; 65 bytes. */
-  readonly publicKey: Uint8Array;
+  /** Pinned at the first binding: a public key, or what stands for a shared one. */
+  readonly pinnedKey: Uint8Array;
   /** The decision counter. */
   readonly epoch: number;
   /** Epoch of the newest receipt. */
@@ -40,8 +41,12 @@ export interface Session {
   readonly moduleKind: number;
   /** Stands for the IMSI of step 2; 32 bytes. */
   readonly subscriberMac: Uint8Array;
-  /** h1 while opening, h2 of the round while challenged or answering, h4 once decided. */
+  /** IMSI and session keys, wrapped; empty once closed. */
+  readonly secrets: Uint8Array;
+  /** h1 while opening, h2 of the round while challenged, h3 while answering, h4 or hu once decided. */
   readonly transcript: Uint8Array;
+  /** The hash before `transcript`; empty while opening. */
+  readonly previous: Uint8Array;
   readonly round: number;
   readonly roundExpiresAt: number;
   /** Why no answer can succeed; empty when one can. */
@@ -50,10 +55,12 @@ export interface Session {
   readonly token: string;
   /** Of the request body being worked on. */
   readonly digest: Uint8Array;
-  readonly verdict: "" | "SUCCESS" | "FAILURE";
-  /** Of R, once decided. */
+  readonly verdict: "" | Verdict | "UNLOCK";
+  /** A SUCCESS rests on a word of the subscriber's slot, which counts before this; else 0. */
+  readonly wordExpiresAt: number;
+  /** Of R or of the unlock body, once decided. */
   readonly epoch: number;
-  /** R as committed; empty before. */
+  /** R or the unlock body, as committed; empty before. */
   readonly result: Uint8Array;
 }
 
@@ -64,7 +71,7 @@ export function findCard(sql: Sql, object: string): Card | undefined {
   const lockPhase = LOCK_PHASES.find((name) => name === phase);
   if (lockPhase === undefined) throw new Error("a card's lock phase is unknown");
   return {
-    publicKey: readBytes(row, "public_key"),
+    pinnedKey: readBytes(row, "pinned_key"),
     epoch: readNumber(row, "epoch"),
     receiptEpoch: readNumber(row, "receipt_epoch"),
     lockPhase,
@@ -78,7 +85,7 @@ export function saveCard(sql: Sql, object: string, card: Card): void {
   sql.run(
     "INSERT OR REPLACE INTO card VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     object,
-    card.publicKey,
+    card.pinnedKey,
     card.epoch,
     card.receiptEpoch,
     card.lockPhase,
@@ -103,7 +110,7 @@ export function findSession(sql: Sql, object: string, sid: string): Session | un
   const [row] = sql.all("SELECT * FROM card_session WHERE object = ? AND sid = ?", object, sid);
   if (row === undefined) return undefined;
   const phase = PHASES.find((name) => name === readText(row, "phase"));
-  const verdict = (["", "SUCCESS", "FAILURE"] as const).find(
+  const verdict = (["", "SUCCESS", "FAILURE", "UNLOCK"] as const).find(
     (name) => name === readText(row, "verdict"),
   );
   if (phase === undefined || verdict === undefined) throw new Error("a session row is unknown");
@@ -121,12 +128,15 @@ export function findSession(sql: Sql, object: string, sid: string): Session | un
     cardNonce: storedBytes(stored.cardNonce),
     expiresAt: readNumber(row, "expires_at"),
     subscriberMac: readBytes(row, "subscriber_mac"),
+    secrets: readBytes(row, "secrets"),
     transcript: readBytes(row, "transcript"),
+    previous: readBytes(row, "previous"),
     round: readNumber(row, "round"),
     roundExpiresAt: readNumber(row, "round_expires_at"),
     objection: readText(row, "objection"),
     token: readText(row, "token"),
     digest: readBytes(row, "digest"),
+    wordExpiresAt: readNumber(row, "word_expires_at"),
     epoch: readNumber(row, "epoch"),
     result: readBytes(row, "result"),
   };
@@ -151,20 +161,23 @@ export function saveSession(sql: Sql, object: string, session: Session): void {
     credentialId: encodeBase64Url(session.terms.credentialId),
   };
   sql.run(
-    `INSERT OR REPLACE INTO card_session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO card_session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     object,
     session.sid,
     session.phase,
     session.expiresAt,
     JSON.stringify(terms),
     session.subscriberMac,
+    session.secrets,
     session.transcript,
+    session.previous,
     session.round,
     session.roundExpiresAt,
     session.objection,
     session.token,
     session.digest,
     session.verdict,
+    session.wordExpiresAt,
     session.epoch,
     session.result,
   );
@@ -245,21 +258,6 @@ export function countChallenge(
     session.subscriberMac,
     at,
   );
-}
-
-/** This card has had a SUCCESS beside this subscriber. */
-export function isPair(sql: Sql, object: string, subscriberMac: Uint8Array): boolean {
-  return (
-    sql.all(
-      "SELECT 1 FROM card_pair WHERE object = ? AND subscriber_mac = ?",
-      object,
-      subscriberMac,
-    ).length > 0
-  );
-}
-
-export function savePair(sql: Sql, object: string, subscriberMac: Uint8Array): void {
-  sql.run("INSERT OR IGNORE INTO card_pair VALUES (?, ?)", object, subscriberMac);
 }
 
 /**

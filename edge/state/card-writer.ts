@@ -7,10 +7,12 @@
 import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
 import type { Dependencies } from "../dependencies.ts";
 import type { SessionTerms } from "../secure-connection/token.ts";
-import type { AnswerStatement, CardProof, Receipt } from "#protocol/messages";
+import type { ProtectedAnswer } from "../secure-connection/critical-information.ts";
+import type { CardProof } from "#protocol/messages";
 import type { Result } from "#protocol/result";
 import { answerSession } from "./card-answering.ts";
 import { openSession } from "./card-opening.ts";
+import { type CardOrder, type CardOrderFailure, recordOrder } from "./card-orders.ts";
 import { acceptReceipt } from "./card-receipt.ts";
 import type { Sql } from "./sql.ts";
 
@@ -29,32 +31,32 @@ export interface OpenRequest {
   /** Stands for the request body; equal digests mean equal bodies. */
   readonly digest: Uint8Array;
   readonly cardId: string;
-  /** As registered; 65 bytes. */
-  readonly publicKey: Uint8Array;
+  /** As registered; the shared key is wrapped, and there in the symmetric suites alone. */
+  readonly pinnedKey: Uint8Array;
+  readonly wrappedKey: Uint8Array | undefined;
   readonly terms: SessionTerms;
   readonly proof: CardProof;
   readonly h1: Uint8Array;
-  readonly imsi: string;
+  /** SessionSecrets, wrapped for this session's row. */
+  readonly secrets: Uint8Array;
   readonly moduleKind: number;
 }
 
 export interface AnswerRequest {
   readonly sid: string;
   readonly digest: Uint8Array;
-  readonly statement: AnswerStatement;
-  /** As the card signed them. */
-  readonly statementBytes: Uint8Array;
-  /** S3, 64 bytes. */
-  readonly signature: Uint8Array;
+  readonly answer: ProtectedAnswer;
 }
 
 export interface ReceiptRequest {
   readonly sid: string;
   readonly digest: Uint8Array;
-  readonly receipt: Receipt;
+  /** As the card gave it. */
+  readonly receipt: Uint8Array;
 }
 
 export type CardWriterFailure =
+  | "malformed"
   | "key_changed"
   | "session_consumed"
   | "session_unknown"
@@ -62,6 +64,8 @@ export type CardWriterFailure =
   | "step_out_of_order"
   | "quota_exceeded"
   | "proof_invalid";
+
+export type CardOrderResult = Result<undefined, CardOrderFailure>;
 
 /** The reply's JSON body, as stored. */
 export type CardWriterResult = Result<string, CardWriterFailure>;
@@ -71,6 +75,8 @@ export interface CardWriters {
   open(object: string, request: OpenRequest): Promise<CardWriterResult>;
   answer(object: string, request: AnswerRequest): Promise<CardWriterResult>;
   receipt(object: string, request: ReceiptRequest): Promise<CardWriterResult>;
+  /** What an operator ordered; it counts for everything that the writer commits from then on. */
+  order(object: string, order: CardOrder): Promise<CardOrderResult>;
 }
 
 export function cardObject(tenant: string, cardId: string): string {
@@ -94,5 +100,9 @@ export class CardWriter {
 
   receipt(request: ReceiptRequest): CardWriterResult {
     return acceptReceipt(this.context, request);
+  }
+
+  order(order: CardOrder): CardOrderResult {
+    return recordOrder(this.context, order);
   }
 }

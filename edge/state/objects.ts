@@ -3,14 +3,15 @@ import { DurableObject } from "cloudflare:workers";
 import type {
   SlotAnswerRequest,
   SlotChallengeRequest,
+  SlotOrder,
   SubscriberSlots,
 } from "../access-authentication/authentication-centre/slot.ts";
 import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
 import type { Dependencies } from "../dependencies.ts";
+import type { CardOrder } from "./card-orders.ts";
 import {
   type AnswerRequest,
   CardWriter,
-  type CardWriters,
   type OpenRequest,
   type ReceiptRequest,
 } from "./card-writer.ts";
@@ -18,6 +19,7 @@ import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
 import { createStateTables } from "./schema.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
 import { SubscriberWriter } from "./subscriber-writer.ts";
+import type { Writers } from "./writers.ts";
 
 export interface WorkerEnvironment extends CatalogEnvironment {
   readonly CARD: DurableObjectNamespace<CardObject>;
@@ -80,6 +82,10 @@ export class CardObject extends WriterObject {
   receipt(request: ReceiptRequest) {
     return this.settle(() => this.writer().receipt(request));
   }
+
+  order(order: CardOrder) {
+    return this.settle(() => this.writer().order(order));
+  }
 }
 
 export class SubscriberObject extends WriterObject {
@@ -94,15 +100,24 @@ export class SubscriberObject extends WriterObject {
   answer(request: SlotAnswerRequest) {
     return this.settle(() => this.writer().answer(request));
   }
+
+  order(order: SlotOrder) {
+    return this.settle(() => this.writer().order(order));
+  }
 }
 
-/** The writers of all cards, each call through a fresh stub: a stub is spent after an exception. */
-export function objectCards(env: WorkerEnvironment): CardWriters {
-  const stub = (object: string) => env.CARD.get(env.CARD.idFromName(object));
+/** All writers, each call through a fresh stub: a stub is spent after an exception. */
+export function objectWriters(env: WorkerEnvironment): Writers {
+  const card = (object: string) => env.CARD.get(env.CARD.idFromName(object));
+  const slot = (object: string) => env.SUBSCRIBER.get(env.SUBSCRIBER.idFromName(object));
   return {
-    open: (object, request) => stub(object).open(request),
-    answer: (object, request) => stub(object).answer(request),
-    receipt: (object, request) => stub(object).receipt(request),
+    cards: {
+      open: (object, request) => card(object).open(request),
+      answer: (object, request) => card(object).answer(request),
+      receipt: (object, request) => card(object).receipt(request),
+      order: (object, order) => card(object).order(order),
+    },
+    slots: { order: (object, order) => slot(object).order(order) },
   };
 }
 

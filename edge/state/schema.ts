@@ -7,7 +7,7 @@ import type { Sql } from "./sql.ts";
 const STATEMENTS = [
   `CREATE TABLE IF NOT EXISTS card (
     object TEXT PRIMARY KEY,
-    public_key BLOB NOT NULL,
+    pinned_key BLOB NOT NULL,
     epoch INTEGER NOT NULL,
     receipt_epoch INTEGER NOT NULL,
     lock_phase TEXT NOT NULL,
@@ -22,13 +22,16 @@ const STATEMENTS = [
     expires_at INTEGER NOT NULL,
     terms TEXT NOT NULL,
     subscriber_mac BLOB NOT NULL,
+    secrets BLOB NOT NULL,
     transcript BLOB NOT NULL,
+    previous BLOB NOT NULL,
     round INTEGER NOT NULL,
     round_expires_at INTEGER NOT NULL,
     objection TEXT NOT NULL,
     token TEXT NOT NULL,
     digest BLOB NOT NULL,
     verdict TEXT NOT NULL,
+    word_expires_at INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
     result BLOB NOT NULL,
     PRIMARY KEY (object, sid)
@@ -52,7 +55,16 @@ const STATEMENTS = [
   `CREATE TABLE IF NOT EXISTS card_pair (
     object TEXT NOT NULL,
     subscriber_mac BLOB NOT NULL,
+    number_mac BLOB,
+    key_version INTEGER NOT NULL,
     PRIMARY KEY (object, subscriber_mac)
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS card_order (
+    object TEXT PRIMARY KEY,
+    report TEXT NOT NULL,
+    revoked INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
+    unlock_epoch INTEGER NOT NULL
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS slot (
     object TEXT PRIMARY KEY,
@@ -77,6 +89,12 @@ const STATEMENTS = [
   ) WITHOUT ROWID`,
   `CREATE INDEX IF NOT EXISTS slot_challenge_session ON slot_challenge (object, sid, round)`,
   `CREATE INDEX IF NOT EXISTS slot_challenge_rand ON slot_challenge (object, rand)`,
+  `CREATE TABLE IF NOT EXISTS slot_status (
+    object TEXT PRIMARY KEY,
+    barred INTEGER NOT NULL,
+    swapped INTEGER NOT NULL,
+    words_until INTEGER NOT NULL
+  ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS outbox (
     object TEXT NOT NULL,
     number INTEGER NOT NULL,

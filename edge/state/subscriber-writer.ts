@@ -13,8 +13,10 @@ import {
   type SlotAnswerRequest,
   type SlotChallengeFailure,
   type SlotChallengeRequest,
+  type SlotOrder,
   type SlotOutcome,
   type SlotVector,
+  type SlotWord,
 } from "../access-authentication/authentication-centre/slot.ts";
 import {
   decodeSeq,
@@ -28,6 +30,7 @@ import { equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 import { recordEvent } from "./outbox.ts";
 import type { Sql } from "./sql.ts";
+import { findWithdrawal, giveWord, recordSlotOrder } from "./subscriber-status.ts";
 import {
   closeChallenge,
   countChallenges,
@@ -61,6 +64,8 @@ export class SubscriberWriter {
     return this.sql.transaction(() => {
       const known = findChallenge(this.sql, this.object, request.sid, request.round);
       if (known !== undefined) return success({ rand: known.rand, autn: known.autn });
+      const withdrawal = findWithdrawal(this.sql, this.object);
+      if (withdrawal !== undefined) return failure(withdrawal);
       if (this.isOverQuota(request.related)) return failure("imsi_quota_exceeded");
       const slot = this.restoreSlot(loadSlot(this.sql, this.object));
       if (isSeqSpent(slot.seq + 1, request.subscriber.indBits)) return failure("sqn_spent");
@@ -68,22 +73,36 @@ export class SubscriberWriter {
     });
   }
 
-  /** Closes the open RAND of this session and round; the same outcome again when asked again. */
-  answer(request: SlotAnswerRequest): Result<SlotOutcome, SlotAnswerFailure> {
+  /** What the answer is worth at this moment; a report may have come before it. */
+  answer(request: SlotAnswerRequest): Result<SlotWord, SlotAnswerFailure> {
     return this.sql.transaction(() => {
-      const open = findChallenge(this.sql, this.object, request.sid, request.round);
-      if (open === undefined) return failure("no_open_challenge");
-      if (open.closed !== undefined) {
-        const { outcome, digest } = open.closed;
-        const known = SLOT_OUTCOMES.find((name) => name === outcome);
-        const same = known !== undefined && equalBytes(digest, request.digest);
-        return same ? success(known) : failure("no_open_challenge");
-      }
-      const outcome = this.judge(request, open);
-      const { digest } = request;
-      closeChallenge(this.sql, this.object, open.number, { outcome, digest });
-      return success(outcome);
+      const closed = this.close(request);
+      if (!closed.ok) return closed;
+      return success(giveWord(this.sql, this.object, closed.value, this.dependencies.clock()));
     });
+  }
+
+  /** A report on the subscriber, or its withdrawal (subscriber-status.ts). */
+  order(order: SlotOrder): number {
+    return this.sql.transaction(() =>
+      recordSlotOrder(this.sql, this.object, this.dependencies, order),
+    );
+  }
+
+  /** Closes the open RAND of this session and round; the same outcome again when asked again. */
+  private close(request: SlotAnswerRequest): Result<SlotOutcome, SlotAnswerFailure> {
+    const open = findChallenge(this.sql, this.object, request.sid, request.round);
+    if (open === undefined) return failure("no_open_challenge");
+    if (open.closed !== undefined) {
+      const { outcome, digest } = open.closed;
+      const known = SLOT_OUTCOMES.find((name) => name === outcome);
+      const same = known !== undefined && equalBytes(digest, request.digest);
+      return same ? success(known) : failure("no_open_challenge");
+    }
+    const outcome = this.judge(request, open);
+    const { digest } = request;
+    closeChallenge(this.sql, this.object, open.number, { outcome, digest });
+    return success(outcome);
   }
 
   private isOverQuota(related: boolean): boolean {
@@ -140,6 +159,8 @@ export class SubscriberWriter {
     switch (answer.kind) {
       case "refusal":
         return "module_refused";
+      case "randbs":
+        return "response_mismatch";
       case "auts":
         return this.resynchronise(request, open, answer.auts);
       case "res": {

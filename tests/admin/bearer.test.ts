@@ -34,10 +34,12 @@ const REQUESTS = [
   ["POST", "/cards"],
   ["GET", "/cards/0011223344556677"],
   ["PUT", "/cards/0011223344556677/status"],
+  ["POST", "/cards/0011223344556677/orders"],
   ["POST", "/revocations"],
   ["POST", "/subscribers"],
   ["GET", "/subscribers/001010123456789"],
   ["PUT", "/subscribers/001010123456789/status"],
+  ["POST", "/subscribers/001010123456789/orders"],
   ["PUT", "/rules/one"],
   ["DELETE", "/rules/one"],
   ["GET", "/rules"],
@@ -72,7 +74,7 @@ test("the right bearer is let in, whatever the case of the scheme", async () => 
 });
 
 test("routes with an empty key cannot be made", () => {
-  expect(() => createAdminRoutes(platform.dependencies, "")).toThrow(RangeError);
+  expect(() => createAdminRoutes(platform.dependencies, "", platform.host)).toThrow(RangeError);
 });
 
 test("unknown routes and methods are not found", async () => {

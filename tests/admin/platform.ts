@@ -1,21 +1,19 @@
-/** /v1/admin over a catalog in memory, with the real core, vault and signer. */
+/** /v1/admin over a catalog in memory, with the real core, vault and writers. */
 import { sign } from "node:crypto";
 
 import { Hono } from "hono";
 
 import { openCatalog } from "#db/bun";
-import { createRepositories } from "#db/catalog";
 import type { Dependencies } from "#edge/dependencies";
-import { DEFAULT_LIMITS } from "#edge/limits";
+import { compose } from "#edge/app";
+import { checkEnvironment } from "#edge/bindings";
 import { createAdminRoutes } from "#edge/routes/admin";
 import { createErrorHandler, handleNotFound } from "#edge/routes/problem";
-import { createSigner } from "#edge/signer";
-import { createVault } from "#edge/vault";
-import type { CardEnrolment, EnrolmentChallenge, PlatformKey } from "#protocol/admin";
-import { decodeBase64Url, encodeBase64Url } from "#protocol/bytes";
+import { type BunHost, openBunHost } from "#edge/state/bun-host";
+import type { CertificateCardEnrolment, EnrolmentChallenge, PlatformKey } from "#protocol/admin";
+import { decodeBase64Url, encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { cardIdBytes } from "#protocol/identifiers";
 import { credentialStatement, enrolmentStatement } from "#protocol/transcript";
-import * as core from "#wasm";
 
 import { CARD, CARD_ID, makeChain, NOW } from "../certificates/chain-fixture.ts";
 import { type KeyPair, makeKeyPair } from "../certificates/make-certificate.ts";
@@ -34,7 +32,7 @@ export const OPC = "cd63cb71954a9f4e48a5994e37a02baf";
 export const ANCHOR = makeKeyPair();
 export const SERVICE = makeKeyPair();
 
-const MASTER_KEY = new Uint8Array(32).fill(0x4d);
+const MASTER_KEY = Uint8Array.from({ length: 32 }, (_, i) => (i * 73 + 0x4d) % 256);
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
 
 export interface Answer {
@@ -47,6 +45,7 @@ export interface Answer {
 
 export interface Platform {
   readonly dependencies: Dependencies;
+  readonly host: BunHost;
   readonly logged: readonly string[];
   /** With the right bearer. */
   call(method: string, path: string, body?: unknown): Promise<Answer>;
@@ -61,25 +60,25 @@ async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platfo
   const catalog = await openCatalog(":memory:");
   const logged: string[] = [];
   let now = NOW;
-  const dependencies: Dependencies = {
+  const configuration = checkEnvironment({
+    SIMLATCH_MASTER_KEY: encodeBase64Url(MASTER_KEY),
+    SIMLATCH_DEPLOYMENT: encodeHex(DEPLOYMENT),
+    SIMLATCH_ADMIN_KEY: ADMIN_KEY,
+  });
+  const composition = compose(configuration, catalog, {
     clock: () => now,
+    sleep: async (milliseconds) => {
+      now += milliseconds;
+    },
     random,
-    core,
-    vault: createVault(MASTER_KEY, random),
-    signer: createSigner(core.ecdsaDerToRaw),
-    log: (event, fields) => logged.push(JSON.stringify({ event, ...fields })),
-    repositories: createRepositories(catalog),
-    deployment: DEPLOYMENT,
-    storeGeneration: 1,
-    limits: DEFAULT_LIMITS,
-    slot: 0,
-    slots: 1,
-    ...changes,
-  };
+    writeLine: (line) => logged.push(line),
+  });
+  const dependencies: Dependencies = { ...composition.dependencies, ...changes };
   const app = new Hono();
   app.onError(createErrorHandler(dependencies.log));
   app.notFound(handleNotFound);
-  app.route("/v1/admin", createAdminRoutes(dependencies, ADMIN_KEY));
+  const host = openBunHost(":memory:", dependencies);
+  app.route("/v1/admin", createAdminRoutes(dependencies, ADMIN_KEY, host));
 
   async function send(path: string, init: RequestInit): Promise<Answer> {
     const response = await app.request(`/v1/admin${path}`, init);
@@ -89,6 +88,7 @@ async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platfo
   }
   return {
     dependencies,
+    host,
     logged,
     send,
     call: async (method, path, body) =>
@@ -98,6 +98,8 @@ async function openPlatform(changes: Partial<Dependencies> = {}): Promise<Platfo
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
     async dump() {
+      // Events of earlier calls are on their way to the index.
+      await host.recover();
       const sql = "select name from sqlite_master where type = 'table' order by name";
       const [tables = []] = await catalog.read([{ sql, params: [] }]);
       const calls = tables.map(([name]) => ({
@@ -123,7 +125,7 @@ export async function openTenant(changes: Partial<Dependencies> = {}): Promise<P
 
 export function tenantSettings() {
   return {
-    anchorPublicKey: encodeBase64Url(ANCHOR.publicKey),
+    anchors: { "P-256": encodeBase64Url(ANCHOR.publicKey) },
     cardRoots: chain.roots.map(encodeBase64Url),
   };
 }
@@ -142,7 +144,7 @@ export function signRaw(key: KeyPair, message: Uint8Array): Uint8Array {
 export async function makeEnrolment(
   platform: Platform,
   changes: { readonly tenant?: string; readonly signer?: KeyPair } = {},
-): Promise<CardEnrolment> {
+): Promise<CertificateCardEnrolment> {
   const tenant = changes.tenant ?? TENANT;
   const answer = await platform.call("POST", "/enrolments", { tenant, cardId: CARD_ID });
   const { challenge, token }: EnrolmentChallenge = JSON.parse(answer.text);
@@ -151,7 +153,8 @@ export async function makeEnrolment(
     tenant,
     cardId: cardIdBytes(CARD_ID),
     cardKind: 1,
-    publicKey: CARD.key.publicKey,
+    suite: 1,
+    key: { publicKey: CARD.key.publicKey },
     servicePublicKey: SERVICE.publicKey,
     challenge: decodeBase64Url(challenge) ?? new Uint8Array(0),
   });
@@ -159,6 +162,7 @@ export async function makeEnrolment(
     tenant,
     cardId: CARD_ID,
     kind: "TF",
+    suite: "P-256",
     certificates: CERTIFICATES.map(encodeBase64Url),
     servicePublicKey: encodeBase64Url(SERVICE.publicKey),
     challenge,

@@ -33,7 +33,7 @@ describe("PUT /tenants/{tenant}", () => {
     const { tenants } = platform.dependencies.repositories;
     expect(await tenants.find(TENANT)).toEqual({
       tenant: TENANT,
-      anchorPublicKey: ANCHOR.publicKey,
+      anchors: { "P-256": ANCHOR.publicKey },
       cardRoots: ROOTS,
     });
     const other = { ...tenantSettings(), cardRoots: [] };
@@ -46,7 +46,7 @@ describe("PUT /tenants/{tenant}", () => {
   test("an anchor that is no point of the curve is malformed", async () => {
     const point = new Uint8Array(ANCHOR.publicKey);
     point[64] = (point[64] ?? 0) ^ 1;
-    const settings = { ...tenantSettings(), anchorPublicKey: encodeBase64Url(point) };
+    const settings = { ...tenantSettings(), anchors: { "P-256": encodeBase64Url(point) } };
     await expectRefusal(platform, "malformed", async () =>
       platform.call("PUT", "/tenants/new", settings),
     );
@@ -59,7 +59,7 @@ describe("POST /platform-keys", () => {
     expect(answer.status).toBe(201);
     const { publicKey }: PlatformKey = JSON.parse(answer.text);
     expect(answer.json).toEqual({ generation: 1, publicKey });
-    const { repositories, vault, signer } = platform.dependencies;
+    const { repositories, vault, suites } = platform.dependencies;
     const stored = await repositories.platformKeys.find(TENANT, SUITE, 1);
     expect(stored?.publicKey).toEqual(bytesOf(publicKey));
     expect(stored?.credential).toBeUndefined();
@@ -68,7 +68,10 @@ describe("POST /platform-keys", () => {
     const wrapped = stored?.wrappedPrivateKey ?? new Uint8Array(0);
     const privateKey = vault.unwrap("platform-key", context, wrapped) ?? new Uint8Array(0);
     const message = Uint8Array.of(1, 2, 3);
-    const signature = signer.sign(privateKey, message);
+    const tools = suites(SUITE);
+    if (!("sign" in tools)) throw new Error("a certificate suite");
+    const keyPair = { publicKey: bytesOf(publicKey), privateKey };
+    const signature = tools.sign(keyPair, message);
     expect(core.verifyP256(bytesOf(publicKey), message, signature)).toBe(true);
     expect(encodeHex(wrapped)).not.toContain(encodeHex(privateKey));
     expect(vault.unwrap("platform-key", context.replace(TENANT, "other"), wrapped)).toBeUndefined();

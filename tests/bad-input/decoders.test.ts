@@ -27,10 +27,12 @@ import {
   equalBytes,
 } from "#protocol/bytes";
 import * as messages from "#protocol/messages";
+import { suiteNamed } from "#protocol/suites";
 import { decodeFields, decodeRepeated, encodeTlv } from "#protocol/tlv";
 import { createSeeded } from "#tests/terminal/seeded";
 import { mutateBytes, mutateEnvelope, mutateText } from "./mutations.ts";
 
+const P256 = suiteNamed("P-256");
 const INPUTS = 100_000;
 const TEST_MS = 20_000;
 const CARD_ID = "0123456789ABCDEF";
@@ -94,14 +96,27 @@ const answers: readonly messages.ModuleAnswer[] = [
   { kind: "res", values: [bytes(4), bytes(4), bytes(16), bytes(5)] },
   { kind: "auts", auts: bytes(14) },
   { kind: "refusal", statusWord: 0x9862 },
+  { kind: "randbs", randbs: bytes(4) },
+  { kind: "res", values: [bytes(3), bytes(3), bytes(3), bytes(3)] },
 ];
 const statement = { imsi: "460010123456789", moduleKind: 2 };
 const proofs = states.map((state) =>
-  encodeProof({ cardKind: 1, cardNonce: bytes(16), epoch: 7, state, signature: bytes(64) }),
+  encodeProof({
+    cardKind: 1,
+    cardNonce: bytes(16),
+    epoch: 7,
+    state,
+    ephemeralKey: bytes(0),
+    signature: bytes(64),
+  }),
 );
 const receipts = states.map((state) => encodeReceipt({ state, epoch: 9, signature: bytes(64) }));
 const statements = answers.map((answer, index) =>
-  messages.encodeAnswerStatement({ ...statement, answer, confirmationTag: bytes(8 * index) }),
+  messages.encodeAnswerStatement({
+    ...statement,
+    answer,
+    confirmationTag: bytes(index % 2 === 0 ? 0 : 32),
+  }),
 );
 
 const BYTE_DECODERS: readonly ByteDecoder[] = [
@@ -126,8 +141,16 @@ const BYTE_DECODERS: readonly ByteDecoder[] = [
       (values) => concatBytes(...values.map((value) => encodeTlv(0x91, value))),
     ),
   },
-  { name: "decodeCardProof", valid: proofs, again: pair(messages.decodeCardProof, encodeProof) },
-  { name: "decodeReceipt", valid: receipts, again: pair(messages.decodeReceipt, encodeReceipt) },
+  {
+    name: "decodeCardProof",
+    valid: proofs,
+    again: pair((input) => messages.decodeCardProof(input, P256, "signed"), encodeProof),
+  },
+  {
+    name: "decodeReceipt",
+    valid: receipts,
+    again: pair((input) => messages.decodeReceipt(input, P256.proofBytes), encodeReceipt),
+  },
   {
     name: "decodeChallenge",
     valid: [1, 2, 4].map((count) =>
@@ -145,9 +168,12 @@ const BYTE_DECODERS: readonly ByteDecoder[] = [
     again: pair(messages.decodeAnswerStatement, messages.encodeAnswerStatement),
   },
   {
-    name: "decodeSignature",
+    name: "decodeProof",
     valid: [encodeTlv(TAG.signature, bytes(64))],
-    again: pair(messages.decodeSignature, (value) => encodeTlv(TAG.signature, value)),
+    again: pair(
+      (input) => messages.decodeProof(input, P256.proofBytes),
+      (value) => encodeTlv(TAG.signature, value),
+    ),
   },
   {
     name: "decodeCardState",

@@ -10,7 +10,7 @@ import { SEQ_DELTA } from "#edge/limits";
 import { decodeChallenge } from "#protocol/messages";
 import { type Bench, createBench, HOME, readDurable } from "#tests/invariants/bench";
 import { bytesOf, createExchange } from "#tests/platform/exchange";
-import type { Rig, RigOptions } from "#tests/platform/rig";
+import { type Rig, type RigOptions, wrapSigning } from "#tests/platform/rig";
 
 let rig: Rig | undefined;
 async function open(options?: RigOptions): Promise<Bench> {
@@ -221,16 +221,10 @@ test("an extra member is malformed whatever its name", () => {
 test("I11: SUCCESS decided but not yet signed is not signed after a theft report", async () => {
   let failures = 1;
   const { fleet, card, exchange } = await open({
-    wrap: (dependencies) => ({
-      ...dependencies,
-      signer: {
-        ...dependencies.signer,
-        sign(key, message) {
-          if (failures-- > 0) throw new Error("killed before signing");
-          return dependencies.signer.sign(key, message);
-        },
-      },
-    }),
+    wrap: (dependencies) =>
+      wrapSigning(dependencies, () => {
+        if (failures-- > 0) throw new Error("killed before signing");
+      }),
   });
   const attempt = await exchange();
   const body = await attempt.start();
@@ -267,7 +261,7 @@ test("a client that goes away in the middle of its body is no defect of ours", a
   const { rig: platform } = await open();
   const app = createApp(
     { dependencies: platform.dependencies, adminKey: undefined },
-    platform.host.cards,
+    platform.host,
   );
   const body = new ReadableStream({
     pull(controller) {

@@ -1,11 +1,17 @@
 /** The client against keys, tenants and points of presence: what it mixes there. */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import { createApp } from "#edge/app";
-import { MODE, SUITE } from "#protocol/assigned-numbers";
+import { suiteNamed } from "#protocol/suites";
 import { encodeBase64Url } from "#protocol/bytes";
 import { createFleet, type Fleet } from "#tests/fleet/fleet";
 import { dumpState, flipBit, HOME, readDurable } from "#tests/invariants/bench";
-import { bytesOf, type CardBody, createExchange, type Exchange } from "#tests/platform/exchange";
+import {
+  bytesOf,
+  type CardBody,
+  createExchange,
+  type Exchange,
+  SUITE,
+} from "#tests/platform/exchange";
 import type { Rig } from "#tests/platform/rig";
 import { type Arena, createTally, openArena, reportTally, twistSignature } from "./hostile.ts";
 
@@ -37,7 +43,7 @@ async function askTerms(cardId: string, tenant = "default"): Promise<Terms> {
 /** START SESSION with terms of the client's choice; the body that step 2 would be. */
 async function startWith(attempt: Exchange, cardId: string, terms: Terms): Promise<CardBody> {
   const { sid, token, credential } = terms;
-  const start = { token, credential, suite: SUITE.p256, mode: MODE.signed };
+  const start = { token, credential, suite: SUITE, mode: "signed" as const };
   const { bytes } = await attempt.applet.startSession(start);
   const { imsi } = attempt;
   const proof = encodeBase64Url(bytes);
@@ -61,8 +67,8 @@ test("START SESSION with an altered token or an altered credential", async () =>
     const sw = await refuseAtCard(startWith(attempt, cardId, { ...terms, credential }));
     expect([0x6982, 0x6a80]).toContain(sw);
   }
-  for (const change of [{ suite: 2 }, { suite: 0 }, { mode: 2 }, { mode: 0 }]) {
-    const start = { ...terms, suite: SUITE.p256, mode: MODE.signed, ...change };
+  for (const change of [{ suite: suiteNamed("RSA-2048") }, { mode: "encrypted" as const }]) {
+    const start = { ...terms, suite: SUITE, mode: "signed" as const, ...change };
     expect(await refuseAtCard(attempt.applet.startSession(start))).toBe(0x6a80);
   }
   // The anchor's other signature over the same key makes another credential: not the one in T.
@@ -124,7 +130,7 @@ test("a result of a key that the floor overtook is void, and locks nothing", asy
   await fleet.admin.setFloor({ suite: "P-256", floor: 2 });
   const reply = await attempt.answer(body.sid, signed);
   const result = bytesOf(reply.json["result"]);
-  expect(await refuseAtCard(attempt.applet.deliverResult(result))).toBe(0x6982);
+  expect(await refuseAtCard(attempt.applet.deliverResult(SUITE, result))).toBe(0x6982);
   expect((await attempt.applet.readStatus()).state.name).toBe("idle");
   await recover(one);
 });
@@ -178,7 +184,7 @@ test("two points of presence over the same writers", async () => {
 
 /** Another composition, as another isolate or machine would have, over the rig's writers. */
 function openFront(rig: Rig, adminKey?: string): Pick<Rig, "post"> & { readonly fetch: Fetch } {
-  const app = createApp({ dependencies: { ...rig.dependencies }, adminKey }, rig.host.cards);
+  const app = createApp({ dependencies: { ...rig.dependencies }, adminKey }, rig.host);
   const fetch: Fetch = async (url, init) => app.request(url, init);
   return {
     fetch,

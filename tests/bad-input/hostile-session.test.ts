@@ -6,7 +6,7 @@ import { concatBytes, encodeCounter } from "#protocol/bytes";
 import { decodeChallenge, decodeReceipt, encodeCardState } from "#protocol/messages";
 import { encodeTlv } from "#protocol/tlv";
 import { dumpState, flipBit, readDurable } from "#tests/invariants/bench";
-import { bytesOf, textOf } from "#tests/platform/exchange";
+import { bytesOf, textOf, SUITE } from "#tests/platform/exchange";
 import {
   type Arena,
   createTally,
@@ -95,19 +95,21 @@ test("receipts of two cards and two sessions, spliced and forged", async () => {
   const left = await phone(one);
   const right = await phone(two);
   const oldRun = await left.run();
-  const oldBytes = (await left.applet.deliverResult(bytesOf(oldRun.reply.json["result"]))).bytes;
+  const oldBytes = (await left.applet.deliverResult(SUITE, bytesOf(oldRun.reply.json["result"])))
+    .bytes;
   const old = { sid: oldRun.sid, token: oldRun.token, receipt: encodeBase64Url(oldBytes) };
   const run = await left.run();
   const other = await right.run();
-  const bytes = (await left.applet.deliverResult(bytesOf(run.reply.json["result"]))).bytes;
-  const theirBytes = (await right.applet.deliverResult(bytesOf(other.reply.json["result"]))).bytes;
+  const bytes = (await left.applet.deliverResult(SUITE, bytesOf(run.reply.json["result"]))).bytes;
+  const theirBytes = (await right.applet.deliverResult(SUITE, bytesOf(other.reply.json["result"])))
+    .bytes;
   const ours = { sid: run.sid, token: run.token, receipt: encodeBase64Url(bytes) };
   const theirs = { sid: other.sid, token: other.token, receipt: encodeBase64Url(theirBytes) };
   const before = dumpState(rig);
   const post = ({ sid, ...body }: typeof ours) => rig.post(`/${sid}/receipt`, body);
   for (const others of [theirs, old])
     for (const splice of spliceAll(ours, others)) refuse(await post({ ...ours, ...splice }));
-  const honest = decodeReceipt(bytes);
+  const honest = decodeReceipt(bytes, SUITE.proofBytes);
   if (honest === undefined) throw new Error("no receipt");
   const locked = { name: "locked", lockId: new Uint8Array(16) } as const;
   for (const change of [
@@ -117,7 +119,7 @@ test("receipts of two cards and two sessions, spliced and forged", async () => {
     { epoch: honest.epoch - 1 },
     { epoch: 0xffff_ffff, state: locked },
     { signature: bytesOf(run.reply.json["result"]).slice(-64) },
-    { signature: decodeReceipt(oldBytes)?.signature ?? new Uint8Array(64) },
+    { signature: decodeReceipt(oldBytes, SUITE.proofBytes)?.signature ?? new Uint8Array(64) },
     { signature: new Uint8Array(64) },
   ]) {
     const { state, epoch, signature } = { ...honest, ...change };
@@ -183,19 +185,19 @@ test("a SUCCESS for one card is nothing to another, nor to the same one later", 
   const theirs = await right.run();
   const [mine, foreign] = [ours, theirs].map(({ reply }) => bytesOf(reply.json["result"]));
   if (mine === undefined || foreign === undefined) throw new Error("no result");
-  expect(await refuseAtCard(left.applet.deliverResult(foreign))).toBe(0x6982);
-  expect(await refuseAtCard(right.applet.deliverResult(mine))).toBe(0x6982);
+  expect(await refuseAtCard(left.applet.deliverResult(SUITE, foreign))).toBe(0x6982);
+  expect(await refuseAtCard(right.applet.deliverResult(SUITE, mine))).toBe(0x6982);
   const random = crypto.getRandomValues(new Uint8Array(mine.length));
   for (let i = 0; i < mine.length; i++) {
-    const sw = await refuseAtCard(left.applet.deliverResult(flipBit(mine, 8 * i + (i % 8))));
+    const sw = await refuseAtCard(left.applet.deliverResult(SUITE, flipBit(mine, 8 * i + (i % 8))));
     expect([0x6982, 0x6a80, 0x6700]).toContain(sw);
   }
-  expect(await refuseAtCard(left.applet.deliverResult(random))).toBe(0x6a80);
+  expect(await refuseAtCard(left.applet.deliverResult(SUITE, random))).toBe(0x6a80);
   expect((await left.applet.readStatus()).state.name).toBe("idle");
   expect((await left.finish(ours.sid, ours.token, ours.reply)).status).toBe(204);
-  expect(await refuseAtCard(left.applet.deliverResult(mine))).toBe(0x6985);
+  expect(await refuseAtCard(left.applet.deliverResult(SUITE, mine))).toBe(0x6985);
   const later = await left.run();
-  expect(await refuseAtCard(left.applet.deliverResult(mine))).toBe(0x6982);
+  expect(await refuseAtCard(left.applet.deliverResult(SUITE, mine))).toBe(0x6982);
   expect((await left.finish(later.sid, later.token, later.reply)).status).toBe(204);
   expect((await right.finish(theirs.sid, theirs.token, theirs.reply)).status).toBe(204);
   await recover(one, two);
@@ -241,7 +243,7 @@ test("an old step 2 after a new session, and the same body twice at every step",
   const reply = await attempt.answer(body.sid, signed);
   expect((await attempt.answer(body.sid, signed)).text).toBe(reply.text);
   expect((await attempt.prove(body)).text).toBe(challenge.text);
-  const receipt = await attempt.applet.deliverResult(bytesOf(reply.json["result"]));
+  const receipt = await attempt.applet.deliverResult(SUITE, bytesOf(reply.json["result"]));
   const sent = { token: signed.token, receipt: encodeBase64Url(receipt.bytes) };
   for (let i = 0; i < 2; i++)
     expect((await rig.post(`/${body.sid}/receipt`, sent)).status).toBe(204);

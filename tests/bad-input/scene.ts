@@ -9,6 +9,7 @@ import {
   createExchange,
   type Exchange,
   textOf,
+  SUITE,
 } from "#tests/platform/exchange";
 import type { Answer } from "#tests/platform/rig";
 import { posting, type Target } from "./targets.ts";
@@ -62,7 +63,7 @@ export async function createScene(target: Target): Promise<Scene> {
   const { sid, ...card } = await three.start();
   const signed = await three.sign(await three.prove({ sid, ...card }));
   const reply = await three.answer(sid, signed);
-  const receipt = await three.applet.deliverResult(bytesOf(reply.json["result"]));
+  const receipt = await three.applet.deliverResult(SUITE, bytesOf(reply.json["result"]));
   const body = await two.start();
   const challenge = await two.prove(body);
   const opened = { exchange: one, body: await one.start() };

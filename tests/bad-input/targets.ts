@@ -38,7 +38,7 @@ const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8A
 export async function startBunTarget(): Promise<Target & { readonly rig: Rig }> {
   const rig = await createRig({ environment: ENVIRONMENT });
   const { dependencies, host } = rig;
-  const app = createApp({ dependencies, adminKey: undefined }, host.cards);
+  const app = createApp({ dependencies, adminKey: undefined }, host);
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,

@@ -1,7 +1,7 @@
 /** A chain of card, two issuers and a root that verifies, and every way to spoil one link of it. */
 import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
 
-import type { Core } from "#edge/dependencies";
+import type { Dependencies } from "#edge/dependencies";
 import { type CardChainInput, verifyCardChain } from "#edge/secure-connection/card-certificate";
 import { concatBytes, encodeHex } from "#protocol/bytes";
 
@@ -27,20 +27,31 @@ const YEAR = 31_536_000_000;
 
 const SPKI_PREFIX = fromHex("3059301306072a8648ce3d020106082a8648ce3d030107034200");
 
+type ChainTools = Pick<Dependencies, "certificates"> & {
+  readonly core: Pick<Dependencies["core"], "sha256">;
+};
+
 /** The runtime's own cryptography: another implementation than the platform's core. */
-function createNodeCore(): Pick<Core, "sha256" | "verifyP256Der" | "isP256Point"> {
+function createNodeTools(): ChainTools {
   const keys = new Map<string, KeyObject | undefined>();
   function keyOf(publicKey: Uint8Array): KeyObject | undefined {
     const name = encodeHex(publicKey);
     if (!keys.has(name)) keys.set(name, importKey(publicKey));
     return keys.get(name);
   }
+  const nothing = { isPublicKey: () => false, verify: () => false };
   return {
-    sha256: (data) => new Uint8Array(createHash("sha256").update(data).digest()),
-    isP256Point: (publicKey) => keyOf(publicKey) !== undefined,
-    verifyP256Der(publicKey, message, signature) {
-      const key = keyOf(publicKey);
-      return key !== undefined && verify("sha256", message, key, signature);
+    core: { sha256: (data) => new Uint8Array(createHash("sha256").update(data).digest()) },
+    certificates: {
+      ECDSA: {
+        isPublicKey: (publicKey) => keyOf(publicKey) !== undefined,
+        verify(publicKey, message, signature) {
+          const key = keyOf(publicKey);
+          return key !== undefined && verify("sha256", message, key, signature);
+        },
+      },
+      SM2: nothing,
+      RSA: nothing,
     },
   };
 }
@@ -54,7 +65,7 @@ function importKey(publicKey: Uint8Array): KeyObject | undefined {
   }
 }
 
-export const nodeCore = createNodeCore();
+export const nodeTools = createNodeTools();
 
 export const ROOT = { name: makeName(commonName("Root")), key: makeKeyPair() };
 const POLICY = { name: makeName(commonName("Policy CA")), key: makeKeyPair() };
@@ -90,9 +101,10 @@ export function makeChain(changes: Changes = {}): Pick<CardChainInput, "certific
 
 /** "ok", or the reason. */
 export function judge(input: Partial<CardChainInput>): string {
-  const outcome = verifyCardChain(nodeCore, {
+  const outcome = verifyCardChain(nodeTools, {
     ...makeChain(),
     cardId: CARD_ID,
+    family: "ECDSA",
     now: NOW,
     ...input,
   });

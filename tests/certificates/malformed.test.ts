@@ -5,7 +5,7 @@ import { verifyCardChain } from "#edge/secure-connection/card-certificate";
 
 import { concatBytes } from "#protocol/bytes";
 
-import { CARD_ID, makeChain, nodeCore, NOW } from "./chain-fixture.ts";
+import { CARD_ID, makeChain, nodeTools, NOW } from "./chain-fixture.ts";
 
 const INPUTS = 100_000;
 const TIMEOUT_MILLISECONDS = 60_000;
@@ -98,10 +98,11 @@ test(
       const mutate = mutations[i % mutations.length] ?? MUTATIONS["noise"];
       const spoilt = mutate?.(original, random) ?? original;
       const all = originals.with(link, spoilt);
-      const outcome = verifyCardChain(nodeCore, {
+      const outcome = verifyCardChain(nodeTools, {
         certificates: all.slice(0, 3),
         roots: all.slice(3),
         cardId: CARD_ID,
+        family: "ECDSA",
         now: NOW,
       });
       const isSame = Buffer.from(spoilt).equals(Buffer.from(original));

@@ -11,9 +11,10 @@ import { expect, test } from "bun:test";
 
 import * as core from "#wasm";
 import { verifyCardChain } from "#edge/secure-connection/card-certificate";
+import { certificateAlgorithms } from "#edge/suites/certificate-algorithms";
 
 import vectors from "../vectors/x509_chains.json" with { type: "json" };
-import { CARD_ID, nodeCore, NOW } from "./chain-fixture.ts";
+import { CARD_ID, nodeTools, NOW } from "./chain-fixture.ts";
 
 const CERTIFICATES: Readonly<Record<string, string>> = vectors.certificates;
 /** Inside the validity of all of them. */
@@ -40,9 +41,10 @@ test.each(vectors.cases)("OpenSSL's $case", (vector) => {
     certificates: vector.chain.map(certificateOf),
     roots: [certificateOf(vector.root)],
     cardId: vectors.card_id,
+    family: "ECDSA" as const,
     now: AT,
   };
-  for (const implementation of [nodeCore, core]) {
+  for (const implementation of [nodeTools, { core, certificates: certificateAlgorithms }]) {
     const outcome = verifyCardChain(implementation, input);
     expect(outcome.ok ? "ok" : outcome.reason).toBe(REASONS[vector.case] ?? "");
   }
@@ -78,10 +80,11 @@ test("a chain of @peculiar/x509", async () => {
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
     ],
   });
-  const outcome = verifyCardChain(nodeCore, {
+  const outcome = verifyCardChain(nodeTools, {
     certificates: [new Uint8Array(card.rawData)],
     roots: [new Uint8Array(root.rawData)],
     cardId: CARD_ID,
+    family: "ECDSA",
     now: NOW,
   });
   const raw = new Uint8Array(await crypto.subtle.exportKey("raw", cardKeys.publicKey));

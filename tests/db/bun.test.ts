@@ -29,7 +29,7 @@ test("commits survive power loss, references hold, other processes are waited fo
 
 test("what was saved is there after a restart", async () => {
   const path = freshPath();
-  const record = { tenant: "kept", anchorPublicKey: new Uint8Array(65).fill(7), cardRoots: [] };
+  const record = { tenant: "kept", anchors: { SM: new Uint8Array(65).fill(7) }, cardRoots: [] };
   const first = await openCatalog(path);
   await createRepositories(first).tenants.save(record);
   first.close();
@@ -45,7 +45,7 @@ test("processes that open one new file at once agree on generations", async () =
     import { createRepositories } from "#db/catalog";
     const catalog = await openCatalog(${JSON.stringify(path)});
     const { tenants, platformKeys } = createRepositories(catalog);
-    await tenants.save({ tenant: "t", anchorPublicKey: new Uint8Array(65), cardRoots: [] });
+    await tenants.save({ tenant: "t", anchors: {}, cardRoots: [] });
     const key = { publicKey: new Uint8Array(65), wrappedPrivateKey: new Uint8Array(9) };
     for (let i = 0; i < 25; i++) {
       console.log(await platformKeys.create({ tenant: "t", suite: "P-256", ...key }));
@@ -61,7 +61,7 @@ test("processes that open one new file at once agree on generations", async () =
 
 test("a unit that fails in the middle changes nothing", async () => {
   const catalog = await openCatalog(":memory:");
-  const insert = { sql: "insert into tenant values (?, ?)", params: ["t", new Uint8Array(65)] };
+  const insert = { sql: "insert into tenant values (?)", params: ["t"] };
   expect(await catalog.write([insert, insert]).catch(() => "thrown")).toBe("thrown");
   const all = prepareStatement(build.select().from(tenants));
   expect(await catalog.read([all.call({})])).toEqual([[]]);
@@ -70,7 +70,7 @@ test("a unit that fails in the middle changes nothing", async () => {
 
 test("values that SQLite would turn into something else are refused", async () => {
   const catalog = await openCatalog(":memory:");
-  const write = catalog.write([{ sql: "insert into tenant values (?, ?)", params: ["t", true] }]);
+  const write = catalog.write([{ sql: "insert into tenant values (?)", params: [true] }]);
   expect(await write.catch((error: unknown) => error)).toBeInstanceOf(TypeError);
   catalog.close();
 });

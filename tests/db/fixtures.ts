@@ -18,16 +18,18 @@ export const bytesOf = (length: number, fill: number): Uint8Array =>
 
 export function makeCard(tenant: string, changes: Partial<CardRecord> = {}): CardRecord {
   serial += 1;
-  const publicKey = bytesOf(65, 0);
-  new DataView(publicKey.buffer).setUint32(1, serial);
+  const pinnedKey = bytesOf(65, 0);
+  new DataView(pinnedKey.buffer).setUint32(1, serial);
   return {
     tenant,
     cardId: cardIdOf(serial),
     kind: "TF",
-    suites: ["P-256"],
+    suite: "P-256",
     modes: ["signed"],
     status: "active",
-    publicKey,
+    pinnedKey,
+    wrappedKey: undefined,
+    keyVersion: 0,
     servicePublicKey: bytesOf(65, 9),
     certificates: [bytesOf(500, 1), bytesOf(0, 0)],
     fingerprints: [LEAF_FINGERPRINT, ISSUER_FINGERPRINT, ROOT_FINGERPRINT],
@@ -71,6 +73,7 @@ export function makeEvent(tenant: string, changes: Partial<AuditEvent> = {}): Au
 /** A tenant that trusts ROOT. */
 export async function saveTenant(repositories: Repositories): Promise<string> {
   const tenant = fresh("tenant-");
-  await repositories.tenants.save({ tenant, anchorPublicKey: bytesOf(65, 4), cardRoots: [ROOT] });
+  const anchors = { "P-256": bytesOf(65, 4) };
+  await repositories.tenants.save({ tenant, anchors, cardRoots: [ROOT] });
   return tenant;
 }

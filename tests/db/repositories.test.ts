@@ -47,18 +47,18 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
       expect(await repositories.tenants.find(tenant)).toBeUndefined();
       const record = {
         tenant,
-        anchorPublicKey: bytesOf(65, 4),
+        anchors: { "P-256": bytesOf(65, 4), "RSA-2048": bytesOf(256, 4) },
         cardRoots: [bytesOf(4096, 2), ROOT, Uint8Array.of(0)],
       };
       await repositories.tenants.save(record);
       const found = await repositories.tenants.find(tenant);
       expect(found).toEqual(record);
-      expect(Object.getPrototypeOf(found?.anchorPublicKey)).toBe(Uint8Array.prototype);
+      expect(Object.getPrototypeOf(found?.anchors["P-256"])).toBe(Uint8Array.prototype);
     });
 
-    test("saved again are replaced, roots and all", async () => {
+    test("saved again are replaced, anchors, roots and all", async () => {
       const tenant = await makeTenant();
-      const record = { tenant, anchorPublicKey: bytesOf(65, 77), cardRoots: [Uint8Array.of(5)] };
+      const record = { tenant, anchors: { SM: bytesOf(65, 77) }, cardRoots: [Uint8Array.of(5)] };
       await repositories.tenants.save(record);
       expect(await repositories.tenants.find(tenant)).toEqual(record);
       await repositories.tenants.save({ ...record, cardRoots: [] });
@@ -67,8 +67,7 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
 
     test("a root given twice is kept once", async () => {
       const tenant = fresh("tenant-");
-      const anchorPublicKey = bytesOf(65, 4);
-      await repositories.tenants.save({ tenant, anchorPublicKey, cardRoots: [ROOT, ROOT] });
+      await repositories.tenants.save({ tenant, anchors: {}, cardRoots: [ROOT, ROOT] });
       expect((await repositories.tenants.find(tenant))?.cardRoots).toEqual([ROOT]);
     });
   });
@@ -151,17 +150,64 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
     });
   });
 
+  describe("concealment keys", () => {
+    test("count up from 1 and are found until they are destroyed", async () => {
+      const [tenant, other] = [await makeTenant(), await makeTenant()];
+      const { concealmentKeys } = repositories;
+      const key = { tenant, publicKey: bytesOf(65, 1), wrappedPrivateKey: bytesOf(85, 2) };
+      expect(await concealmentKeys.create(key)).toBe(1);
+      expect(await concealmentKeys.create({ ...key, publicKey: bytesOf(65, 3) })).toBe(2);
+      expect(await concealmentKeys.find(tenant, 1)).toEqual(key);
+      expect(await concealmentKeys.find(other, 1)).toBeUndefined();
+      expect(await concealmentKeys.destroy(tenant, 1)).toBe(true);
+      expect(await concealmentKeys.destroy(tenant, 1)).toBe(false);
+      expect(await concealmentKeys.find(tenant, 1)).toBeUndefined();
+      expect(await concealmentKeys.create(key)).toBe(3);
+    });
+
+    test("end with id 255", async () => {
+      const tenant = await makeTenant();
+      const key = { tenant, publicKey: bytesOf(65, 1), wrappedPrivateKey: bytesOf(85, 2) };
+      for (let id = 1; id <= 255; id++)
+        expect(await repositories.concealmentKeys.create(key)).toBe(id);
+      expect(await repositories.concealmentKeys.create(key)).toBeUndefined();
+    });
+  });
+
   describe("cards", () => {
     test("are found as inserted, in their tenant only", async () => {
       const [tenant, other] = [await makeTenant(), await makeTenant()];
       const card = makeCard(tenant);
       expect(await repositories.cards.insert(card)).toBe("inserted");
       expect(await repositories.cards.find(tenant, card.cardId)).toEqual(registered(card));
-      const { suites, modes } = card;
-      expect(await repositories.cards.findTerms(tenant, card.cardId)).toEqual({ suites, modes });
-      expect(await repositories.cards.findTerms(other, card.cardId)).toBeUndefined();
       expect(await repositories.cards.find(other, card.cardId)).toBeUndefined();
       expect(await repositories.cards.find(tenant, cardIdOf(0xffff))).toBeUndefined();
+    });
+
+    test("with a shared key keep it wrapped, and have no chain to revoke", async () => {
+      const tenant = await makeTenant();
+      const shared = { suite: "AES", wrappedKey: bytesOf(69, 5), keyVersion: 3 } as const;
+      const card = makeCard(tenant, { ...shared, certificates: [], fingerprints: [] });
+      expect(await repositories.cards.insert(card)).toBe("inserted");
+      expect(await repositories.cards.find(tenant, card.cardId)).toEqual(registered(card));
+    });
+
+    test("give terms to strangers: those of the card that comes next, else of the first", async () => {
+      const { cards } = repositories;
+      const [tenant, other] = [await makeTenant(), await makeTenant()];
+      const [low, high] = ["0000000000000010", "8000000000000000"];
+      expect(await cards.findTerms(tenant, low, high)).toBeUndefined();
+      await cards.insert(makeCard(tenant, { cardId: low, suite: "SM", modes: ["signed"] }));
+      await cards.insert(makeCard(tenant, { cardId: high, suite: "AES", modes: ["encrypted"] }));
+      const SM = { suite: "SM", modes: ["signed"] } as const;
+      const AES = { suite: "AES", modes: ["encrypted"] } as const;
+      const unknown = "7777777777777777";
+      expect(await cards.findTerms(tenant, low, high)).toEqual(SM);
+      expect(await cards.findTerms(tenant, high, low)).toEqual(AES);
+      expect(await cards.findTerms(tenant, unknown, "0000000000000011")).toEqual(AES);
+      expect(await cards.findTerms(tenant, unknown, "0000000000000010")).toEqual(SM);
+      expect(await cards.findTerms(tenant, unknown, "8000000000000001")).toEqual(SM);
+      expect(await cards.findTerms(other, low, low)).toBeUndefined();
     });
 
     test("a taken card id leaves the card unchanged", async () => {
@@ -174,11 +220,11 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
       expect(found).toEqual(registered(card));
     });
 
-    test("a public key belongs to one card in all tenants", async () => {
+    test("a key belongs to one card in all tenants", async () => {
       const [tenant, other] = [await makeTenant(), await makeTenant()];
       const card = makeCard(tenant);
       await repositories.cards.insert(card);
-      const clone = makeCard(other, { publicKey: card.publicKey });
+      const clone = makeCard(other, { pinnedKey: card.pinnedKey });
       expect(await repositories.cards.insert(clone)).toBe("taken");
       expect(await repositories.cards.find(other, clone.cardId)).toBeUndefined();
       const namesake = makeCard(other, { cardId: card.cardId });
@@ -232,9 +278,8 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
       const [card, foreign] = [makeCard(tenant), makeCard(other)];
       await repositories.cards.insert(card);
       await repositories.cards.insert(foreign);
-      const anchorPublicKey = bytesOf(65, 4);
       const save = async (cardRoots: Uint8Array[]): Promise<void> =>
-        repositories.tenants.save({ tenant, anchorPublicKey, cardRoots });
+        repositories.tenants.save({ tenant, anchors: {}, cardRoots });
       await save([Uint8Array.of(1)]);
       expect((await repositories.cards.find(tenant, card.cardId))?.chainRevoked).toBe(true);
       expect((await repositories.cards.find(other, foreign.cardId))?.chainRevoked).toBe(false);

@@ -7,6 +7,8 @@ import type {
   CardEnrolment,
   CardRecordView,
   CardStatusUpdate,
+  ConcealmentKey,
+  ConcealmentKeyRequest,
   EnrolmentChallenge,
   EnrolmentRequest,
   FloorUpdate,
@@ -53,6 +55,7 @@ export interface AdminClient {
   putTenant(tenant: string, settings: TenantSettings): Promise<void>;
   createPlatformKey(request: PlatformKeyRequest): Promise<PlatformKey>;
   activatePlatformKey(generation: number, activation: PlatformKeyActivation): Promise<void>;
+  createConcealmentKey(request: ConcealmentKeyRequest): Promise<ConcealmentKey>;
   setFloor(update: FloorUpdate): Promise<void>;
   requestEnrolment(request: EnrolmentRequest): Promise<EnrolmentChallenge>;
   enrolCard(card: CardEnrolment): Promise<void>;
@@ -87,6 +90,10 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       return key;
     },
     activatePlatformKey: (generation, activation) => put(`platform-keys/${generation}`, activation),
+    createConcealmentKey: async (request) => {
+      const key: ConcealmentKey = JSON.parse(await post("concealment-keys", request));
+      return key;
+    },
     setFloor: (update) => put("floor", update),
     requestEnrolment: async (request) => {
       const challenge: EnrolmentChallenge = JSON.parse(await post("enrolments", request));

@@ -5,7 +5,13 @@
 import type { RuleUpdate } from "#protocol/admin";
 import { type Bytes, decodeBase64Url, encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { DEFAULT_TENANT } from "#protocol/identifiers";
-import { SUITES } from "#protocol/suites";
+import {
+  type CardKindName,
+  type ModeName,
+  type Suite,
+  suiteNamed,
+  type SuiteName,
+} from "#protocol/suites";
 import { type Card, createCard } from "#tests/emulators/card/card";
 import { generateCardKeys } from "#tests/emulators/card/keys";
 import {
@@ -15,9 +21,16 @@ import {
 import type { CertificateOverrides } from "#tests/emulators/operator/certificate-authority";
 import { createOperator, type Operator } from "#tests/emulators/operator/operator";
 import { createUsim, type Usim } from "#tests/emulators/sim/usim";
-import { createTerminal, type Tamper, type Terminal } from "#tests/emulators/terminal/terminal";
+import {
+  connectCard,
+  createTerminal,
+  type Tamper,
+  type Terminal,
+} from "#tests/emulators/terminal/terminal";
 import { createCardApplet } from "#terminal/card";
+import type { Concealment } from "#terminal/conceal";
 import type { Fetch } from "#terminal/platform-client";
+import { type CardTransport, createSdTransport } from "#terminal/transport";
 import { type AdminClient, createAdminClient } from "./admin-client.ts";
 
 export interface FleetOptions {
@@ -32,8 +45,25 @@ export interface FleetOptions {
   readonly random: (length: number) => Uint8Array;
 }
 
+export interface CardOptions {
+  /** P-256 unless given. */
+  readonly suite?: SuiteName;
+  /** Signed mode alone unless given. */
+  readonly modes?: readonly ModeName[];
+  /** TF unless given. */
+  readonly kind?: CardKindName;
+  /** A card with a clock: seconds. */
+  readonly clock?: { readonly now: () => number };
+  readonly certificate?: CertificateOverrides;
+}
+
 export interface FleetCard {
   readonly cardId: string;
+  readonly kind: CardKindName;
+  readonly suite: Suite;
+  /** The one that its sessions have. */
+  readonly mode: ModeName;
+  /** Of an SD card `transmit` takes blocks. */
   readonly device: Card;
   /** Its flash: the same flash is the same card after a loss of power. */
   readonly memory: SimulatedMemory;
@@ -59,9 +89,11 @@ export interface Fleet {
   readonly tenant: string;
   readonly admin: AdminClient;
   readonly operator: Operator;
-  /** A new platform key, vouched for and in use; gives its generation. */
-  addPlatformKey(): Promise<number>;
-  addCard(overrides?: CertificateOverrides): Promise<FleetCard>;
+  /** What phones conceal the IMSI to. */
+  readonly concealment: Concealment;
+  /** A new platform key, vouched for and in use; gives its generation. Of P-256 unless given. */
+  addPlatformKey(suite?: SuiteName): Promise<number>;
+  addCard(options?: CardOptions): Promise<FleetCard>;
   addSubscriber(options: SubscriberOptions): Promise<FleetSubscriber>;
   /** A rule for this card; its id is made here. */
   addRule(
@@ -73,7 +105,7 @@ export interface Fleet {
   assemblePhone(card: FleetCard, subscriber: FleetSubscriber, tamper?: Tamper): Promise<Terminal>;
 }
 
-const SUITE = "P-256";
+const KEY_VERSION = 1;
 const IMSI_DIGITS = 15;
 const ICCID_DIGITS = 19;
 const KEY_BYTES = 16;
@@ -90,18 +122,25 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
     adminKey: options.adminKey,
     fetch: options.fetch,
   });
+  const anchors = Object.entries(operator.anchors).map(([suite, key]) => [
+    suite,
+    encodeBase64Url(key),
+  ]);
   await admin.putTenant(tenant, {
-    anchorPublicKey: encodeBase64Url(operator.anchorPublicKey),
-    cardRoots: [encodeBase64Url(operator.rootCertificate)],
+    anchors: Object.fromEntries(anchors),
+    cardRoots: operator.rootCertificates.map(encodeBase64Url),
   });
-  const base = { options, tenant, admin, operator };
-  await addPlatformKey(base);
+  const { id, publicKey } = await admin.createConcealmentKey({ tenant });
+  const concealment = { keyId: id, publicKey: requireBytes(publicKey) };
+  const base = { options, tenant, admin, operator, suitesInUse: new Set<SuiteName>() };
+  await addPlatformKey(base, "P-256");
   return {
     tenant,
     admin,
     operator,
-    addPlatformKey: () => addPlatformKey(base),
-    addCard: (overrides) => addCard(base, overrides),
+    concealment,
+    addPlatformKey: (suite = "P-256") => addPlatformKey(base, suite),
+    addCard: (card = {}) => addCard(base, card),
     addSubscriber: (subscriber) => addSubscriber(base, subscriber),
     addRule: async ({ cardId }, condition, onMismatch) => {
       const id = `rule-${encodeHex(options.random(CARD_ID_BYTES))}`;
@@ -114,10 +153,11 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
         tenant,
         fetch,
         now,
+        concealment,
         ...(tamper === undefined ? {} : { tamper }),
       });
       await terminal.insertModule(subscriber.device);
-      await terminal.insertCard(card.device);
+      await terminal.insertCard(card.device, card.kind);
       return terminal;
     },
   };
@@ -128,43 +168,85 @@ interface FleetBase {
   readonly tenant: string;
   readonly admin: AdminClient;
   readonly operator: Operator;
+  /** Those that have a platform key. */
+  readonly suitesInUse: Set<SuiteName>;
 }
 
-async function addPlatformKey({ tenant, admin, operator }: FleetBase): Promise<number> {
-  const suite = SUITES.find((row) => row.name === SUITE)?.number ?? 0;
-  const { generation, publicKey } = await admin.createPlatformKey({ tenant, suite: SUITE });
-  const content = { generation, suite, publicKey: requireBytes(publicKey) };
-  const signature = encodeBase64Url(await operator.signCredential(content));
-  await admin.activatePlatformKey(generation, { tenant, suite: SUITE, signature });
+async function addPlatformKey(base: FleetBase, suite: SuiteName): Promise<number> {
+  const { tenant, admin, operator, suitesInUse } = base;
+  const { generation, publicKey } = await admin.createPlatformKey({ tenant, suite });
+  suitesInUse.add(suite);
+  const { credential } = suiteNamed(suite);
+  if (credential === "shared key") return generation;
+  const content = { generation, publicKey: requireBytes(publicKey) };
+  const signature = encodeBase64Url(await operator.signCredential(suite, content));
+  await admin.activatePlatformKey(generation, { tenant, suite, signature });
   return generation;
 }
 
-async function addCard(base: FleetBase, overrides?: CertificateOverrides): Promise<FleetCard> {
-  const { options, tenant, admin, operator } = base;
+/** How an SDK reaches the applet of a fleet's card. */
+export function connectCard({ device, kind }: Pick<FleetCard, "device" | "kind">): CardTransport {
+  return kind === "SD" ? createSdTransport(device) : device;
+}
+
+/** A card as its issuer hands it out: what is inside, and what the registry must be told. */
+async function personalise(base: FleetBase, cardId: string, card: CardOptions) {
+  const { options, tenant, operator } = base;
   const { random, deployment } = options;
-  const cardId = encodeHex(random(CARD_ID_BYTES)).toUpperCase();
-  const keys = await generateCardKeys({ random });
-  const issued = await operator.issueCardCertificate(cardId, keys.credentialPublicKey, overrides);
+  const { suite = "P-256", modes = ["signed"], kind = "TF", clock } = card;
+  const shared = suiteNamed(suite).credential === "shared key";
+  const sharedKey = shared ? random(KEY_BYTES) : undefined;
+  const keys = generateCardKeys(suite, { random }, sharedKey === undefined ? {} : { sharedKey });
+  const issued = shared
+    ? undefined
+    : await operator.issueCardCertificate(
+        suite,
+        cardId,
+        keys.credentialPublicKey,
+        card.certificate,
+      );
   const memory = createNonVolatileMemory();
-  const { anchorPublicKey } = operator;
-  const { certificate } = issued;
-  const profile = { cardId, deployment, tenant, anchorPublicKey, keys, certificate };
-  const device = await createCard(profile, { random, nonVolatile: memory });
-  const applet = createCardApplet(device);
+  const profile = {
+    ...{ cardId, kind, suite, modes, deployment, tenant, keys },
+    anchorPublicKey: operator.anchors[suite] ?? new Uint8Array(0),
+    certificate: issued?.certificate ?? new Uint8Array(0),
+    ...(shared ? { keyVersion: KEY_VERSION } : {}),
+    ...(clock === undefined ? {} : { clock }),
+  };
+  const made = createCard(profile, { random, nonVolatile: memory });
+  const device = kind === "SD" ? { ...made, transmit: made.transmitBlocks } : made;
+  const credential =
+    sharedKey === undefined
+      ? { certificates: (issued?.chain ?? []).map((der) => encodeBase64Url(der)) }
+      : { key: encodeHex(sharedKey), keyVersion: KEY_VERSION };
+  return { device, memory, modes, kind, suite: suiteNamed(suite), credential };
+}
+
+async function addCard(base: FleetBase, options: CardOptions): Promise<FleetCard> {
+  const { tenant, admin, suitesInUse } = base;
+  const cardId = encodeHex(base.options.random(CARD_ID_BYTES)).toUpperCase();
+  const card = await personalise(base, cardId, options);
+  const { device, kind, suite, modes } = card;
+  if (!suitesInUse.has(suite.name)) await addPlatformKey(base, suite.name);
+  const applet = createCardApplet(connectCard({ device, kind }));
   await applet.select();
   const servicePublicKey = await applet.readServiceKey();
   const { challenge, token } = await admin.requestEnrolment({ tenant, cardId });
+  const proof = await applet.provePossession(suite, requireBytes(challenge));
   await admin.enrolCard({
     tenant,
     cardId,
-    kind: "TF",
-    certificates: issued.chain.map((der) => encodeBase64Url(der)),
+    kind,
+    suite: suite.name,
+    modes,
     servicePublicKey: encodeBase64Url(servicePublicKey),
     challenge,
     token,
-    proof: encodeBase64Url(await applet.provePossession(requireBytes(challenge))),
+    proof: encodeBase64Url(proof),
+    ...card.credential,
   });
-  return { cardId, device, memory, servicePublicKey };
+  const mode = modes.includes("encrypted") ? "encrypted" : "signed";
+  return { cardId, kind, suite, mode, device, memory: card.memory, servicePublicKey };
 }
 
 async function addSubscriber(

@@ -183,7 +183,7 @@ async function autsAhead(
   const clone = subscriber.cloneAt(seq);
   const { createUsimModule } = await import("#terminal/usim");
   const module = createUsimModule({ transmit: async (apdu) => clone.transmit(apdu) });
-  const answer = await module.authenticate(challenge);
+  const { answer } = await module.authenticate(challenge);
   if (answer.kind !== "auts") throw new Error("the USIM was in step");
   return answer.auts;
 }

@@ -3,7 +3,7 @@ import { encodeBase64Url } from "#protocol/bytes";
 import { cardIdBytes } from "#protocol/identifiers";
 import { decodeAnswerStatement, encodeAnswerStatement } from "#protocol/messages";
 import { bytesOf, createExchange, textOf } from "#tests/platform/exchange";
-import type { RigOptions } from "#tests/platform/rig";
+import { type RigOptions, wrapSigning } from "#tests/platform/rig";
 import { type Bench, createBench, dumpState, flipBit, HOME, readDurable } from "./bench.ts";
 
 let bench: Bench | undefined;
@@ -249,16 +249,10 @@ test("I12: the bytes sent are stored and sent again", async () => {
 test("I12: killed between commit and signature, the same body is signed again", async () => {
   let failures = 1;
   const { rig, exchange } = await open({
-    wrap: (dependencies) => ({
-      ...dependencies,
-      signer: {
-        ...dependencies.signer,
-        sign(key, message) {
-          if (failures-- > 0) throw new Error("killed before signing");
-          return dependencies.signer.sign(key, message);
-        },
-      },
-    }),
+    wrap: (dependencies) =>
+      wrapSigning(dependencies, () => {
+        if (failures-- > 0) throw new Error("killed before signing");
+      }),
   });
   const attempt = await exchange();
   const body = await attempt.start();
@@ -342,9 +336,11 @@ test("I14: a revoked card, and one whose certificate is revoked or out of date, 
   const attempt = await exchange();
   const body = await attempt.start();
   await fleet.admin.setCardStatus(card.cardId, { status: "revoked" });
-  const before = dumpState(rig);
+  const revoked = dumpState(rig);
   expect((await attempt.prove(body)).json["code"]).toBe("card_not_authenticated");
+  expect(dumpState(rig)).toBe(revoked);
   await fleet.admin.setCardStatus(card.cardId, { status: "active" });
+  const before = dumpState(rig);
   const chained = await fleet.addCard();
   const applet = await createExchange(rig, chained, subscriber);
   const second = await applet.start();

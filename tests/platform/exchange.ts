@@ -9,12 +9,15 @@ import {
   encodeAnswerStatement,
   type ModuleAnswer,
 } from "#protocol/messages";
-import { MODE_NUMBERS, MODULE_KIND_NUMBERS, SUITES } from "#protocol/suites";
-import type { FleetCard, FleetSubscriber } from "#tests/fleet/fleet";
+import { MODULE_KIND_NUMBERS, suiteNamed } from "#protocol/suites";
+import { connectCard, type FleetCard, type FleetSubscriber } from "#tests/fleet/fleet";
 import { type CardApplet, createCardApplet } from "#terminal/card";
 import type { IdentityModule } from "#terminal/module";
 import { createUsimModule } from "#terminal/usim";
 import type { Answer, Rig } from "./rig.ts";
+
+/** Of the fleet's cards unless a test says otherwise. */
+export const SUITE = suiteNamed("P-256");
 
 export interface Exchange {
   readonly applet: CardApplet;
@@ -72,7 +75,7 @@ export async function createExchange(
   card: FleetCard,
   subscriber: FleetSubscriber,
 ): Promise<Exchange> {
-  const applet = createCardApplet(card.device);
+  const applet = createCardApplet(connectCard(card));
   await applet.select();
   const module = createUsimModule({ transmit: async (apdu) => subscriber.device.transmit(apdu) });
   const imsi = await module.readImsi();
@@ -86,7 +89,7 @@ export async function createExchange(
     sign: (reply, change = {}) => signAnswer(phone, reply, change),
     answer: (sid, body) => rig.post(`/${sid}/answer`, body),
     async finish(sid, token, reply) {
-      const receipt = await applet.deliverResult(bytesOf(reply.json["result"]));
+      const receipt = await applet.deliverResult(SUITE, bytesOf(reply.json["result"]));
       return rig.post(`/${sid}/receipt`, { token, receipt: encodeBase64Url(receipt.bytes) });
     },
     async run() {
@@ -116,8 +119,8 @@ async function startSession({ rig, applet, cardId, imsi }: Phone): Promise<CardB
   const proof = await applet.startSession({
     token: bytesOf(token),
     credential: bytesOf(credential),
-    suite: SUITES[0]?.number ?? 0,
-    mode: MODE_NUMBERS.signed,
+    suite: SUITE,
+    mode: "signed",
   });
   return {
     sid: textOf(sid),
@@ -132,7 +135,7 @@ async function startSession({ rig, applet, cardId, imsi }: Phone): Promise<CardB
 async function askModule({ module }: Phone, reply: Answer): Promise<ModuleAnswer> {
   const challenge = decodeChallenge(bytesOf(reply.json["challenge"]));
   if (challenge === undefined) throw new Error("no challenge");
-  return module.authenticate(challenge);
+  return (await module.authenticate(challenge)).answer;
 }
 
 async function signAnswer(
@@ -147,10 +150,11 @@ async function signAnswer(
     ...change,
     answer: change.answer ?? (await askModule(phone, reply)),
   });
-  const proof = await phone.applet.answer(bytesOf(reply.json["challenge"]), statement);
+  const challenge = bytesOf(reply.json["challenge"]);
+  const proof = await phone.applet.signAnswer(SUITE, challenge, statement);
   return {
     token: textOf(reply.json["token"]),
     statement: encodeBase64Url(statement),
-    proof: encodeBase64Url(proof.bytes),
+    proof: encodeBase64Url(proof),
   };
 }

@@ -14,7 +14,7 @@ test("I14: unproven calls are limited by address, so nobody shuts out another's 
   const rig = await createRig({ environment: { SIMLATCH_UNAUTHENTICATED_PER_MINUTE: "3" } });
   await rig.fleet();
   const { dependencies, host } = rig;
-  const app = createApp({ dependencies, adminKey: undefined }, host.cards);
+  const app = createApp({ dependencies, adminKey: undefined }, host);
   const send = async (address: string, path: string, body: string) => {
     const init = { method: "POST", body };
     const answer = await app.request(`http://rig.test/v1/bindings${path}`, init, { address });

@@ -50,6 +50,24 @@ export interface Rig {
   readonly dispose: () => Promise<void>;
 }
 
+/** The same platform, with `before` called each time before it signs. */
+export function wrapSigning(dependencies: Dependencies, before: () => void): Dependencies {
+  return {
+    ...dependencies,
+    suites(name) {
+      const tools = dependencies.suites(name);
+      if (!("sign" in tools)) return tools;
+      return {
+        ...tools,
+        sign(keyPair, message) {
+          before();
+          return tools.sign(keyPair, message);
+        },
+      };
+    },
+  };
+}
+
 const masterKey = encodeBase64Url(crypto.getRandomValues(new Uint8Array(32)));
 const deployment = crypto.getRandomValues(new Uint8Array(16));
 
@@ -69,6 +87,9 @@ export async function createRig(options: RigOptions = {}, startMs = START_MS): P
   const catalog = await openCatalog(join(folder, "catalog.db"));
   const made = compose(configuration, catalog, {
     clock: () => now,
+    sleep: async (milliseconds) => {
+      now += milliseconds;
+    },
     random,
     writeLine: (line) => log.push(line),
   });
@@ -76,7 +97,7 @@ export async function createRig(options: RigOptions = {}, startMs = START_MS): P
   const composition: Composition = { ...made, dependencies };
   const host = openBunHost(join(folder, "state.db"), dependencies);
   await host.recover();
-  const app = createApp(composition, host.cards);
+  const app = createApp(composition, host);
   const fetch = async (url: string, init: RequestInit): Promise<Response> => app.request(url, init);
 
   async function post(path: string, body: unknown): Promise<Answer> {

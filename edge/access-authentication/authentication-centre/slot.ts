@@ -42,7 +42,25 @@ export const SLOT_OUTCOMES = [
 ] as const;
 export type SlotOutcome = (typeof SLOT_OUTCOMES)[number];
 
-export type SlotChallengeFailure = "imsi_quota_exceeded" | "sqn_spent";
+/** What a report made of the subscriber: nothing succeeds with it until that is cleared. */
+export type SubscriberWithdrawal = "imsi_barred" | "imsi_swapped";
+
+/** What the slot says of an answer. */
+export interface SlotWord {
+  readonly outcome: SlotOutcome | SubscriberWithdrawal;
+  /** For how long the word "verified" holds, counted from before it was asked for. */
+  readonly goodForMs: number;
+}
+
+/** Goes to every slot of the subscriber; `by` holds the names of who ordered it. */
+export interface SlotOrder {
+  readonly tenant: string;
+  readonly mark: "barred" | "swapped";
+  readonly set: boolean;
+  readonly by: readonly string[];
+}
+
+export type SlotChallengeFailure = "imsi_quota_exceeded" | "sqn_spent" | SubscriberWithdrawal;
 export type SlotAnswerFailure = "no_open_challenge";
 
 /** The writers of all slots, by object name. */
@@ -51,8 +69,11 @@ export interface SubscriberSlots {
     object: string,
     request: SlotChallengeRequest,
   ): Promise<Result<SlotVector, SlotChallengeFailure>>;
-  answer(
-    object: string,
-    request: SlotAnswerRequest,
-  ): Promise<Result<SlotOutcome, SlotAnswerFailure>>;
+  answer(object: string, request: SlotAnswerRequest): Promise<Result<SlotWord, SlotAnswerFailure>>;
+}
+
+/** How reports reach the same writers. */
+export interface SlotOrders {
+  /** Milliseconds until every word of before the order has run out. */
+  order(object: string, order: SlotOrder): Promise<number>;
 }

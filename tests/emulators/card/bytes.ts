@@ -20,6 +20,11 @@ export function areEqual(left: Uint8Array, right: Uint8Array): boolean {
   return difference === 0;
 }
 
+/** As long as `left`; `right` is not shorter. */
+export function xorBytes(left: Uint8Array, right: Uint8Array): Bytes {
+  return Uint8Array.from(left, (byte, index) => byte ^ (right[index] ?? 0));
+}
+
 /** 4 bytes, big-endian, unsigned. */
 export function writeCounter(value: number): Bytes {
   const bytes = new Uint8Array(4);

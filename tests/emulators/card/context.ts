@@ -1,52 +1,80 @@
 /** What every command of the card works on: what personalisation wrote, the flash, and the RAM. */
-import { CARD_STATE } from "#protocol/assigned-numbers";
-import { type Bytes, joinBytes } from "./bytes.ts";
+import { CARD_STATE, LENGTH } from "#protocol/assigned-numbers";
+import { NO_BYTES } from "./apdu.ts";
+import { type Bytes, cardIdBytes, joinBytes } from "./bytes.ts";
+import type { Random } from "./curve.ts";
 import type { CardKeys } from "./keys.ts";
 import { type KeptRecord, readKeptRecord, writeKeptRecord } from "./kept-record.ts";
-import type { Lease } from "./lease.ts";
-import { type NonVolatileMemory, PowerCut } from "./non-volatile-memory.ts";
-import type { Session } from "./session.ts";
-import { type Buffers, NO_BYTES } from "./transport.ts";
+import { type Lease, secondsLeft } from "./lease.ts";
+import type { NonVolatileMemory } from "./non-volatile-memory.ts";
+import type { Mode, Session } from "./session.ts";
+import { type Suite, type SuiteName, SUITES } from "./suites.ts";
+import type { Buffers } from "./tf-interface.ts";
 
 /** What personalisation writes, once. */
 export type CardProfile = {
   /** 16 upper-case hex digits. */
   readonly cardId: string;
+  readonly kind: "TF" | "SD";
+  readonly suite: SuiteName;
+  /** One or both. */
+  readonly modes: readonly Mode[];
   /** 16 bytes. */
   readonly deployment: Uint8Array;
   /** 1 to 32 of a-z, 0-9 and -, the first not -. */
   readonly tenant: string;
-  /** The operator's anchor: 65 bytes, 04 || X || Y, P-256. */
+  /** Value of C1 of the operator's anchor for the suite; empty in the symmetric suites. */
   readonly anchorPublicKey: Uint8Array;
   readonly keys: CardKeys;
   /** DER; empty when the card has none (GET DATA then answers 6A88). */
   readonly certificate: Uint8Array;
+  /** Of the key that a card of a symmetric suite shares with the platform. */
+  readonly keyVersion?: number;
+  /** A card with a clock: seconds, of any epoch. */
+  readonly clock?: { readonly now: () => number };
 };
 
 export type CardEnvironment = {
   /** The card's random number generator: that many bytes. */
-  readonly random: (byteCount: number) => Uint8Array;
+  readonly random: Random;
   readonly nonVolatile: NonVolatileMemory;
 };
 
 /** Everything that dies at reset and power loss. */
 export type Ram = Buffers & {
-  /** False once power went: whatever still runs must not write or answer. */
   powered: boolean;
   selected: boolean;
   session: Session | undefined;
+  /** Read it with `currentLease`, which looks at the clock. */
   lease: Lease | undefined;
 };
 
 export type CardContext = {
   readonly profile: CardProfile;
+  readonly suite: Suite;
   /** 8 bytes. */
   readonly cardId: Bytes;
-  /** 65 bytes; a copy that the caller cannot change. */
-  readonly anchorPublicKey: Bytes;
   readonly environment: CardEnvironment;
   readonly ram: Ram;
 };
+
+const TENANT_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/u;
+
+/** All but the RAM. Throws for a profile that is no card's. */
+export function createFixedContext(
+  profile: CardProfile,
+  environment: CardEnvironment,
+): Omit<CardContext, "ram"> {
+  const suite = SUITES[profile.suite];
+  const anchorBytes = suite.credential === "certificate" ? suite.scheme.publicKeyBytes : 0;
+  if (profile.deployment.length !== LENGTH.deployment) throw new Error("deployment is 16 bytes");
+  if (!TENANT_PATTERN.test(profile.tenant)) throw new Error("tenant is not one of section 2");
+  if (profile.anchorPublicKey.length !== anchorBytes) throw new Error("anchor has another length");
+  if (profile.modes.length === 0) throw new Error("a card has one mode at least");
+  const isShared = suite.credential === "shared key";
+  if ((profile.keyVersion !== undefined) !== isShared) throw new Error("key version and suite");
+  return { profile, suite, cardId: cardIdBytes(profile.cardId), environment };
+}
 
 export function createRam(powered: boolean): Ram {
   return {
@@ -70,16 +98,28 @@ export function readKept(context: CardContext): KeptRecord {
   return readKeptRecord(context.environment.nonVolatile);
 }
 
-/** Throws PowerCut when power went while the command ran, before a page is touched. */
 export function writeKept(context: CardContext, record: KeptRecord): void {
-  if (!context.ram.powered) throw new PowerCut("power went before the record was written");
   writeKeptRecord(context.environment.nonVolatile, record);
+}
+
+/** The lease, which a card with a clock drops once its seconds are over. */
+export function currentLease(context: CardContext): Lease | undefined {
+  const { ram } = context;
+  const now = readClock(context);
+  if (ram.lease !== undefined && now !== undefined && secondsLeft(ram.lease, now) === 0) {
+    ram.lease = undefined;
+  }
+  return ram.lease;
+}
+
+export function readClock(context: CardContext): number | undefined {
+  return context.profile.clock?.now();
 }
 
 /** Value of element 8D. A lock outlives every lease. */
 export function encodeCardState(context: CardContext): Bytes {
   const { lockId } = readKept(context);
   if (lockId !== undefined) return joinBytes(Uint8Array.of(CARD_STATE.locked), lockId);
-  const isServing = context.ram.lease !== undefined;
+  const isServing = currentLease(context) !== undefined;
   return Uint8Array.of(isServing ? CARD_STATE.serving : CARD_STATE.idle);
 }

@@ -1,34 +1,24 @@
 /**
- * Data fields of START SESSION, ANSWER, RESULT and PROVE POSSESSION (docs/protocol.md sections 2
- * and 6). A reader gives undefined for everything that the page does not allow (status 6A80).
+ * Data fields of START SESSION, RESULT, UNLOCK and PROVE POSSESSION (docs/protocol.md sections 2
+ * and 7). A reader gives undefined for everything that the page does not allow (status 6A80).
  */
-import {
-  LENGTH,
-  LOCK_INSTRUCTION,
-  MODE,
-  MODULE_KIND,
-  SUITE,
-  TAG,
-  VERDICT,
-} from "#protocol/assigned-numbers";
-import { type Bytes, joinBytes, readCounter } from "./bytes.ts";
-import { type Element, readElements, readSequence } from "./tlv.ts";
+import { LENGTH, LOCK_INSTRUCTION, MODE, TAG, VERDICT } from "#protocol/assigned-numbers";
+import { type Bytes, readCounter } from "./bytes.ts";
+import type { Mode } from "./session.ts";
+import type { Suite } from "./suites.ts";
+import { type Element, hasLength, readByte, readSequence } from "./tlv.ts";
+import { NO_BYTES } from "./apdu.ts";
 
 const TOKEN_BYTES_MAX = 255;
-const RANDS_MAX = 4;
-const RES_BYTES_MIN = 4;
-const RES_BYTES_MAX = 16;
-const CONFIRMATION_TAG_BYTES_MAX = 32;
-const LAST_ROUND = 2;
 const ENROLMENT_CHALLENGE_BYTES = 16;
 const UNCOMPRESSED_POINT = 0x04;
 
 /** Platform key credential (PKC). */
 export type PlatformCredential = {
   readonly generation: number;
-  /** 65 bytes, 04 || X || Y. */
+  /** Value of C1; empty in the symmetric suites. */
   readonly publicKey: Bytes;
-  /** 64 bytes, by the anchor. */
+  /** By the anchor; empty in the symmetric suites. */
   readonly signature: Bytes;
 };
 
@@ -37,102 +27,99 @@ export type StartSession = {
   readonly credential: PlatformCredential;
   /** Element E2 as received. */
   readonly credentialElement: Bytes;
+  readonly mode: Mode;
 };
 
-export type Answer = {
-  readonly round: number;
-  /** Elements 90 B1 92 as received. */
-  readonly challenge: Bytes;
-  /** Elements 93 94 B5 98 as received. */
-  readonly statement: Bytes;
-  readonly isAuts: boolean;
-};
-
-export type SignedResult = {
+export type Result = {
   /** Element E5 as received. */
   readonly element: Bytes;
-  /** SIG_P, 64 bytes. */
-  readonly signature: Bytes;
   readonly isSuccess: boolean;
   readonly isLock: boolean;
   readonly cardId: Bytes;
   readonly cardNonce: Bytes;
   readonly epoch: number;
   readonly uses: number;
+  readonly seconds: number;
   readonly services: number;
   readonly floor: number;
 };
 
-/** 8A E2 88 89. Suite and mode must be this card's, in the command and in the credential. */
-export function readStartSession(data: Uint8Array): StartSession | undefined {
+export type Unlock = {
+  readonly cardId: Bytes;
+  readonly cardNonce: Bytes;
+  readonly lockId: Bytes;
+  readonly epoch: number;
+};
+
+/** 8A E2 88 89. The suite must be this card's, in the command and in the credential. */
+export function readStartSession(data: Uint8Array, suite: Suite): StartSession | undefined {
   const fields = readSequence(data, [TAG.token, TAG.credential, TAG.suite, TAG.mode]);
   if (fields === undefined) return undefined;
-  const [token, credentialField, suite, mode] = fields;
+  const [token, credentialField, suiteField, modeField] = fields;
   if (token.value.length < 1 || token.value.length > TOKEN_BYTES_MAX) return undefined;
-  if (readByte(suite) !== SUITE.p256 || readByte(mode) !== MODE.signed) return undefined;
-  const credential = readCredential(credentialField.value);
+  const mode = readMode(modeField);
+  if (readByte(suiteField) !== suite.number || mode === undefined) return undefined;
+  const credential = readCredential(credentialField.value, suite);
   if (credential === undefined) return undefined;
-  return { token: token.value, credential, credentialElement: credentialField.encoded };
+  const credentialElement = credentialField.encoded;
+  return { token: token.value, credential, credentialElement, mode };
 }
 
-/** C0 88 C1 8E. */
-function readCredential(value: Uint8Array): PlatformCredential | undefined {
+function readMode(element: Element): Mode | undefined {
+  const value = readByte(element);
+  if (value === MODE.signed) return "signed";
+  return value === MODE.encrypted ? "encrypted" : undefined;
+}
+
+/** C0 88, then C1 8E in the certificate suites. */
+function readCredential(value: Uint8Array, suite: Suite): PlatformCredential | undefined {
+  if (suite.credential === "shared key") {
+    const fields = readSequence(value, [TAG.generation, TAG.suite]);
+    if (fields === undefined || readByte(fields[1]) !== suite.number) return undefined;
+    const generation = readNumber(fields[0]);
+    if (generation === undefined) return undefined;
+    return { generation, publicKey: NO_BYTES, signature: NO_BYTES };
+  }
   const fields = readSequence(value, [TAG.generation, TAG.suite, TAG.publicKey, TAG.signature]);
   if (fields === undefined) return undefined;
-  const [generation, suite, publicKey, signature] = fields;
-  if (!hasLength(generation, LENGTH.counter) || readByte(suite) !== SUITE.p256) return undefined;
-  if (!hasLength(publicKey, LENGTH.point)) return undefined;
-  if (publicKey.value[0] !== UNCOMPRESSED_POINT) return undefined;
-  if (!hasLength(signature, LENGTH.signature)) return undefined;
-  return {
-    generation: readCounter(generation.value),
-    publicKey: publicKey.value,
-    signature: signature.value,
-  };
+  const [generationField, suiteField, publicKey, signature] = fields;
+  const generation = readNumber(generationField);
+  if (generation === undefined || readByte(suiteField) !== suite.number) return undefined;
+  if (!hasLength(publicKey, suite.scheme.publicKeyBytes)) return undefined;
+  if (publicKey.value.length === LENGTH.point && !isPoint(publicKey)) return undefined;
+  if (!hasLength(signature, suite.proofBytes)) return undefined;
+  return { generation, publicKey: publicKey.value, signature: signature.value };
 }
 
-/** 90 B1 92 93 94 B5 98. Only USIM exists, so AUTN is never empty. */
-export function readAnswer(data: Uint8Array): Answer | undefined {
-  const fields = readSequence(data, [
-    TAG.round,
-    TAG.rands,
-    TAG.autn,
-    TAG.imsi,
-    TAG.moduleKind,
-    TAG.answer,
-    TAG.confirmationTag,
-  ]);
-  if (fields === undefined) return undefined;
-  const [roundField, rands, autn, imsi, moduleKind, answer, confirmationTag] = fields;
-  const round = readByte(roundField);
-  if (round === undefined || round > LAST_ROUND) return undefined;
-  if (!areAll(rands.value, TAG.rand, LENGTH.rand, LENGTH.rand)) return undefined;
-  if (!hasLength(autn, LENGTH.autn) || !isImsi(imsi.value)) return undefined;
-  if (readByte(moduleKind) !== MODULE_KIND.usim) return undefined;
-  const kind = readAnswerKind(answer.value);
-  if (kind === undefined) return undefined;
-  if (confirmationTag.value.length > CONFIRMATION_TAG_BYTES_MAX) return undefined;
-  return {
-    round,
-    challenge: joinBytes(roundField.encoded, rands.encoded, autn.encoded),
-    statement: joinBytes(imsi.encoded, moduleKind.encoded, answer.encoded, confirmationTag.encoded),
-    isAuts: kind === "auts",
-  };
+/** 65 bytes that begin with 04; whether they are on a curve is for arithmetic to say. */
+export function isPoint(element: Element): boolean {
+  return hasLength(element, LENGTH.point) && element.value[0] === UNCOMPRESSED_POINT;
 }
 
-function readAnswerKind(value: Uint8Array): "res" | "auts" | "refusal" | undefined {
-  if (areAll(value, TAG.res, RES_BYTES_MIN, RES_BYTES_MAX)) return "res";
-  const auts = readSequence(value, [TAG.auts]);
-  if (auts !== undefined) return hasLength(auts[0], LENGTH.auts) ? "auts" : undefined;
-  const refusal = readSequence(value, [TAG.statusWord]);
-  return refusal !== undefined && hasLength(refusal[0], 2) ? "refusal" : undefined;
+/** `tag` 8E: a body and the platform's proof of it. */
+export function readProven(
+  data: Uint8Array,
+  tag: number,
+  { proofBytes }: Suite,
+): { readonly body: Element; readonly proof: Bytes } | undefined {
+  const fields = readSequence(data, [tag, TAG.signature]);
+  if (fields === undefined || !hasLength(fields[1], proofBytes)) return undefined;
+  return { body: fields[0], proof: fields[1].value };
 }
 
-/** E5 8E. SUCCESS that also orders a lock contradicts itself and is refused. */
-export function readSignedResult(data: Uint8Array): SignedResult | undefined {
-  const outer = readSequence(data, [TAG.result, TAG.signature]);
-  if (outer === undefined || !hasLength(outer[1], LENGTH.signature)) return undefined;
-  const fields = readSequence(outer[0].value, [
+/** D0 alone: ciphertext of a byte at least, then the tag. */
+export function readSealed(data: Uint8Array): Bytes | undefined {
+  const fields = readSequence(data, [TAG.sealed]);
+  return fields !== undefined && isSealed(fields[0]) ? fields[0].value : undefined;
+}
+
+export function isSealed(element: Element): boolean {
+  return element.value.length > LENGTH.aeadTag;
+}
+
+/** Element E5. SUCCESS that also orders a lock contradicts itself and is refused. */
+export function readResult(element: Element): Result | undefined {
+  const fields = readSequence(element.value, [
     TAG.verdict,
     TAG.cardId,
     TAG.cardNonce,
@@ -142,35 +129,39 @@ export function readSignedResult(data: Uint8Array): SignedResult | undefined {
     TAG.floor,
   ]);
   if (fields === undefined) return undefined;
-  const [verdict, cardId, cardNonce, epoch, lockInstruction, leaseField, floor] = fields;
+  const [verdict, cardId, cardNonce, epochField, lockInstruction, leaseField, floorField] = fields;
   if (!hasLength(cardId, LENGTH.cardId) || !hasLength(cardNonce, LENGTH.nonce)) return undefined;
-  if (!hasLength(epoch, LENGTH.counter) || !hasLength(floor, LENGTH.counter)) return undefined;
+  const [epoch, floor] = [readNumber(epochField), readNumber(floorField)];
   const isSuccess = readFlag(verdict, VERDICT.failure, VERDICT.success);
   const isLock = readFlag(lockInstruction, LOCK_INSTRUCTION.none, LOCK_INSTRUCTION.lock);
   const lease = readLease(leaseField.value);
-  if (isSuccess === undefined || isLock === undefined || lease === undefined) return undefined;
-  if (isSuccess && isLock) return undefined;
-  return {
-    element: outer[0].encoded,
-    signature: outer[1].value,
-    isSuccess,
-    isLock,
-    cardId: cardId.value,
-    cardNonce: cardNonce.value,
-    epoch: readCounter(epoch.value),
-    ...lease,
-    floor: readCounter(floor.value),
-  };
+  if (epoch === undefined || floor === undefined || lease === undefined) return undefined;
+  if (isSuccess === undefined || isLock === undefined || (isSuccess && isLock)) return undefined;
+  const names = { cardId: cardId.value, cardNonce: cardNonce.value };
+  return { element: element.encoded, isSuccess, isLock, ...names, epoch, ...lease, floor };
 }
 
-/** 9B 9C 9D. A TF card has no clock and ignores the seconds. */
-function readLease(value: Uint8Array): { uses: number; services: number } | undefined {
+/** 9B 9C 9D. */
+function readLease(
+  value: Uint8Array,
+): { uses: number; seconds: number; services: number } | undefined {
   const fields = readSequence(value, [TAG.leaseUses, TAG.leaseSeconds, TAG.leaseServices]);
   if (fields === undefined) return undefined;
-  const [uses, seconds, servicesField] = fields;
-  const services = readByte(servicesField);
-  if (!hasLength(uses, LENGTH.counter) || !hasLength(seconds, LENGTH.counter)) return undefined;
-  return services === undefined ? undefined : { uses: readCounter(uses.value), services };
+  const [uses, seconds] = [readNumber(fields[0]), readNumber(fields[1])];
+  const services = readByte(fields[2]);
+  if (uses === undefined || seconds === undefined || services === undefined) return undefined;
+  return { uses, seconds, services };
+}
+
+/** Value of E6: 85 8B CD 8C. */
+export function readUnlock(value: Uint8Array): Unlock | undefined {
+  const fields = readSequence(value, [TAG.cardId, TAG.cardNonce, TAG.lockId, TAG.epoch]);
+  if (fields === undefined) return undefined;
+  const [cardId, cardNonce, lockId, epochField] = fields;
+  const epoch = readNumber(epochField);
+  if (!hasLength(cardId, LENGTH.cardId) || !hasLength(cardNonce, LENGTH.nonce)) return undefined;
+  if (!hasLength(lockId, LENGTH.lockId) || epoch === undefined) return undefined;
+  return { cardId: cardId.value, cardNonce: cardNonce.value, lockId: lockId.value, epoch };
 }
 
 /** C3: the enrolment challenge, 16 bytes. */
@@ -180,29 +171,12 @@ export function readEnrolmentChallenge(data: Uint8Array): Bytes | undefined {
   return fields[0].value;
 }
 
-function hasLength(element: Element, byteCount: number): boolean {
-  return element.value.length === byteCount;
-}
-
-function readByte(element: Element): number | undefined {
-  return element.value.length === 1 ? element.value[0] : undefined;
+/** 4 bytes. */
+function readNumber(element: Element): number | undefined {
+  return hasLength(element, LENGTH.counter) ? readCounter(element.value) : undefined;
 }
 
 function readFlag(element: Element, no: number, yes: number): boolean | undefined {
   const value = readByte(element);
   return value === no || value === yes ? value === yes : undefined;
-}
-
-/** One to four elements `tag`, each of a length within the bounds. */
-function areAll(value: Uint8Array, tag: number, bytesMin: number, bytesMax: number): boolean {
-  const elements = readElements(value);
-  if (elements === undefined || elements.length < 1 || elements.length > RANDS_MAX) return false;
-  return elements.every(
-    (element) =>
-      element.tag === tag && element.value.length >= bytesMin && element.value.length <= bytesMax,
-  );
-}
-
-function isImsi(value: Uint8Array): boolean {
-  return /^[0-9]{6,15}$/u.test(String.fromCharCode(...value));
 }

@@ -1,22 +1,20 @@
 /**
- * What a card keeps through loss of power: epoch, floor, lock and its proof of possession, as one
- * record that changes atomically (I9). Two banks take turns: a write goes to the bank that does not
- * hold the newest record, so that one stays whole until the checksum of the other closes it.
+ * What a card keeps through loss of power: epoch, floor and lock, as one record that changes
+ * atomically (I9). Two banks of a page take turns: a write goes to the bank that does not hold the
+ * newest record, so that one stays whole until the checksum of the other closes it.
  *
- *   bank  sequence 4 | epoch 4 | floor 4 | locked 1 | lock id 16 | proved 1 | challenge 16 |
- *         signature 64 | checksum 32 (SHA-256 over all before it) | padding
+ *   bank  sequence 4 | epoch 4 | floor 4 | locked 1 | lock id 16 |
+ *         checksum 32 (SHA-256 over all before it) | padding
  */
-import { createHash } from "node:crypto";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { areEqual, type Bytes, joinBytes, readCounter, writeCounter } from "./bytes.ts";
+import { sha256 } from "./key-derivation.ts";
 import { ERASED_BYTE, type NonVolatileMemory, PAGE_BYTES } from "./non-volatile-memory.ts";
 
-const BANK_PAGES = 3;
+/** Pages 0 and 1. */
 const BANKS = [0, 1] as const;
-const CHALLENGE_BYTES = 16;
 const LOCK_OFFSET = 3 * LENGTH.counter;
-const PROOF_OFFSET = LOCK_OFFSET + 1 + LENGTH.lockId;
-const CHECKSUM_OFFSET = PROOF_OFFSET + 1 + CHALLENGE_BYTES + LENGTH.signature;
+const CHECKSUM_OFFSET = LOCK_OFFSET + 1 + LENGTH.lockId;
 const RECORD_BYTES = CHECKSUM_OFFSET + LENGTH.hash;
 
 export type KeptRecord = {
@@ -26,19 +24,12 @@ export type KeptRecord = {
   readonly floor: number;
   /** 16 bytes; undefined when the card is not locked. */
   readonly lockId: Bytes | undefined;
-  /** What the card signed at enrolment; undefined before. 16 and 64 bytes. */
-  readonly possession: { readonly challenge: Bytes; readonly signature: Bytes } | undefined;
 };
 
 type Bank = (typeof BANKS)[number];
 type StoredRecord = { readonly bank: Bank; readonly sequence: number; readonly record: KeptRecord };
 
-const FACTORY_RECORD: KeptRecord = {
-  epoch: 0,
-  floor: 0,
-  lockId: undefined,
-  possession: undefined,
-};
+const FACTORY_RECORD: KeptRecord = { epoch: 0, floor: 0, lockId: undefined };
 
 /**
  * Writes the first record of a new card; a card that has one keeps it. The second bank is blank
@@ -48,7 +39,7 @@ const FACTORY_RECORD: KeptRecord = {
  */
 export function formatKeptRecord(memory: NonVolatileMemory): void {
   if (findNewest(memory) !== undefined) return;
-  if (!readBank(memory, 1).every((byte) => byte === ERASED_BYTE)) {
+  if (!memory.readPage(1).every((byte) => byte === ERASED_BYTE)) {
     throw new Error("no bank of the kept record is valid");
   }
   writeBank(memory, 0, encodeRecord(1, FACTORY_RECORD));
@@ -73,7 +64,7 @@ function requireNewest(memory: NonVolatileMemory): StoredRecord {
 function findNewest(memory: NonVolatileMemory): StoredRecord | undefined {
   let newest: StoredRecord | undefined;
   for (const bank of BANKS) {
-    const stored = decodeBank(bank, readBank(memory, bank));
+    const stored = decodeBank(bank, memory.readPage(bank));
     if (stored !== undefined && stored.sequence > (newest?.sequence ?? 0)) newest = stored;
   }
   return newest;
@@ -86,19 +77,15 @@ function encodeRecord(sequence: number, record: KeptRecord): Bytes {
     writeCounter(record.floor),
     Uint8Array.of(record.lockId === undefined ? 0 : 1),
     record.lockId ?? new Uint8Array(LENGTH.lockId),
-    Uint8Array.of(record.possession === undefined ? 0 : 1),
-    record.possession?.challenge ?? new Uint8Array(CHALLENGE_BYTES),
-    record.possession?.signature ?? new Uint8Array(LENGTH.signature),
   );
   if (body.length !== CHECKSUM_OFFSET) throw new Error("kept record has a field of wrong length");
-  return joinBytes(body, checksum(body));
+  return joinBytes(body, sha256(body));
 }
 
 function decodeBank(bank: Bank, bytes: Bytes): StoredRecord | undefined {
   const body = bytes.subarray(0, CHECKSUM_OFFSET);
-  if (!areEqual(checksum(body), bytes.subarray(CHECKSUM_OFFSET, RECORD_BYTES))) return undefined;
-  const lock = body.slice(LOCK_OFFSET, PROOF_OFFSET);
-  const proof = body.slice(PROOF_OFFSET);
+  if (!areEqual(sha256(body), bytes.subarray(CHECKSUM_OFFSET, RECORD_BYTES))) return undefined;
+  const lock = body.slice(LOCK_OFFSET);
   return {
     bank,
     sequence: readCounter(body),
@@ -106,33 +93,12 @@ function decodeBank(bank: Bank, bytes: Bytes): StoredRecord | undefined {
       epoch: readCounter(body, LENGTH.counter),
       floor: readCounter(body, 2 * LENGTH.counter),
       lockId: lock[0] === 0 ? undefined : lock.slice(1),
-      possession:
-        proof[0] === 0
-          ? undefined
-          : {
-              challenge: proof.slice(1, 1 + CHALLENGE_BYTES),
-              signature: proof.slice(1 + CHALLENGE_BYTES),
-            },
     },
   };
 }
 
-function checksum(body: Uint8Array): Uint8Array {
-  return createHash("sha256").update(body).digest();
-}
-
-function readBank(memory: NonVolatileMemory, bank: Bank): Bytes {
-  const pages = Array.from({ length: BANK_PAGES }, (_, page) =>
-    memory.readPage(bank * BANK_PAGES + page),
-  );
-  return joinBytes(...pages);
-}
-
 function writeBank(memory: NonVolatileMemory, bank: Bank, record: Bytes): void {
-  const padded = new Uint8Array(BANK_PAGES * PAGE_BYTES);
-  padded.set(record);
-  for (let page = 0; page < BANK_PAGES; page++) {
-    const start = page * PAGE_BYTES;
-    memory.writePage(bank * BANK_PAGES + page, padded.subarray(start, start + PAGE_BYTES));
-  }
+  const page = new Uint8Array(PAGE_BYTES);
+  page.set(record);
+  memory.writePage(bank, page);
 }

@@ -1,73 +1,56 @@
 /**
- * Keys of a card and what it does with them. The credential key signs in the protocol, through
- * @peculiar/webcrypto; service keys sign and encrypt documents, through node:crypto (I15).
+ * Keys of a card. The credential key proves the card in the protocol; service keys sign and encrypt
+ * documents (I15). What is secret is a closure or stays in the card.
  */
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { Crypto } from "@peculiar/webcrypto";
+import type { KeyObject } from "node:crypto";
 import { LENGTH } from "#protocol/assigned-numbers";
-import { type Bytes, joinBytes } from "./bytes.ts";
-
-const { subtle } = new Crypto();
-const CURVE = { name: "ECDSA", namedCurve: "P-256" } as const;
-const SCHEME = { name: "ECDSA", hash: "SHA-256" } as const;
-const SERVICE_AES_KEY_BYTES = 16;
-const UNCOMPRESSED_POINT = 0x04;
+import type { Bytes } from "./bytes.ts";
+import type { Random } from "./curve.ts";
+import type { KeyPair } from "./signatures.ts";
+import { type SuiteName, SUITES } from "./suites.ts";
 
 export type CardKeys = {
-  /** Not extractable. */
-  readonly credentialPrivateKey: CryptoKey;
-  /** 65 bytes, 04 || X || Y. */
+  readonly credential:
+    | { readonly kind: "key pair"; readonly sign: KeyPair["sign"] }
+    /** 16 bytes, AES-128 or SM4. */
+    | { readonly kind: "shared key"; readonly key: Uint8Array };
+  /** Value of C1: 65 bytes on a curve, 256 of RSA; empty in the symmetric suites. */
   readonly credentialPublicKey: Bytes;
-  readonly servicePrivateKey: KeyObject;
+  /** 32 bytes, on the suite's curve. */
+  readonly servicePrivateKey: Bytes;
   /** 65 bytes, 04 || X || Y. */
   readonly servicePublicKey: Bytes;
-  /** 16 bytes, AES-128. */
-  readonly serviceAesKey: Uint8Array;
+  /** 16 bytes, AES-128 or SM4. */
+  readonly serviceCipherKey: Uint8Array;
 };
 
-/** What the card makes for itself in personalisation; private halves never leave it. */
-export async function generateCardKeys(environment: {
-  readonly random: (byteCount: number) => Uint8Array;
-}): Promise<CardKeys> {
-  const credential = await subtle.generateKey(CURVE, false, ["sign", "verify"]);
-  const service = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  return {
-    credentialPrivateKey: credential.privateKey,
-    credentialPublicKey: new Uint8Array(await subtle.exportKey("raw", credential.publicKey)),
-    servicePrivateKey: service.privateKey,
-    servicePublicKey: exportPoint(service.publicKey),
-    serviceAesKey: environment.random(SERVICE_AES_KEY_BYTES),
+export type KeyMaterial = {
+  /** The symmetric suites: the key that the operator shares with this card, 16 bytes. */
+  readonly sharedKey?: Uint8Array;
+  /** RSA: a private key of 2048 bits in place of a fresh one, which takes some 60 ms. */
+  readonly rsaKey?: KeyObject;
+};
+
+/** What the card makes for itself in personalisation; `random` decides every key but RSA's. */
+export function generateCardKeys(
+  suiteName: SuiteName,
+  environment: { readonly random: Random },
+  material: KeyMaterial = {},
+): CardKeys {
+  const suite = SUITES[suiteName];
+  const { random } = environment;
+  const servicePrivateKey = suite.curve.drawPrivateKey(random);
+  const service = {
+    servicePrivateKey,
+    servicePublicKey: suite.curve.publicKeyOf(servicePrivateKey),
+    serviceCipherKey: random(LENGTH.sharedKey),
   };
-}
-
-function exportPoint(publicKey: KeyObject): Bytes {
-  const { x, y } = publicKey.export({ format: "jwk" });
-  if (x === undefined || y === undefined) throw new Error("service key is not on a curve");
-  return joinBytes(
-    Uint8Array.of(UNCOMPRESSED_POINT),
-    Buffer.from(x, "base64url"),
-    Buffer.from(y, "base64url"),
-  );
-}
-
-/** 64 bytes, r || s, ECDSA on P-256 with SHA-256. */
-export async function signProof(privateKey: CryptoKey, message: Bytes): Promise<Bytes> {
-  return new Uint8Array(await subtle.sign(SCHEME, privateKey, message));
-}
-
-/** Whether `signature` (64 bytes, r || s) over `message` is by `publicKey` (65 bytes). */
-export async function isSignedBy(
-  publicKey: Bytes,
-  signature: Bytes,
-  message: Bytes,
-): Promise<boolean> {
-  if (publicKey.length !== LENGTH.point || publicKey[0] !== UNCOMPRESSED_POINT) return false;
-  if (signature.length !== LENGTH.signature) return false;
-  try {
-    const key = await subtle.importKey("raw", publicKey, CURVE, false, ["verify"]);
-    return await subtle.verify(SCHEME, key, signature, message);
-  } catch {
-    // The engine throws for a point that is not on the curve.
-    return false;
+  if (suite.credential === "shared key") {
+    const key = new Uint8Array(material.sharedKey ?? []);
+    if (key.length !== LENGTH.sharedKey) throw new Error("the shared key is 16 bytes");
+    const credential = { kind: "shared key", key } as const;
+    return { credential, credentialPublicKey: new Uint8Array(0), ...service };
   }
+  const { publicKey, sign } = suite.scheme.createKeyPair(random, material.rsaKey);
+  return { credential: { kind: "key pair", sign }, credentialPublicKey: publicKey, ...service };
 }

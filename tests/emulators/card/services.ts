@@ -2,17 +2,14 @@
  * What a lease pays for: signing and encrypting documents by the service keys (ISO 7816-8, 11),
  * never by the credential key (I15).
  */
-import { createCipheriv, createDecipheriv, sign } from "node:crypto";
-import { SERVICE, SW } from "#protocol/assigned-numbers";
+import { LENGTH, SERVICE, SW } from "#protocol/assigned-numbers";
+import { openGcm, sealGcm } from "./block-modes.ts";
 import { type Bytes, joinBytes } from "./bytes.ts";
-import { type CardContext, drawRandom, readKept } from "./context.ts";
+import { type CardContext, currentLease, drawRandom, readKept } from "./context.ts";
 import { isCovered, takeUse } from "./lease.ts";
-import type { Reply } from "./transport.ts";
+import { NO_BYTES, type Reply } from "./apdu.ts";
 
 const DOCUMENT_BYTES_MAX = 1024;
-const CIPHER = "aes-128-gcm";
-const GCM_NONCE_BYTES = 12;
-const GCM_TAG_BYTES = 16;
 
 type Service = {
   /** Bit of SERVICE that the lease must hold. */
@@ -27,7 +24,7 @@ const SIGN: Service = { bit: SERVICE.sign, overheadBytes: 0, operate: signDocume
 const ENCIPHER: Service = { bit: SERVICE.encipher, overheadBytes: 0, operate: encipherDocument };
 const DECIPHER: Service = {
   bit: SERVICE.decipher,
-  overheadBytes: GCM_NONCE_BYTES + GCM_TAG_BYTES,
+  overheadBytes: LENGTH.aeadIv + LENGTH.aeadTag,
   operate: decipherDocument,
 };
 
@@ -41,7 +38,7 @@ export const decipher = serve.bind(undefined, DECIPHER);
 /** A command that could not run at all (wrong length) takes no use; every other one does. */
 function serve(service: Service, context: CardContext, data: Bytes): Reply {
   if (readKept(context).lockId !== undefined) return { sw: SW.blocked };
-  const { lease } = context.ram;
+  const lease = currentLease(context);
   if (!isCovered(lease, service.bit)) return { sw: SW.securityStatusNotSatisfied };
   const documentBytes = data.length - service.overheadBytes;
   if (documentBytes < 1 || documentBytes > DOCUMENT_BYTES_MAX) return { sw: SW.wrongLength };
@@ -50,30 +47,22 @@ function serve(service: Service, context: CardContext, data: Bytes): Reply {
   return answer === undefined ? { sw: SW.incorrectData } : { sw: SW.success, data: answer };
 }
 
-/** 64 bytes, r || s, ECDSA on P-256 with SHA-256. */
-function signDocument(context: CardContext, document: Bytes): Bytes {
-  const key = context.profile.keys.servicePrivateKey;
-  return new Uint8Array(sign("sha256", document, { key, dsaEncoding: "ieee-p1363" }));
+/** 64 bytes, r || s: ECDSA with SHA-256, or SM2 with SM3. */
+function signDocument({ suite, profile }: CardContext, document: Bytes): Bytes {
+  return suite.curve.sign(profile.keys.servicePrivateKey, document);
 }
 
 /** 12-byte nonce, ciphertext, 16-byte tag. */
 function encipherDocument(context: CardContext, plaintext: Bytes): Bytes {
-  const nonce = drawRandom(context, GCM_NONCE_BYTES);
-  const cipher = createCipheriv(CIPHER, context.profile.keys.serviceAesKey, nonce);
-  return joinBytes(nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag());
+  const { suite, profile } = context;
+  const nonce = drawRandom(context, LENGTH.aeadIv);
+  const sealed = sealGcm(suite.cipher, profile.keys.serviceCipherKey, nonce, NO_BYTES, plaintext);
+  return joinBytes(nonce, sealed);
 }
 
 /** Plaintext leaves only after its tag verified. */
-function decipherDocument(context: CardContext, data: Bytes): Bytes | undefined {
-  const nonce = data.subarray(0, GCM_NONCE_BYTES);
-  const tag = data.subarray(-GCM_TAG_BYTES);
-  const ciphertext = data.subarray(GCM_NONCE_BYTES, -GCM_TAG_BYTES);
-  const decipherer = createDecipheriv(CIPHER, context.profile.keys.serviceAesKey, nonce);
-  decipherer.setAuthTag(tag);
-  const plaintext = decipherer.update(ciphertext);
-  try {
-    return joinBytes(plaintext, decipherer.final());
-  } catch {
-    return undefined;
-  }
+function decipherDocument({ suite, profile }: CardContext, data: Bytes): Bytes | undefined {
+  const nonce = data.subarray(0, LENGTH.aeadIv);
+  const sealed = data.subarray(LENGTH.aeadIv);
+  return openGcm(suite.cipher, profile.keys.serviceCipherKey, nonce, NO_BYTES, sealed);
 }

@@ -61,6 +61,15 @@ export function readSequence<const Tags extends readonly number[]>(
   return elements as unknown as { readonly [Index in keyof Tags]: Element };
 }
 
+export function hasLength(element: Element, byteCount: number): boolean {
+  return element.value.length === byteCount;
+}
+
+/** The value of an element of one byte; undefined for any other length. */
+export function readByte(element: Element): number | undefined {
+  return element.value.length === 1 ? element.value[0] : undefined;
+}
+
 type Header = { readonly tag: number; readonly valueStart: number; readonly end: number };
 
 function readHeader(bytes: Uint8Array, start: number): Header | undefined {

@@ -4,16 +4,17 @@
  *   3G context  P2 81   10 RAND 10 AUTN -> DB 08 RES 10 CK 10 IK [08 Kc], or DC 0E AUTS, or 9862
  *   GSM context P2 80   10 RAND         -> 04 SRES 08 Kc, when service 38 is available, else 9864
  *
- * Other contexts (VGCS/VBS, GBA, MBMS, local key) are answered 6A86. Conversions c2 and c3 are
- * those of TS 33.102 section 6.8.1.2. Steps of the 3G context (TS 33.102 section 6.3.3): 1 AK and
- * SQN, 2 XMAC against MAC, 3 freshness of SQN, 4 RES, CK and IK.
+ * RES has 4 to 32 bytes, as its algorithm gives; 08 is that of Milenage. Other contexts (VGCS/VBS,
+ * GBA, MBMS, local key) are answered 6A86. Steps of the 3G context (TS 33.102 section 6.3.3): 1 AK
+ * and SQN, 2 XMAC against MAC, 3 freshness of SQN, 4 RES, CK and IK.
  */
 import { SW, commandData, respond } from "./apdu.ts";
 import type { CommandApdu } from "./apdu.ts";
 import { isPinSatisfied } from "./card.ts";
 import type { Card } from "./card.ts";
+import { convertKeys, convertRes } from "./conversions.ts";
 import { respondLater } from "./get-response.ts";
-import { f1, f1Star, f2, f3, f4, f5, f5Star, xorBytes } from "./milenage.ts";
+import { xorBytes } from "./milenage.ts";
 import { acceptSqn, encodeSqnMs } from "./sqn-array.ts";
 
 const P2_GSM_CONTEXT = 0x80;
@@ -58,13 +59,13 @@ function splitFields(data: Uint8Array): { rand: Uint8Array; autn: Uint8Array } |
 
 /** `rand` and `autn` are 16 bytes; AUTN = (SQN ^ AK) || AMF || MAC. */
 function authenticate3g(card: Card, rand: Uint8Array, autn: Uint8Array): Uint8Array {
-  const { keys, sqnArray } = card;
+  const { aka, sqnArray } = card;
   // 1. AK = f5(RAND), SQN = (SQN ^ AK) ^ AK.
-  const sqn = xorBytes(autn.slice(0, SQN_BYTES), f5(keys, rand));
+  const sqn = xorBytes(autn.slice(0, SQN_BYTES), aka.f5(rand));
   const amf = autn.slice(SQN_BYTES, SQN_BYTES + AMF_BYTES);
   const mac = autn.slice(SQN_BYTES + AMF_BYTES);
   // 2. XMAC = f1(SQN, RAND, AMF). It comes before the SQN check: a forger must not learn SQN_MS.
-  if (f1(keys, rand, sqn, amf).toHex() !== mac.toHex()) return respond(SW.macFailure);
+  if (aka.f1(rand, sqn, amf).toHex() !== mac.toHex()) return respond(SW.macFailure);
   // 3. Freshness (TS 33.102 Annex C).
   if (!acceptSqn(sqnArray, sqn)) {
     const auts = computeAuts(card, rand);
@@ -74,30 +75,23 @@ function authenticate3g(card: Card, rand: Uint8Array, autn: Uint8Array): Uint8Ar
     );
   }
   // 4. RES, CK, IK, and Kc for a card with service 27.
-  const fields = [f2(keys, rand), f3(keys, rand), f4(keys, rand)];
-  if (card.gsmAccess) fields.push(computeKc(card, rand));
+  const [res, ck, ik] = [aka.f2(rand), aka.f3(rand), aka.f4(rand)];
+  const fields = card.gsmAccess ? [res, ck, ik, convertKeys(ck, ik)] : [res, ck, ik];
   return respondLater(card, new Uint8Array([TAG_SUCCESS, ...encodeFields(fields)]));
 }
 
 function authenticateGsm(card: Card, rand: Uint8Array): Uint8Array {
-  const res = f2(card.keys, rand);
-  // c2: SRES = RES[0..3] ^ RES[4..7].
-  const sres = xorBytes(res.slice(0, 4), res.slice(4));
-  return respondLater(card, encodeFields([sres, computeKc(card, rand)]));
+  const { aka } = card;
+  const kc = convertKeys(aka.f3(rand), aka.f4(rand));
+  return respondLater(card, encodeFields([convertRes(aka.f2(rand)), kc]));
 }
 
 /** AUTS, 14 bytes: (SQN_MS ^ AK*) || MAC-S, MAC-S = f1*(SQN_MS, RAND, AMF*). */
 function computeAuts(card: Card, rand: Uint8Array): Uint8Array {
   const sqnMs = encodeSqnMs(card.sqnArray);
-  const concealed = xorBytes(sqnMs, f5Star(card.keys, rand));
-  const macS = f1Star(card.keys, rand, sqnMs, AMF_RESYNCHRONISATION);
+  const concealed = xorBytes(sqnMs, card.aka.f5Star(rand));
+  const macS = card.aka.f1Star(rand, sqnMs, AMF_RESYNCHRONISATION);
   return new Uint8Array([...concealed, ...macS]);
-}
-
-/** c3: Kc, 8 bytes = CK[0..7] ^ CK[8..15] ^ IK[0..7] ^ IK[8..15]. */
-function computeKc(card: Card, rand: Uint8Array): Uint8Array {
-  const mixed = xorBytes(f3(card.keys, rand), f4(card.keys, rand));
-  return xorBytes(mixed.slice(0, 8), mixed.slice(8));
 }
 
 /** Each field after its length byte. */

@@ -1,6 +1,6 @@
 /** What the commands act on: the card's secrets, its non-volatile state and the card session. */
+import type { AkaFunctions } from "./aka-functions.ts";
 import type { DedicatedFile, ElementaryFile, FileSystem } from "./file-system.ts";
-import type { MilenageKeys } from "./milenage.ts";
 import type { SqnArray } from "./sqn-array.ts";
 
 /** PIN1 and its unblock key, survives a reset. Digits as ASCII, `triesLeft` 0 means blocked. */
@@ -23,7 +23,7 @@ export type Session = {
 };
 
 export type Card = {
-  readonly keys: MilenageKeys;
+  readonly aka: AkaFunctions;
   readonly fileSystem: FileSystem;
   readonly sqnArray: SqnArray;
   /** Undefined when PIN1 is disabled: nothing needs verification then. */

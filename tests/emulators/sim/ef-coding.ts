@@ -9,6 +9,8 @@ const SPN_NAME_BYTES = 16;
 const DIR_RECORD_BYTES = 43;
 /** 136 services, room for all of Release 17. */
 const UST_BYTES = 17;
+/** Room for 40 services. */
+const SERVICE_PAIRS_BYTES = 10;
 const PARITY_ODD_DIGITS = 0x9;
 const PARITY_EVEN_DIGITS = 0x1;
 
@@ -48,6 +50,19 @@ export function encodeServiceTable(services: readonly number[]): Uint8Array {
   return table;
 }
 
+/**
+ * EF_SST (TS 51.011 section 10.3.7) and EF_CST (C.S0023): two bits a service, allocated and
+ * activated, service 1 in the lowest of the first byte.
+ */
+export function encodeServicePairs(services: readonly number[]): Uint8Array {
+  const table = new Uint8Array(SERVICE_PAIRS_BYTES);
+  for (const service of services) {
+    const index = (service - 1) >> 2;
+    table[index] = (table[index] ?? 0) | (0b11 << (2 * ((service - 1) & 3)));
+  }
+  return table;
+}
+
 /** EF_ACC, 2 bytes (section 4.2.15): bit n for class n, here the last digit of the IMSI. */
 export function encodeAccessControlClass(imsi: string): Uint8Array {
   const classes = 1 << Number(imsi.slice(-1));
@@ -67,6 +82,11 @@ export function encodeInitialPsLoci(plmn: Uint8Array): Uint8Array {
 /** EF_Keys and EF_KeysPS, 33 bytes (sections 4.2.3, 4.2.4): KSI 7 is "no key", then CK and IK. */
 export function encodeInitialKeys(): Uint8Array {
   return new Uint8Array([0x07, ...fillBytes(32)]);
+}
+
+/** EF_Kc, 9 bytes (TS 51.011 section 10.3.3): Kc, then the key sequence number, 7 for "no key". */
+export function encodeInitialKc(): Uint8Array {
+  return new Uint8Array([...fillBytes(8), 0x07]);
 }
 
 /** EF_SPN, 17 bytes (section 4.2.12): display condition, then the name in the GSM alphabet. */

@@ -10,10 +10,10 @@ import type { Card, PinState } from "./card.ts";
 import { encodeAscii, padBytes } from "./ef-coding.ts";
 
 const KEY_REFERENCE_PIN1 = 0x01;
-const PIN_BYTES = 8;
+export const PIN_BYTES = 8;
 /** TS 102 221 section 9.5.2. */
-const PIN_TRIES = 3;
-const PUK_TRIES = 10;
+export const PIN_TRIES = 3;
+export const PUK_TRIES = 10;
 
 /** A PIN as persisted: the value may differ from the profile's after UNBLOCK PIN. */
 export type PinSnapshot = {
@@ -37,6 +37,12 @@ export function createPinState(
     puk,
     pukTriesLeft: snapshot?.pukTriesLeft ?? PUK_TRIES,
   };
+}
+
+/** Null when PIN1 is disabled. */
+export function snapshotPin(pin: PinState | undefined): PinSnapshot | null {
+  if (pin === undefined) return null;
+  return { value: pin.value, triesLeft: pin.triesLeft, pukTriesLeft: pin.pukTriesLeft };
 }
 
 export function verifyPin(card: Card, apdu: CommandApdu): Uint8Array {
@@ -90,12 +96,12 @@ function respondTriesLeft(triesLeft: number): Uint8Array {
   return respond(triesLeft === 0 ? SW.pinBlocked : SW_TRIES_LEFT | triesLeft);
 }
 
-function matchesPin(presented: Uint8Array, value: string): boolean {
+export function matchesPin(presented: Uint8Array, value: string): boolean {
   return presented.toHex() === padBytes(encodeAscii(value), PIN_BYTES).toHex();
 }
 
 /** 4 to 8 ASCII digits followed by FF filler, 8 bytes; undefined for anything else. */
-function decodePin(bytes: Uint8Array): string | undefined {
+export function decodePin(bytes: Uint8Array): string | undefined {
   const match = /^((?:3\d){4,8})(?:ff)*$/u.exec(bytes.toHex());
   return match?.[1]?.replaceAll(/3(\d)/gu, "$1");
 }

@@ -25,14 +25,20 @@ export const SELECT_USIM = "00a4040c10a0000000871002ff86ffff89ffffffff";
 export const VERIFY_1234 = "002000010831323334ffffffff";
 
 /** Sends hex, returns hex. */
-export function send(usim: Usim, apdu: string): string {
-  return usim.transmit(Uint8Array.fromHex(apdu)).toHex();
+export function send(module: { transmit: Usim["transmit"] }, apdu: string): string {
+  return module.transmit(Uint8Array.fromHex(apdu)).toHex();
 }
 
 /** Sends hex and, on 61xx, fetches the data as a T=0 terminal does. */
 export function exchange(usim: Usim, apdu: string): string {
   const answer = send(usim, apdu);
   return answer.startsWith("61") ? send(usim, `00c00000${answer.slice(2)}`) : answer;
+}
+
+/** The same for class A0, where 9Fxx says how much waits. */
+export function exchangeA0(module: { transmit: Usim["transmit"] }, apdu: string): string {
+  const answer = send(module, apdu);
+  return answer.startsWith("9f") ? send(module, `a0c00000${answer.slice(2)}`) : answer;
 }
 
 /** A card of the test profile with ADF.USIM selected. */
@@ -87,6 +93,33 @@ export function createRandom(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return (mixed ^ (mixed >>> 14)) >>> 0;
   };
+}
+
+/** One change of a frame: a bit, a byte, cut, grown, P3, or two halves of different commands. */
+export function mutateFrame(
+  random: () => number,
+  frame: Uint8Array,
+  other: Uint8Array,
+): Uint8Array {
+  const at = random() % frame.length;
+  const changed = frame.slice();
+  switch (random() % 6) {
+    case 0:
+      changed[at] = (changed[at] ?? 0) ^ (1 << (random() & 7));
+      return changed;
+    case 1:
+      changed[at] = random() & 0xff;
+      return changed;
+    case 2:
+      return frame.slice(0, at);
+    case 3:
+      return new Uint8Array([...frame, ...randomBytes(random, 1 + (random() % 4))]);
+    case 4:
+      changed[4] = random() & 0xff;
+      return changed;
+    default:
+      return new Uint8Array([...frame.slice(0, at), ...other.slice(at)]);
+  }
 }
 
 /** `length` bytes from a seeded generator. */

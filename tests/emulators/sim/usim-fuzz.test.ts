@@ -10,6 +10,7 @@ import {
   VERIFY_1234,
   createRandom,
   forgeAuthenticate,
+  mutateFrame,
   randomBytes,
   send,
 } from "./test-card.ts";
@@ -53,29 +54,6 @@ const PIN_MOVER = /^00(20000108.{16}|2c000110.{32})$/u;
 
 type Outcome = { accepted: number; seqMoves: number; pinMoves: number; statusWords: Set<string> };
 
-/** One change of a frame: a bit, a byte, cut, grown, P3, or two halves of different commands. */
-function mutate(random: () => number, frame: Uint8Array, other: Uint8Array): Uint8Array {
-  const at = random() % frame.length;
-  const changed = frame.slice();
-  switch (random() % 6) {
-    case 0:
-      changed[at] = (changed[at] ?? 0) ^ (1 << (random() & 7));
-      return changed;
-    case 1:
-      changed[at] = random() & 0xff;
-      return changed;
-    case 2:
-      return frame.slice(0, at);
-    case 3:
-      return new Uint8Array([...frame, ...randomBytes(random, 1 + (random() % 4))]);
-    case 4:
-      changed[4] = random() & 0xff;
-      return changed;
-    default:
-      return new Uint8Array([...frame.slice(0, at), ...other.slice(at)]);
-  }
-}
-
 /** The valid frames of one card: the fixed ones and AUTHENTICATE with fresh and stale SQNs. */
 function drawFrames(random: () => number): readonly string[] {
   const authenticateFrames = Array.from({ length: FRESH_VECTORS }, (_, index) =>
@@ -93,7 +71,7 @@ function drawFrame(random: () => number, frames: readonly string[]): string {
 function drawMalformed(random: () => number, frames: readonly string[]): Uint8Array {
   if (random() % 5 === 0) return randomBytes(random, random() % RANDOM_BYTES_MAX);
   const frame = Uint8Array.fromHex(drawFrame(random, frames));
-  const mutated = mutate(random, frame, Uint8Array.fromHex(drawFrame(random, frames)));
+  const mutated = mutateFrame(random, frame, Uint8Array.fromHex(drawFrame(random, frames)));
   return frames.includes(mutated.toHex()) ? drawMalformed(random, frames) : mutated;
 }
 

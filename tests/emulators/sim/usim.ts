@@ -9,6 +9,8 @@
  * - class A0, the SIM of TS 51.011, is answered 6E00;
  * - files are read-only, and there is no toolkit: such commands are answered 6D00.
  */
+import { createAkaFunctions } from "./aka-functions.ts";
+import type { AkaProfile } from "./aka-functions.ts";
 import { SW, isFramed, parseApdu, respond } from "./apdu.ts";
 import type { CommandApdu, CommandCase } from "./apdu.ts";
 import { authenticate } from "./authenticate.ts";
@@ -16,24 +18,18 @@ import { createSession } from "./card.ts";
 import type { Card } from "./card.ts";
 import { createFileSystem } from "./file-system.ts";
 import { getResponse } from "./get-response.ts";
-import { createPinState, unblockPin, verifyPin } from "./pin.ts";
+import { createPinState, snapshotPin, unblockPin, verifyPin } from "./pin.ts";
 import type { PinSnapshot } from "./pin.ts";
 import { readBinary, readRecord } from "./read.ts";
 import { select, status } from "./select.ts";
 import { createSqnArray } from "./sqn-array.ts";
 
-const KEY_BYTES = 16;
-
 /** A subscription as the operator personalises it. */
-export type UsimProfile = {
+export type UsimProfile = AkaProfile & {
   /** 6 to 15 digits. */
   readonly imsi: string;
   /** 18 to 20 digits. */
   readonly iccid: string;
-  /** 16 bytes. */
-  readonly k: Uint8Array;
-  /** 16 bytes. */
-  readonly opc: Uint8Array;
   readonly mncLength: 2 | 3;
   /** Bits of IND in SQN, 5 by default. */
   readonly indBits?: number | undefined;
@@ -109,13 +105,11 @@ export function createUsim(profile: UsimProfile, state?: UsimState): Usim {
 }
 
 function createCard(profile: UsimProfile, state: UsimState | undefined): Card {
-  const { k, opc } = profile;
-  if (k.length !== KEY_BYTES || opc.length !== KEY_BYTES) throw new Error("k and opc: 16 bytes");
   const gsmAccess = profile.gsmAccess ?? false;
   const gsmSecurityContext = profile.gsmSecurityContext ?? false;
   const fileSystem = createFileSystem({ ...profile, gsmAccess, gsmSecurityContext });
   return {
-    keys: { k: k.slice(), opc: opc.slice() },
+    aka: createAkaFunctions(profile),
     fileSystem,
     sqnArray: createSqnArray({ ...profile, seqMs: state?.seqMs ?? profile.seqMs }),
     pin:
@@ -129,10 +123,7 @@ function createCard(profile: UsimProfile, state: UsimState | undefined): Card {
 }
 
 function snapshotCard(card: Card): UsimState {
-  const seqMs = [...card.sqnArray.seqMs];
-  if (card.pin === undefined) return { seqMs, pin: null };
-  const { value, triesLeft, pukTriesLeft } = card.pin;
-  return { seqMs, pin: { value, triesLeft, pukTriesLeft } };
+  return { seqMs: [...card.sqnArray.seqMs], pin: snapshotPin(card.pin) };
 }
 
 /** Checks in the order a card sees the header: length, class, instruction, P3; then the command. */

@@ -1,0 +1,70 @@
+/**
+ * What a session must remember and nobody may read: the IMSI of step 2 and the session's keys,
+ * wrapped in one piece for the card's writer.
+ */
+import type { Dependencies } from "#edge/dependencies";
+import { concatBytes, decodeAscii, encodeAscii } from "#protocol/bytes";
+import { LENGTH } from "#protocol/assigned-numbers";
+import { type DirectionKeys, SEALING_KEY_BYTES } from "./key-schedule.ts";
+
+export interface SessionSecrets {
+  /** Empty when the client's concealed IMSI did not open. */
+  readonly imsi: string;
+  /** CMAC keys; in the symmetric suites alone. */
+  readonly mac?: DirectionKeys;
+  /** AEAD keys; in encrypted mode, from the first challenge on. */
+  readonly sealing?: DirectionKeys;
+}
+
+type Tools = Pick<Dependencies, "vault">;
+
+const PURPOSE = "session";
+const IMSI_BYTES = 15;
+/** The CMAC keys of both directions. */
+const MAC_PART_BYTES = 2 * LENGTH.mac;
+
+/** `context` names the session's row. IMSI padded with zeros, presence of the parts, the parts. */
+export function wrapSecrets(
+  { vault }: Tools,
+  context: string,
+  secrets: SessionSecrets,
+): Uint8Array {
+  const { mac, sealing } = secrets;
+  const imsi = new Uint8Array(IMSI_BYTES);
+  imsi.set(encodeAscii(secrets.imsi));
+  const plain = concatBytes(
+    imsi,
+    Uint8Array.of(mac === undefined ? 0 : 1, sealing === undefined ? 0 : 1),
+    ...(mac === undefined ? [] : [mac.card, mac.platform]),
+    ...(sealing === undefined ? [] : [sealing.card, sealing.platform]),
+  );
+  const wrapped = vault.wrap(PURPOSE, context, plain);
+  plain.fill(0);
+  return wrapped;
+}
+
+/** Throws when the bytes are not what wrapSecrets made for this row: a defect or a wrong key. */
+export function unwrapSecrets(
+  { vault }: Tools,
+  context: string,
+  wrapped: Uint8Array,
+): SessionSecrets {
+  const plain = vault.unwrap(PURPOSE, context, wrapped);
+  if (plain === undefined) throw new Error("a session's secrets do not unwrap");
+  const imsi = decodeAscii(plain.subarray(0, IMSI_BYTES)).replaceAll("\0", "");
+  const [hasMac, hasSealing] = plain.subarray(IMSI_BYTES);
+  const macStart = IMSI_BYTES + 2;
+  const sealingStart = macStart + (hasMac === 1 ? MAC_PART_BYTES : 0);
+  return {
+    imsi,
+    ...(hasMac === 1 ? { mac: splitKeys(plain, macStart, LENGTH.mac) } : {}),
+    ...(hasSealing === 1 ? { sealing: splitKeys(plain, sealingStart, SEALING_KEY_BYTES) } : {}),
+  };
+}
+
+function splitKeys(plain: Uint8Array, start: number, length: number): DirectionKeys {
+  return {
+    card: plain.slice(start, start + length),
+    platform: plain.slice(start + length, start + 2 * length),
+  };
+}

@@ -1,0 +1,75 @@
+/** The secure connection of a session at its card's writer, and the platform key that it names. */
+import { type SecureConnection } from "../secure-connection/connection.ts";
+import type { StoredPlatformKey } from "../secure-connection/platform-key.ts";
+import { type SessionSecrets, unwrapSecrets } from "../secure-connection/session-secrets.ts";
+import { issueSessionToken } from "../secure-connection/token.ts";
+import { encodeBase64Url } from "#protocol/bytes";
+import { findMode, findSuite, type ModeName, type Suite } from "#protocol/suites";
+import type { Card, Session } from "./card-store.ts";
+import type { CardContext } from "./card-writer.ts";
+
+/** Names the row that a session's secrets are wrapped for. */
+export function secretsContext(object: string, sid: string): string {
+  return `${object}/${sid}`;
+}
+
+export function sessionSuite({ terms }: Pick<Session, "terms">): Suite {
+  const suite = findSuite(terms.suite);
+  if (suite === undefined) throw new Error("a session names an unknown suite");
+  return suite;
+}
+
+export function sessionMode({ terms }: Pick<Session, "terms">): ModeName {
+  const mode = findMode(terms.mode);
+  if (mode === undefined) throw new Error("a session names an unknown mode");
+  return mode;
+}
+
+export function readSecrets(
+  { dependencies, object }: CardContext,
+  session: Session,
+): SessionSecrets {
+  return unwrapSecrets(dependencies, secretsContext(object, session.sid), session.secrets);
+}
+
+export function restoreConnection(
+  context: CardContext,
+  card: Pick<Card, "pinnedKey">,
+  session: Session,
+): SecureConnection {
+  return {
+    tools: context.dependencies.suites(sessionSuite(session).name),
+    mode: sessionMode(session),
+    pinnedKey: card.pinnedKey,
+    secrets: readSecrets(context, session),
+  };
+}
+
+/** T2. */
+export function sessionToken(
+  dependencies: CardContext["dependencies"],
+  session: Session,
+  now: number,
+): string {
+  const time = { now, expiresAt: session.expiresAt };
+  return encodeBase64Url(issueSessionToken(dependencies, session.cardId, session.terms, time));
+}
+
+/** A platform key with the floor that holds now. */
+export interface PlatformKeyInUse extends StoredPlatformKey {
+  readonly floor: number;
+}
+
+/** The key that this session's credential names. */
+export async function findPlatformKey(
+  { dependencies }: CardContext,
+  session: Session,
+): Promise<PlatformKeyInUse> {
+  const { platformKeys } = dependencies.repositories;
+  const { tenant, generation } = session.terms;
+  const suite = sessionSuite(session).name;
+  const key = await platformKeys.find(tenant, suite, generation);
+  const active = await platformKeys.findActive(tenant, suite);
+  if (key === undefined || active === undefined) throw new Error("a platform key vanished");
+  return { ...key, floor: active.floor };
+}

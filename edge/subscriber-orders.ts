@@ -1,0 +1,23 @@
+/**
+ * A report on a subscriber, or its withdrawal, at every IND slot of the IMSI (invariant I11).
+ * Done when each slot has recorded it and every "verified" that one of them said before has run
+ * out: until then a card's writer somewhere may still commit a SUCCESS on such a word.
+ */
+import { subscriberObject } from "./access-authentication/authenticate.ts";
+import type { SlotOrder, SlotOrders } from "./access-authentication/authentication-centre/slot.ts";
+import type { Dependencies } from "./dependencies.ts";
+
+export async function orderAtSlots(
+  { vault, slots: slotCount, clock, sleep }: Dependencies,
+  slots: SlotOrders,
+  imsi: string,
+  order: SlotOrder,
+): Promise<void> {
+  const objects = Array.from({ length: slotCount }, (_, slot) =>
+    subscriberObject({ vault, slot }, order.tenant, imsi),
+  );
+  const waits = await Promise.all(objects.map((object) => slots.order(object, order)));
+  const end = clock() + Math.max(...waits);
+  // A timer may ring early by what its clock was rounded.
+  for (let now = clock(); now < end; now = clock()) await sleep(end - now);
+}

@@ -1,0 +1,51 @@
+/** SM2 with SM3 (GB/T 32918), signer id 1234567812345678, and ECDH on its curve: all by the core. */
+import { LENGTH } from "#protocol/assigned-numbers";
+import {
+  isSm2Point,
+  signSm2,
+  sm2PublicKey,
+  sm2SharedSecret,
+  SM2_DEFAULT_ID,
+  verifySm2,
+} from "#wasm/sm2";
+import type { KeyAgreementCurve, KeyPair, SignatureScheme } from "./scheme.ts";
+
+const SCALAR_BYTES = 32;
+type Random = (length: number) => Uint8Array;
+
+function isPoint(point: Uint8Array): boolean {
+  return point.length === LENGTH.point && isSm2Point(point);
+}
+
+/** Draws until the scalar is in [1, n - 2]: once, but for a chance of 2^-32. */
+function generateKeyPair(random: Random): KeyPair {
+  for (let attempt = 0; attempt < 8; attempt++) {
+    const privateKey = new Uint8Array(random(SCALAR_BYTES));
+    try {
+      return { publicKey: new Uint8Array(sm2PublicKey(privateKey)), privateKey };
+    } catch {
+      privateKey.fill(0);
+    }
+  }
+  throw new Error("the random source gives no private key");
+}
+
+export function createSm2(random: Random): SignatureScheme & KeyAgreementCurve {
+  return {
+    isPublicKey: isPoint,
+    isPoint,
+    generateKeyPair: () => generateKeyPair(random),
+    sign: ({ publicKey, privateKey }, message) =>
+      signSm2(privateKey, publicKey, message, SM2_DEFAULT_ID, random(SCALAR_BYTES)),
+    verify(publicKey, message, signature) {
+      if (publicKey.length !== LENGTH.point || signature.length !== LENGTH.signature) return false;
+      return verifySm2(publicKey, message, signature);
+    },
+    agree(peer) {
+      const { publicKey, privateKey } = generateKeyPair(random);
+      const secret = isPoint(peer) ? sm2SharedSecret(privateKey, peer) : undefined;
+      privateKey.fill(0);
+      return secret && { publicKey, secret };
+    },
+  };
+}
