@@ -152,6 +152,23 @@ test("when half of the uses are left the session begins at once, without waiting
   expect(rig.events[0]).toEqual({ kind: "renewing", lease: { ...LEASE, uses: 5 } });
 });
 
+test("uses under an old lease are not counted against the new one", async () => {
+  const rig = createRig(undefined, 2);
+  const renewal = createRenewal({ ...rig.options, sleep: never });
+  const work = renewal.keepServing(rig.controller.signal);
+  for (let use = 0; use < 5; use++) await renewal.card.sign(Uint8Array.of(1));
+  await Bun.sleep(5);
+  const { statuses } = rig.card;
+  for (let use = 0; use < 4; use++) await renewal.card.sign(Uint8Array.of(1));
+  await Bun.sleep(5);
+  // Asleep until the fifth use.
+  expect(rig.card.statuses).toBe(statuses);
+  expect(rig.bindings).toHaveLength(1);
+  await renewal.card.sign(Uint8Array.of(1));
+  expect(await work).toBe("aborted");
+  expect(rig.bindings).toHaveLength(2);
+});
+
 test("a service that the card refuses is refused to the caller, and counts", async () => {
   const rig = createRig();
   rig.card.state = "idle";
