@@ -8,10 +8,7 @@ import { LABEL, LENGTH, TAG } from "#protocol/assigned-numbers";
 import type { Random } from "#tests/emulators/card/curve";
 import { takeRsaKey } from "#tests/emulators/card/rsa-pool";
 import type { KeyPair } from "#tests/emulators/card/signatures";
-import {
-  CERTIFICATE_SUITES,
-  type CertificateSuiteName,
-} from "#tests/emulators/card/suites";
+import { CERTIFICATE_SUITES, type CertificateSuiteName } from "#tests/emulators/card/suites";
 import { CERTIFICATE_ALGORITHMS, type CertificateAlgorithm } from "./certificate-algorithms.ts";
 import {
   type CardCertificate,
@@ -73,9 +70,8 @@ export function createOperator(options: OperatorOptions): Operator {
     const rsaKey = isRsa ? takeRsaKey() : undefined;
     return CERTIFICATE_SUITES[suite].scheme.createKeyPair(random, rsaKey);
   });
-  const authorityOf = memoize(
-    (algorithm: CertificateAlgorithm): CertificateAuthority =>
-      createCertificateAuthority(options.now, algorithm, random),
+  const authorityOf = memoize((algorithm: CertificateAlgorithm): CertificateAuthority =>
+    createCertificateAuthority(options.now, algorithm, random),
   );
   return {
     anchors: {
@@ -121,7 +117,8 @@ function encodeCredentialStatement(
 ): Uint8Array {
   const suite = CERTIFICATE_SUITES[suiteName];
   const { publicKey } = content;
-  if (publicKey.length !== suite.scheme.publicKeyBytes) throw new Error("public key has another length");
+  if (publicKey.length !== suite.scheme.publicKeyBytes)
+    throw new Error("public key has another length");
   const generation = Buffer.alloc(LENGTH.counter);
   generation.writeUInt32BE(content.generation);
   return Buffer.concat([
