@@ -87,14 +87,13 @@ describe.each(TERMS)("$suite $mode", ({ suite, mode }) => {
     const dialogue = await dialogueOf(suite, mode);
     const { sid, body } = await dialogue.start();
     const others = TERMS.filter((terms) => terms.suite !== suite || terms.mode !== mode);
-    const foreign = await Promise.all(
-      others.map(async (terms) => {
-        const other = await dialogueOf(terms.suite, terms.mode);
-        const opening = await other.start();
-        const challenge = await other.prove(opening.sid, opening.body);
-        return { opening, answer: await other.answer(challenge) };
-      }),
-    );
+    const foreign = [];
+    for (const terms of others) {
+      const other = await dialogueOf(terms.suite, terms.mode);
+      const opening = await other.start();
+      const challenge = await other.prove(opening.sid, opening.body);
+      foreign.push({ opening, answer: await other.answer(challenge) });
+    }
     let before = dumpState(rig);
     for (const { opening } of foreign) {
       const { token, cardId } = body;

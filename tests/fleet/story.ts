@@ -1,0 +1,90 @@
+/** What a story is, and the checks that stories share. */
+import { SW } from "#protocol/assigned-numbers";
+import { encodeAscii, equalBytes } from "#protocol/bytes";
+import { verifyDocument } from "#tests/emulators/card/services";
+import type { Terminal, TerminalBinding } from "#tests/emulators/terminal/terminal";
+import type { BindingOutcome } from "#terminal/bind";
+import { CardError } from "#terminal/card";
+import type { Fleet, FleetCard } from "./fleet.ts";
+
+/** Something that must hold besides verdict and card state. */
+export interface Check {
+  readonly what: string;
+  readonly holds: boolean;
+}
+
+export interface Story {
+  readonly name: string;
+  readonly title: string;
+  readonly verdict: BindingOutcome["verdict"];
+  readonly cardState: BindingOutcome["cardState"];
+  readonly run: (fleet: Fleet) => Promise<Told>;
+}
+
+export interface Told {
+  readonly binding: TerminalBinding;
+  readonly checks: readonly Check[];
+}
+
+/** MCC and MNC of the two operators in these stories. */
+export const HOME_OPERATOR = "46001";
+export const OTHER_OPERATOR = "46003";
+export async function checkServices(fleet: Fleet, phone: Terminal, card: FleetCard): Promise<Check[]> {
+  const document = encodeAscii("pay 100 to the plumber");
+  const applet = phone.card();
+  const signature = await settle(applet.sign(document));
+  const sealed = await settle(applet.encipher(document));
+  const opened = sealed === undefined ? undefined : await settle(applet.decipher(sealed));
+  const { servicePublicKey } = await fleet.admin.getCard(card.cardId, fleet.tenant);
+  return [
+    {
+      what: "the card signs a document; the registered service key verifies it",
+      holds: signature !== undefined && (await verify(servicePublicKey, signature, document)),
+    },
+    {
+      what: "the card enciphers the document and deciphers it again",
+      holds:
+        sealed !== undefined &&
+        opened !== undefined &&
+        equalBytes(opened, document) &&
+        !equalBytes(sealed.subarray(12, -16), document),
+    },
+  ];
+}
+
+export async function checkRefusal(phone: Terminal, sw: number): Promise<Check> {
+  const what = `the card refuses to sign: ${sw.toString(16).toUpperCase()}`;
+  try {
+    await phone.card().sign(encodeAscii("pay 100 to the thief"));
+    return { what, holds: false };
+  } catch (error) {
+    return { what, holds: error instanceof CardError && error.sw === sw };
+  }
+}
+
+export function delivered(binding: TerminalBinding): Check {
+  const { receipt } = binding.outcome;
+  return { what: "the platform took the card's receipt", holds: receipt === "delivered" };
+}
+
+/** The value, or nothing when the card refused. */
+export async function settle<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof CardError) return undefined;
+    throw error;
+  }
+}
+
+async function verify(
+  publicKeyText: string,
+  signature: Uint8Array<ArrayBuffer>,
+  document: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
+  const curve = { name: "ECDSA", namedCurve: "P-256" };
+  const point = Uint8Array.fromBase64(publicKeyText, { alphabet: "base64url" });
+  const key = await crypto.subtle.importKey("raw", point, curve, false, ["verify"]);
+  return crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, key, signature, document);
+}
+
