@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { INS, LABEL, SERVICE, SW, TAG } from "#protocol/assigned-numbers";
 import {
   CARD_ID,
+  command,
   createBench,
   EVERY_VARIANT,
   exchange,
@@ -13,8 +14,20 @@ import {
   signDocument,
   TENANT,
 } from "./bench-double.ts";
-import { element, labelled, uint32, valueOf } from "./encoding-double.ts";
-import { answerRound, AUTS, RANDBS, REFUSAL, RES, startSession } from "./platform-double.ts";
+import { createCard } from "./card.ts";
+import type { CardProfile } from "./context.ts";
+import { element, labelled, seededRandom, uint32, valueOf } from "./encoding-double.ts";
+import { generateCardKeys } from "./keys.ts";
+import { createNonVolatileMemory } from "./non-volatile-memory.ts";
+import {
+  answerRound,
+  AUTS,
+  RANDBS,
+  REFUSAL,
+  RES,
+  startData,
+  startSession,
+} from "./platform-double.ts";
 import {
   bind,
   issueResult,
@@ -141,5 +154,44 @@ describe.each(EVERY_VARIANT.map((variant) => [nameOf(variant), variant] as const
       expect(answer.sw).toBe(isShared ? SW.referencedDataNotFound : SW.success);
       expect(answer.data.equals(bench.profile.certificate)).toBe(true);
     });
+
+    test("the random source and the key decide every byte of START SESSION", async () => {
+      const { profile, ...bench } = await createBench({ variant });
+      const start = startData({ ...bench, profile });
+      const answers = await Promise.all(
+        [1, 2].map(async () => {
+          const environment = {
+            random: seededRandom("same"),
+            nonVolatile: createNonVolatileMemory(),
+          };
+          const same = { ...bench, profile, card: createCard(profile, environment) };
+          await select(same);
+          return command(same, INS.startSession, start);
+        }),
+      );
+      expect(answers[0]?.sw).toBe(SW.success);
+      expect(answers[0]).toEqual(answers[1]);
+    });
   },
 );
+
+test("a profile that is no card's makes no card", async () => {
+  const { profile, random } = await createBench();
+  const shared = await createBench({ variant: { suite: "AES", mode: "signed", kind: "TF" } });
+  const bad: readonly (readonly [Partial<CardProfile>, string])[] = [
+    [{ cardId: "00a1b2c3d4e5f607" }, "card id"],
+    [{ deployment: new Uint8Array(15) }, "16 bytes"],
+    [{ tenant: "-acme" }, "tenant"],
+    [{ anchorPublicKey: new Uint8Array(256) }, "anchor"],
+    [{ suite: "RSA-2048" }, "anchor"],
+    [{ keys: shared.profile.keys }, "keys"],
+    [{ keyVersion: 1 }, "key version"],
+    [{ modes: [] }, "one mode"],
+  ];
+  for (const [part, message] of bad) {
+    const environment = { random, nonVolatile: createNonVolatileMemory() };
+    expect(() => createCard({ ...profile, ...part }, environment)).toThrow(message);
+  }
+  const material = { sharedKey: new Uint8Array(15) };
+  expect(() => generateCardKeys("SM4", { random }, material)).toThrow("16 bytes");
+});
