@@ -7,7 +7,13 @@ import { countTrailsExpected, describeStep, mergeSteps, type StepLine } from "./
 import { LEASE_STORIES } from "./stories-lease.ts";
 import { SIGNED_STORIES } from "./stories-signed.ts";
 import { SUITE_STORIES } from "./stories-suites.ts";
-import type { Check, Story } from "./story.ts";
+import {
+  AUDIT_POLL_MS,
+  AUDIT_POLLS_MAX,
+  type Check,
+  sleepMilliseconds,
+  type Story,
+} from "./story.ts";
 
 const STORIES: readonly Story[] = [...SIGNED_STORIES, ...SUITE_STORIES, ...LEASE_STORIES];
 
@@ -26,10 +32,6 @@ export interface ScenarioResult {
   /** When each step was, from the first one on; parallel to `steps`. */
   readonly milliseconds: readonly number[];
 }
-
-/** Audit events travel behind the answers; longer than this means that one is lost. */
-const AUDIT_POLLS_MAX = 50;
-const AUDIT_POLL_MS = 100;
 
 export interface ScenarioOptions extends FleetOptions {
   /** Called as each story ends. */
@@ -91,10 +93,4 @@ async function readTrails(
     if (trails.length >= countTrailsExpected(steps) || poll === AUDIT_POLLS_MAX) return trails;
     await sleep(AUDIT_POLL_MS);
   }
-}
-
-function sleepMilliseconds(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 }
