@@ -28,9 +28,9 @@ export const CARD_FAULTS: readonly Fault[] = [
     invariant: "I8",
     what: "the card locks on a result that it did not verify",
     source: CARD_COMMANDS,
-    find: "    return { sw: SW.securityStatusNotSatisfied };\n  }\n  storeResult(context, result);",
+    find: "  return isProven ? { result, h4 } : { sw: SW.securityStatusNotSatisfied };",
     replace:
-      "    storeResult(context, result);\n    return { sw: SW.securityStatusNotSatisfied };\n  }\n  storeResult(context, result);",
+      "  if (!isProven) storeResult(context, result);\n  return isProven ? { result, h4 } : { sw: SW.securityStatusNotSatisfied };",
     file: CARD,
     test: "I8: garbage, silence and replay never lock",
   },
