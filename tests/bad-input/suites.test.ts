@@ -51,6 +51,8 @@ async function refuseMisshapen(body: Body, send: (body: Body) => Promise<Answer>
     if (bytes === undefined || name === "cardId" || name === "imsi" || name === "moduleKind")
       continue;
     for (const changed of misshapen(bytes)) {
+      // An altered IMSI of the right length is nobody's: a dummy challenge, which is no refusal.
+      if (name === "concealedImsi" && changed.length === bytes.length) continue;
       const { status, json } = await send({ ...body, [name]: encodeBase64Url(changed) });
       expect(status).toBeGreaterThanOrEqual(400);
       expect(status).toBeLessThan(500);

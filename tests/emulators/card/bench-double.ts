@@ -23,7 +23,7 @@ export type Variant = {
   readonly kind: "TF" | "SD";
 };
 
-export const USUAL: Variant = { suite: "P-256", mode: "signed", kind: "TF" };
+const USUAL: Variant = { suite: "P-256", mode: "signed", kind: "TF" };
 
 /** Every suite in both modes on a TF card. */
 export const EVERY_SUITE: readonly Variant[] = DOUBLE_SUITES.flatMap(({ name }) =>
@@ -111,23 +111,23 @@ export type CommandInput = {
 };
 
 /** The short APDUs of one command, chained when its data needs it. */
-export function encodeApdus(command: CommandInput): Buffer[] {
-  const data = Buffer.from(command.data ?? []);
+export function encodeApdus(input: CommandInput): Buffer[] {
+  const data = Buffer.from(input.data ?? []);
   const apdus: Buffer[] = [];
   for (let start = 0; start === 0 || start < data.length; start += 255) {
     const part = data.subarray(start, start + 255);
     const isLast = start + 255 >= data.length;
-    const header = headerOf({ ...command, cla: command.cla | (isLast ? 0 : CLA.chaining) });
+    const header = headerOf({ ...input, cla: input.cla | (isLast ? 0 : CLA.chaining) });
     apdus.push(Buffer.concat([header, Uint8Array.of(part.length), part]));
   }
   return apdus;
 }
 
 /** One APDU with an extended length, without Le. */
-export function encodeExtended(command: CommandInput): Buffer {
-  const data = command.data ?? new Uint8Array(0);
+export function encodeExtended(input: CommandInput): Buffer {
+  const data = input.data ?? new Uint8Array(0);
   const lc = data.length === 0 ? [] : [0, data.length >> 8, data.length & 0xff];
-  return Buffer.concat([headerOf(command), Uint8Array.from(lc), data]);
+  return Buffer.concat([headerOf(input), Uint8Array.from(lc), data]);
 }
 
 function headerOf({ cla, ins, p1p2 }: CommandInput): Buffer {
@@ -155,10 +155,10 @@ export async function transmitInBlocks(card: Card, apdu: Uint8Array): Promise<An
 }
 
 /** One command to its end; on a TF card with chain, 6Cxx and 61xx. `sw` is the last one. */
-export async function exchange(bench: Bench, command: CommandInput): Promise<Answer> {
-  if (bench.variant.kind === "SD") return transmitInBlocks(bench.card, encodeExtended(command));
+export async function exchange(bench: Bench, input: CommandInput): Promise<Answer> {
+  if (bench.variant.kind === "SD") return transmitInBlocks(bench.card, encodeExtended(input));
   let answer: Answer = { sw: 0, data: Buffer.alloc(0) };
-  for (const apdu of encodeApdus(command)) {
+  for (const apdu of encodeApdus(input)) {
     answer = await transmit(bench.card, apdu);
     if ((answer.sw & 0xff00) === SW.wrongLe) {
       const corrected = Uint8Array.from(apdu);

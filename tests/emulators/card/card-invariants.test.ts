@@ -130,7 +130,7 @@ describe.each(EVERY_SUITE.map((variant) => [nameOf(variant), variant] as const))
       const before = await readStatus(bench);
       for (let at = 0; at < issued.data.length; at++) {
         const data = Buffer.from(issued.data);
-        data.writeUInt8(data.readUInt8(at) ^ (1 << at % 8), at);
+        data.writeUInt8(data.readUInt8(at) ^ (1 << (at % 8)), at);
         const { sw } = await sendResult(bench, { ...issued, data });
         expect([REFUSED, SW.incorrectData] as number[]).toContain(sw);
       }

@@ -26,8 +26,8 @@ export function uint32(value: number): Buffer {
   return bytes;
 }
 
-export function labelled(label: string, ...elements: readonly Uint8Array[]): Buffer {
-  return Buffer.concat([element(TAG.label, Buffer.from(label)), ...elements]);
+export function labelled(label: string, ...parts: readonly Uint8Array[]): Buffer {
+  return Buffer.concat([element(TAG.label, Buffer.from(label)), ...parts]);
 }
 
 /** Deterministic bytes for a seed (SHA-256 of seed and counter). */

@@ -126,7 +126,7 @@ describe.each(
     const { data } = issueChallenge(bench, session, 0);
     for (let at = 0; at < data.length; at++) {
       const altered = Buffer.from(data);
-      altered.writeUInt8(altered.readUInt8(at) ^ (1 << at % 8), at);
+      altered.writeUInt8(altered.readUInt8(at) ^ (1 << (at % 8)), at);
       const { sw } = await command(bench, INS.openChallenge, altered);
       expect([REFUSED, SW.incorrectData] as number[]).toContain(sw);
     }

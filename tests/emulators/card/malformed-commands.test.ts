@@ -220,7 +220,8 @@ for (const [variant, commands, commandsToLocked] of CARDS) {
       for (const sw of ["9000", "6700", "6881", "6882", "6982", "6985"]) {
         expect(words).toContain(sw);
       }
-      for (const sw of ["6a80", "6a82", "6a86", "6a88", "6d00", "6e00"]) expect(words).toContain(sw);
+      for (const sw of ["6a80", "6a82", "6a86", "6a88", "6d00", "6e00"])
+        expect(words).toContain(sw);
       expect(words).toContain(variant.kind === "TF" ? "6883" : "6884");
 
       // A lock that verifies still works, and is seen by the comparison used above.

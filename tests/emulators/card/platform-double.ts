@@ -3,7 +3,7 @@
  * whatever the card proves or seals against its own transcript.
  */
 import { INS, LABEL, MODE, SW, TAG } from "#protocol/assigned-numbers";
-import { type Answer, type Bench, command, TENANT } from "./bench-double.ts";
+import { type Bench, command, TENANT } from "./bench-double.ts";
 import { element, elements, labelled, uint32, valueOf } from "./encoding-double.ts";
 import type { Mode } from "./session.ts";
 import {

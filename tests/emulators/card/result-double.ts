@@ -102,7 +102,12 @@ export async function sendResult(
 }
 
 /** 8D 8C 8E by `label`. */
-function readReceipt(bench: Bench, issued: Issued, data: Buffer, label = LABEL.receipt): string {
+function readReceipt(
+  bench: Bench,
+  issued: Issued,
+  data: Buffer,
+  label: string = LABEL.receipt,
+): string {
   const proof = valueOf(data, TAG.signature);
   const report = data.subarray(0, data.length - element(TAG.signature, proof).length);
   const h5 = hash(bench.suite, LABEL.h5, element(TAG.hash, issued.previous), report);

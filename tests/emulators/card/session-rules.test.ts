@@ -198,12 +198,16 @@ describe("platform key credential", () => {
   });
 });
 
+const randOf = (bytes: number, count = 1): Buffer =>
+  element(
+    TAG.rands,
+    ...Array.from({ length: count }, () => element(TAG.rand, Buffer.alloc(bytes))),
+  );
+const autnOf = (bytes: number): Buffer => element(TAG.autn, Buffer.alloc(bytes));
+const resOf = (bytes: number, count = 1): Buffer =>
+  Buffer.concat(Array.from({ length: count }, () => element(TAG.res, Buffer.alloc(bytes))));
+
 describe("challenge and answer", () => {
-  const randOf = (bytes: number, count = 1): Buffer =>
-    element(TAG.rands, ...Array.from({ length: count }, () => element(TAG.rand, Buffer.alloc(bytes))));
-  const autnOf = (bytes: number): Buffer => element(TAG.autn, Buffer.alloc(bytes));
-  const resOf = (bytes: number, count = 1): Buffer =>
-    Buffer.concat(Array.from({ length: count }, () => element(TAG.res, Buffer.alloc(bytes))));
   const challenges: readonly (readonly [string, Buffer, boolean])[] = [
     ["SIM", Buffer.concat([randOf(16, 2), autnOf(0)]), true],
     ["USIM", Buffer.concat([randOf(16), autnOf(16)]), true],

@@ -162,14 +162,16 @@ export function deriveDirections(
   return { toPlatform: derive(LABEL.cardToPlatform), toCard: derive(LABEL.platformToCard) };
 }
 
+function sha256(data: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(createHash("sha256").update(data).digest());
+}
+
 function expand(
   { isChinese }: DoubleSuite,
   salt: Uint8Array,
   secret: Uint8Array,
   label: string,
 ): Buffer {
-  const sha256 = (data: Uint8Array): Uint8Array<ArrayBuffer> =>
-    new Uint8Array(createHash("sha256").update(data).digest());
   const h = isChinese ? sm3 : sha256;
   const prk = hmac(h, salt, secret);
   return Buffer.from(hmac(h, prk, Buffer.concat([labelled(label), Buffer.from([1])]))).subarray(

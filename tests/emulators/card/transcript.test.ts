@@ -141,7 +141,10 @@ test("every step after h1 equals the platform's", () => {
       expect(hexOf(hashStep(hash, label, before, next))).toBe(hexOf(theirs(hash, before, next)));
     }
     for (const [state, cardState] of states) {
-      const report = [writeElement(0x8d, cardState), writeElement(0x8c, Uint8Array.of(128, 0, 0, 1))];
+      const report = [
+        writeElement(0x8d, cardState),
+        writeElement(0x8c, Uint8Array.of(128, 0, 0, 1)),
+      ];
       const theirs = hashReceipt(hash, before, { state, epoch: 0x80000001 });
       expect(hexOf(hashStep(hash, LABEL.h5, before, ...report))).toBe(hexOf(theirs));
     }

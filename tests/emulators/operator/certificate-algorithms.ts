@@ -55,14 +55,13 @@ const SM_ALGORITHM: CertificateAlgorithm = {
 };
 
 /** Every certificate suite's; the two of RSA have one. */
-export const CERTIFICATE_ALGORITHMS: Readonly<
-  Record<CertificateSuiteName, CertificateAlgorithm>
-> = {
-  "P-256": P256_ALGORITHM,
-  "RSA-2048": RSA_ALGORITHM,
-  "RSA-2048-PKCS1": RSA_ALGORITHM,
-  SM: SM_ALGORITHM,
-};
+export const CERTIFICATE_ALGORITHMS: Readonly<Record<CertificateSuiteName, CertificateAlgorithm>> =
+  {
+    "P-256": P256_ALGORITHM,
+    "RSA-2048": RSA_ALGORITHM,
+    "RSA-2048-PKCS1": RSA_ALGORITHM,
+    SM: SM_ALGORITHM,
+  };
 
 /** SEQUENCE of r and s, from 64 bytes. */
 function encodePair(signature: Uint8Array): Uint8Array {

@@ -8,10 +8,7 @@ import { LABEL, LENGTH, TAG } from "#protocol/assigned-numbers";
 import type { Random } from "#tests/emulators/card/curve";
 import { takeRsaKey } from "#tests/emulators/card/rsa-pool";
 import type { KeyPair } from "#tests/emulators/card/signatures";
-import {
-  CERTIFICATE_SUITES,
-  type CertificateSuiteName,
-} from "#tests/emulators/card/suites";
+import { CERTIFICATE_SUITES, type CertificateSuiteName } from "#tests/emulators/card/suites";
 import { CERTIFICATE_ALGORITHMS, type CertificateAlgorithm } from "./certificate-algorithms.ts";
 import {
   type CardCertificate,
@@ -50,6 +47,7 @@ export type Operator = {
   ) => Uint8Array<ArrayBuffer>;
   /** DER of the CAs' roots, one each: the two suites of RSA share one. */
   readonly roots: readonly Der[];
+  readonly rootOf: (suite: CertificateSuiteName) => Der;
   /** For a card id of 16 upper-case hex digits and its credential key, a value of C1. */
   readonly issueCardCertificate: (
     suite: CertificateSuiteName,
@@ -73,9 +71,8 @@ export function createOperator(options: OperatorOptions): Operator {
     const rsaKey = isRsa ? takeRsaKey() : undefined;
     return CERTIFICATE_SUITES[suite].scheme.createKeyPair(random, rsaKey);
   });
-  const authorityOf = memoize(
-    (algorithm: CertificateAlgorithm): CertificateAuthority =>
-      createCertificateAuthority(options.now, algorithm, random),
+  const authorityOf = memoize((algorithm: CertificateAlgorithm): CertificateAuthority =>
+    createCertificateAuthority(options.now, algorithm, random),
   );
   return {
     anchors: {
@@ -98,6 +95,7 @@ export function createOperator(options: OperatorOptions): Operator {
       const algorithms = new Set(suites.map((suite) => CERTIFICATE_ALGORITHMS[suite]));
       return [...algorithms].map((algorithm) => authorityOf(algorithm).rootCertificate);
     },
+    rootOf: (suite) => authorityOf(CERTIFICATE_ALGORITHMS[suite]).rootCertificate,
     issueCardCertificate: (suite, ...request) =>
       authorityOf(CERTIFICATE_ALGORITHMS[suite]).issueCardCertificate(...request),
     createSharedKey: () => ({ key: random(LENGTH.sharedKey), keyVersion: FIRST_KEY_VERSION }),
@@ -121,7 +119,8 @@ function encodeCredentialStatement(
 ): Uint8Array {
   const suite = CERTIFICATE_SUITES[suiteName];
   const { publicKey } = content;
-  if (publicKey.length !== suite.scheme.publicKeyBytes) throw new Error("public key has another length");
+  if (publicKey.length !== suite.scheme.publicKeyBytes)
+    throw new Error("public key has another length");
   const generation = Buffer.alloc(LENGTH.counter);
   generation.writeUInt32BE(content.generation);
   return Buffer.concat([
