@@ -29,7 +29,10 @@ describe.each([...CELLS])("%s %s", (suite, mode) => {
     expect(await bind()).toMatchObject({ outcome: { verdict: "FAILURE" }, state: "locked" });
     expect(await bind()).toMatchObject({ outcome: { verdict: "FAILURE" }, state: "locked" });
     await fleet.admin.orderCard(card.cardId, { order: "unlock", by: TWO });
-    expect(await bind()).toMatchObject({ outcome: { receipt: "delivered" }, state: "idle" });
+    expect(await bind()).toMatchObject({
+      outcome: { verdict: "UNLOCKED", receipt: "delivered" },
+      state: "idle",
+    });
     expect(await bind()).toMatchObject({ outcome: { verdict: "SUCCESS" }, state: "serving" });
   });
 });
