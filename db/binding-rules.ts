@@ -43,6 +43,7 @@ const upsertRule = prepareStatement(
       wrappedImsi: sql.placeholder("wrappedImsi"),
       operator: sql.placeholder("operator"),
       onMismatch: sql.placeholder("onMismatch"),
+      minimumStrength: sql.placeholder("minimumStrength"),
     })
     .onConflictDoUpdate({
       target: [bindingRules.tenant, bindingRules.id],
@@ -51,6 +52,7 @@ const upsertRule = prepareStatement(
         wrappedImsi: sql`excluded.wrapped_imsi`,
         operator: sql`excluded.operator`,
         onMismatch: sql`excluded.on_mismatch`,
+        minimumStrength: sql`excluded.minimum_strength`,
       },
     })
     .returning({ id: bindingRules.id }),
@@ -120,19 +122,23 @@ export function createBindingRules(database: CatalogDatabase): Repositories["rul
   };
 }
 
-function toRow({ id: name, target, condition, onMismatch }: StoredRule): Omit<RuleRow, "tenant"> {
+function toRow(rule: StoredRule): Omit<RuleRow, "tenant"> {
+  const { target, condition } = rule;
   return {
-    id: name,
+    id: rule.id,
     cardId: "card" in target ? target.card : null,
     wrappedImsi: "wrappedImsi" in condition ? condition.wrappedImsi : null,
     operator: "operator" in condition ? condition.operator : null,
-    onMismatch,
+    onMismatch: rule.onMismatch,
+    minimumStrength: rule.minimumStrength ?? null,
   };
 }
 
 function toRule(row: RuleRow): StoredRule {
+  const { id: name, onMismatch, minimumStrength } = row;
   const target = row.cardId === null ? { all: true as const } : { card: row.cardId };
-  return { id: row.id, target, condition: toCondition(row), onMismatch: row.onMismatch };
+  const rule = { id: name, target, condition: toCondition(row), onMismatch };
+  return minimumStrength === null ? rule : { ...rule, minimumStrength };
 }
 
 function toCondition({ wrappedImsi, operator }: RuleRow): StoredRule["condition"] {

@@ -79,16 +79,33 @@ export interface SubscriberRecord {
   readonly imsi: string;
   /** MCC and MNC. */
   readonly operator: string;
+  /** E.164 digits, where the operator gave them. */
+  readonly msisdn: string | undefined;
   readonly status: SubscriberStatus;
-  readonly algorithm: "milenage";
-  readonly wrappedK: Uint8Array;
-  readonly wrappedOpc: Uint8Array;
-  /** 2 bytes. */
+  /** A name of the table in #wasm/algorithms. */
+  readonly algorithm: string;
+  /** K, Ki, A-key or the secret of CHAP. */
+  readonly wrappedKey: Uint8Array;
+  /** OPc or TOPc, where the algorithm has one. */
+  readonly wrappedOperator: Uint8Array | undefined;
+  /** SSD_A and SSD_B that the module was issued with, if it was. */
+  readonly wrappedSsd: Uint8Array | undefined;
+  /** Of a UIM with CAVE; 4 bytes. */
+  readonly uimId: Uint8Array | undefined;
+  /** 2 bytes; of a USIM. */
   readonly amf: Uint8Array;
   readonly indBits: number;
-  /** Raised when K or OPc are replaced. */
+  /** Raised when the keys are replaced. */
   readonly keyVersion: number;
+  /** How many updates of SSD were ordered. */
+  readonly ssdUpdates: number;
 }
+
+/** What replaces the authentication data of a subscriber. */
+export type SubscriberKeyRecord = Pick<
+  SubscriberRecord,
+  "algorithm" | "wrappedKey" | "wrappedOperator" | "wrappedSsd" | "uimId"
+>;
 
 /** A rule as it is kept: the IMSI of a condition is wrapped, like every IMSI outside its table. */
 export interface StoredRule extends Omit<BindingRule, "condition"> {
@@ -155,7 +172,21 @@ export interface Repositories {
   };
   readonly subscribers: {
     find(tenant: string, imsi: string): Promise<SubscriberRecord | undefined>;
+    /**
+     * The subscriber with one of these algorithms whose IMSI comes next, around the end to the
+     * first; undefined when there is none.
+     */
+    findNeighbour(
+      tenant: string,
+      imsi: string,
+      algorithms: readonly string[],
+    ): Promise<Pick<SubscriberRecord, "imsi" | "algorithm" | "amf"> | undefined>;
     insert(record: SubscriberRecord): Promise<InsertOutcome>;
+    /** Raises the key version; the SQN of its slots stays where it is. */
+    replaceKeys(tenant: string, imsi: string, keys: SubscriberKeyRecord): Promise<boolean>;
+    setNumber(tenant: string, imsi: string, msisdn: string | undefined): Promise<boolean>;
+    /** False unless the subscriber has that algorithm. */
+    orderSsdUpdate(tenant: string, imsi: string, algorithm: string): Promise<boolean>;
     setStatus(tenant: string, imsi: string, status: SubscriberStatus): Promise<boolean>;
   };
   readonly rules: {

@@ -16,7 +16,7 @@ import {
 
 import { decodeBase64Url, encodeBase64Url } from "#protocol/bytes";
 import type { StepReport } from "#protocol/steps";
-import type { ModeName, SuiteName } from "#protocol/suites";
+import type { ModeName, Strength, SuiteName } from "#protocol/suites";
 
 /** Bun gives Uint8Array, D1 an array of numbers. */
 const bytes = customType<{ data: Uint8Array; driverData: Uint8Array | number[] }>({
@@ -160,27 +160,36 @@ export const subscribers = sqliteTable(
     imsi: text("imsi").notNull(),
     /** MCC and MNC (TS 23.003, 2.2). */
     operator: text("operator").notNull(),
+    /** E.164 digits. */
+    msisdn: text("msisdn"),
     status: text("status", { enum: ["active", "barred"] }).notNull(),
   },
   (t) => [primaryKey({ columns: [t.tenant, t.imsi] })],
 );
 
-/** Authentication data, apart from its subscriber (TS 23.008, 3.1.1; named as in osmo-hlr). */
-export const auc3g = sqliteTable(
-  "auc_3g",
+/** Authentication data of every algorithm, apart from its subscriber (TS 23.008, 3.1.1). */
+export const auc = sqliteTable(
+  "auc",
   {
     tenant: text("tenant").notNull(),
     imsi: text("imsi").notNull(),
-    algorithm: text("algorithm", { enum: ["milenage"] }).notNull(),
-    /** K (TS 33.102, 6.3), wrapped. */
-    wrappedK: bytes("wrapped_k").notNull(),
-    /** OPc (TS 35.206, 4.1), wrapped. */
-    wrappedOpc: bytes("wrapped_opc").notNull(),
+    /** A name of the table in #wasm/algorithms. */
+    algorithm: text("algorithm").notNull(),
+    /** K, Ki, A-key or the secret of CHAP, wrapped. */
+    wrappedKey: bytes("wrapped_key").notNull(),
+    /** OPc (TS 35.206, 4.1) or TOPc (TS 35.231, 6.2), wrapped. */
+    wrappedOperator: bytes("wrapped_operator"),
+    /** SSD_A and SSD_B that the module was issued with, wrapped. */
+    wrappedSsd: bytes("wrapped_ssd"),
+    /** UIM_ID, 4 bytes (C.S0023, 3.4.16). */
+    uimId: bytes("uim_id"),
     /** 2 bytes (TS 33.102, annex F and H). */
     amf: bytes("amf").notNull(),
     /** TS 33.102, C.1.1.1. */
     indBits: integer("ind_bits").notNull(),
     keyVersion: integer("key_version").notNull(),
+    /** How many updates of SSD were ordered. */
+    ssdUpdates: integer("ssd_updates").notNull(),
   },
   (t) => [
     primaryKey({ columns: [t.tenant, t.imsi] }),
@@ -188,6 +197,7 @@ export const auc3g = sqliteTable(
       columns: [t.tenant, t.imsi],
       foreignColumns: [subscribers.tenant, subscribers.imsi],
     }),
+    index("auc_algorithm").on(t.tenant, t.algorithm, t.imsi),
   ],
 );
 
@@ -208,6 +218,8 @@ export const bindingRules = sqliteTable(
     wrappedImsi: bytes("wrapped_imsi"),
     operator: text("operator"),
     onMismatch: text("on_mismatch", { enum: ["lock", "refuse"] }).notNull(),
+    /** Null: what the subscriber's own module proves. */
+    minimumStrength: text("minimum_strength").$type<Strength>(),
   },
   (t) => [
     primaryKey({ columns: [t.tenant, t.id] }),

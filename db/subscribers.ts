@@ -1,17 +1,29 @@
 /** Subscribers and, in a table of its own, their authentication data. */
-import { and, eq, sql } from "drizzle-orm";
+import { and, asc, eq, gte, sql } from "drizzle-orm";
 
 import type { SubscriberStatus } from "#protocol/admin";
 
 import { build, type CatalogDatabase, prepareStatement, readRows, writeRows } from "./database.ts";
-import type { InsertOutcome, Repositories, SubscriberRecord } from "./records.ts";
-import { auc3g, subscribers } from "./schema.ts";
+import type {
+  InsertOutcome,
+  Repositories,
+  SubscriberKeyRecord,
+  SubscriberRecord,
+} from "./records.ts";
+import { auc, subscribers } from "./schema.ts";
 
 const tenant = sql.placeholder("tenant");
 const imsi = sql.placeholder("imsi");
 const status = sql.placeholder("status");
+const msisdn = sql.placeholder("msisdn");
+const algorithm = sql.placeholder("algorithm");
+const wrappedKey = sql.placeholder("wrappedKey");
+const wrappedOperator = sql.placeholder("wrappedOperator");
+const wrappedSsd = sql.placeholder("wrappedSsd");
+const uimId = sql.placeholder("uimId");
 
 const isThisSubscriber = and(eq(subscribers.tenant, tenant), eq(subscribers.imsi, imsi));
+const isItsAuc = and(eq(auc.tenant, tenant), eq(auc.imsi, imsi));
 
 const selectSubscriber = prepareStatement(
   build
@@ -19,23 +31,43 @@ const selectSubscriber = prepareStatement(
       tenant: subscribers.tenant,
       imsi: subscribers.imsi,
       operator: subscribers.operator,
+      msisdn: subscribers.msisdn,
       status: subscribers.status,
-      algorithm: auc3g.algorithm,
-      wrappedK: auc3g.wrappedK,
-      wrappedOpc: auc3g.wrappedOpc,
-      amf: auc3g.amf,
-      indBits: auc3g.indBits,
-      keyVersion: auc3g.keyVersion,
+      algorithm: auc.algorithm,
+      wrappedKey: auc.wrappedKey,
+      wrappedOperator: auc.wrappedOperator,
+      wrappedSsd: auc.wrappedSsd,
+      uimId: auc.uimId,
+      amf: auc.amf,
+      indBits: auc.indBits,
+      keyVersion: auc.keyVersion,
+      ssdUpdates: auc.ssdUpdates,
     })
     .from(subscribers)
-    .innerJoin(auc3g, and(eq(auc3g.tenant, subscribers.tenant), eq(auc3g.imsi, subscribers.imsi)))
+    .innerJoin(auc, and(eq(auc.tenant, subscribers.tenant), eq(auc.imsi, subscribers.imsi)))
     .where(isThisSubscriber),
+);
+
+const shape = { imsi: auc.imsi, algorithm: auc.algorithm, amf: auc.amf };
+const hasAlgorithm = and(eq(auc.tenant, tenant), eq(auc.algorithm, algorithm));
+
+/** Each is one step in the index of algorithms. */
+const selectNext = prepareStatement(
+  build
+    .select(shape)
+    .from(auc)
+    .where(and(hasAlgorithm, gte(auc.imsi, imsi)))
+    .orderBy(asc(auc.imsi))
+    .limit(1),
+);
+const selectFirst = prepareStatement(
+  build.select(shape).from(auc).where(hasAlgorithm).orderBy(asc(auc.imsi)).limit(1),
 );
 
 const insertSubscriber = prepareStatement(
   build
     .insert(subscribers)
-    .values({ tenant, imsi, operator: sql.placeholder("operator"), status })
+    .values({ tenant, imsi, operator: sql.placeholder("operator"), msisdn, status })
     .onConflictDoNothing()
     .returning({ imsi: subscribers.imsi }),
 );
@@ -43,19 +75,22 @@ const insertSubscriber = prepareStatement(
 /** A subscriber has its row here from the same unit on, so that both conflict or neither does. */
 const insertAuc = prepareStatement(
   build
-    .insert(auc3g)
+    .insert(auc)
     .values({
       tenant,
       imsi,
-      algorithm: sql.placeholder("algorithm"),
-      wrappedK: sql.placeholder("wrappedK"),
-      wrappedOpc: sql.placeholder("wrappedOpc"),
+      algorithm,
+      wrappedKey,
+      wrappedOperator,
+      wrappedSsd,
+      uimId,
       amf: sql.placeholder("amf"),
       indBits: sql.placeholder("indBits"),
       keyVersion: sql.placeholder("keyVersion"),
+      ssdUpdates: sql.placeholder("ssdUpdates"),
     })
     .onConflictDoNothing()
-    .returning({ imsi: auc3g.imsi }),
+    .returning({ imsi: auc.imsi }),
 );
 
 const updateStatus = prepareStatement(
@@ -66,27 +101,100 @@ const updateStatus = prepareStatement(
     .returning({ imsi: subscribers.imsi }),
 );
 
+const updateNumber = prepareStatement(
+  build
+    .update(subscribers)
+    .set({ msisdn: sql`${msisdn}` })
+    .where(isThisSubscriber)
+    .returning({ imsi: subscribers.imsi }),
+);
+
+const updateKeys = prepareStatement(
+  build
+    .update(auc)
+    .set({
+      algorithm: sql`${algorithm}`,
+      wrappedKey: sql`${wrappedKey}`,
+      wrappedOperator: sql`${wrappedOperator}`,
+      wrappedSsd: sql`${wrappedSsd}`,
+      uimId: sql`${uimId}`,
+      keyVersion: sql`${auc.keyVersion} + 1`,
+      ssdUpdates: 0,
+    })
+    .where(isItsAuc)
+    .returning({ imsi: auc.imsi }),
+);
+
+const raiseSsdUpdates = prepareStatement(
+  build
+    .update(auc)
+    .set({ ssdUpdates: sql`${auc.ssdUpdates} + 1` })
+    .where(and(isItsAuc, eq(auc.algorithm, algorithm)))
+    .returning({ imsi: auc.imsi }),
+);
+
 export function createSubscribers(database: CatalogDatabase): Repositories["subscribers"] {
+  const found = async (
+    statement: typeof updateStatus,
+    values: Readonly<Record<string, unknown>>,
+  ): Promise<boolean> => (await writeRows(database, statement, values)).length > 0;
+
   async function find(name: string, number: string): Promise<SubscriberRecord | undefined> {
     const [row] = await readRows(database, selectSubscriber, { tenant: name, imsi: number });
-    return row;
+    return (
+      row && {
+        ...row,
+        msisdn: row.msisdn ?? undefined,
+        wrappedOperator: row.wrappedOperator ?? undefined,
+        wrappedSsd: row.wrappedSsd ?? undefined,
+        uimId: row.uimId ?? undefined,
+      }
+    );
+  }
+
+  async function findNeighbour(
+    name: string,
+    number: string,
+    algorithms: readonly string[],
+  ): Promise<Pick<SubscriberRecord, "imsi" | "algorithm" | "amf"> | undefined> {
+    const values = algorithms.map((each) => ({ tenant: name, imsi: number, algorithm: each }));
+    const statements = [selectNext, selectFirst] as const;
+    const calls = statements.flatMap((statement) => values.map((each) => statement.call(each)));
+    const raw = await database.read(calls);
+    const rows = raw.map((each) => selectNext.rows(each)[0]);
+    const first = (some: typeof rows) =>
+      some
+        .filter((row) => row !== undefined)
+        .toSorted((a, b) => (a.imsi < b.imsi ? -1 : 1))
+        .at(0);
+    return first(rows.slice(0, values.length)) ?? first(rows.slice(values.length));
   }
 
   async function insert(record: SubscriberRecord): Promise<InsertOutcome> {
-    const values = { ...record };
+    const values = toValues(record);
     const calls = [insertSubscriber.call(values), insertAuc.call(values)];
     const [raw] = await database.write(calls);
     return insertSubscriber.rows(raw).length > 0 ? "inserted" : "taken";
   }
 
-  async function setStatus(
-    name: string,
-    number: string,
-    value: SubscriberStatus,
-  ): Promise<boolean> {
-    const values = { tenant: name, imsi: number, status: value };
-    return (await writeRows(database, updateStatus, values)).length > 0;
-  }
+  return {
+    find,
+    findNeighbour,
+    insert,
+    setStatus: (name: string, number: string, value: SubscriberStatus) =>
+      found(updateStatus, { tenant: name, imsi: number, status: value }),
+    setNumber: (name, number, value) =>
+      found(updateNumber, { tenant: name, imsi: number, msisdn: value ?? null }),
+    replaceKeys: (name, number, keys: SubscriberKeyRecord) =>
+      found(updateKeys, { ...toValues(keys), tenant: name, imsi: number }),
+    orderSsdUpdate: (name, number, value) =>
+      found(raiseSsdUpdates, { tenant: name, imsi: number, algorithm: value }),
+  };
+}
 
-  return { find, insert, setStatus };
+/** What is absent is null in a row. */
+function toValues(record: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(record).map(([column, value]: [string, unknown]) => [column, value ?? null]),
+  );
 }

@@ -5,6 +5,8 @@ import type { CatalogDatabase } from "#db/database";
 import * as core from "#wasm";
 import type { Configuration } from "./bindings.ts";
 import type { Clock, Dependencies, Random, Sleep } from "./dependencies.ts";
+import { createEmbeddedCentre } from "./access-authentication/authentication-centre/embedded.ts";
+import { algorithms } from "./algorithms.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
 import { createBindingRoutes } from "./routes/bindings.ts";
 import { createErrorHandler, handleNotFound } from "./routes/problem.ts";
@@ -44,12 +46,15 @@ export function compose(
   { clock, sleep, random, writeLine }: Ambient,
 ): Composition {
   const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
+  const vault = createVault(masterKey, random);
   const dependencies: Dependencies = {
     clock,
     sleep,
     random,
     core,
-    vault: createVault(masterKey, random),
+    vault,
+    algorithms,
+    centre: createEmbeddedCentre({ algorithms, vault }),
     suites: createSuiteTools(random),
     certificates: certificateAlgorithms,
     ecies: eciesProfileB,

@@ -1,6 +1,8 @@
 /** What a module of the platform may ask for. Types only. */
 import type { Repositories } from "#db/records";
 import type { CertificateSuite, SharedKeySuite, SuiteName } from "#protocol/suites";
+import type { Algorithms } from "./algorithms.ts";
+import type { AuthenticationCentre } from "./authentication-centre.ts";
 import type { Limits } from "./limits.ts";
 import type { CertificateAlgorithms } from "./suites/certificate-algorithms.ts";
 import type { Ecies } from "./suites/ecies.ts";
@@ -17,6 +19,21 @@ export type {
   TenantRecord,
 } from "#db/records";
 
+export type {
+  AkaAlgorithm,
+  Algorithm,
+  Algorithms,
+  CdmaAlgorithm,
+  KeyMaterial,
+} from "./algorithms.ts";
+export type {
+  AuthenticationCentre,
+  ChallengeForm,
+  PresentedAnswer,
+  Vector,
+  VectorOrder,
+  Verification,
+} from "./authentication-centre.ts";
 export type { CertificateFamily } from "./suites/certificate-algorithms.ts";
 
 /** Unix time in milliseconds. */
@@ -28,28 +45,9 @@ export type Sleep = (milliseconds: number) => Promise<void>;
 /** `length` fresh random bytes. */
 export type Random = (length: number) => Uint8Array;
 
-/** The algorithms of the embedded authentication centre, and the hash of everything else. */
+/** The hash of everything that no suite names. */
 export interface Core {
   readonly sha256: (data: Uint8Array) => Uint8Array;
-  readonly deriveOpc: (k: Uint8Array, op: Uint8Array) => Uint8Array;
-  readonly generateVector: (
-    k: Uint8Array,
-    opc: Uint8Array,
-    rand: Uint8Array,
-    sqn: Uint8Array,
-    amf: Uint8Array,
-  ) => {
-    readonly autn: Uint8Array;
-    readonly xres: Uint8Array;
-    readonly ck: Uint8Array;
-    readonly ik: Uint8Array;
-  };
-  readonly openAuts: (
-    k: Uint8Array,
-    opc: Uint8Array,
-    rand: Uint8Array,
-    auts: Uint8Array,
-  ) => Uint8Array | undefined;
 }
 
 /** Everything made from the master key. Purposes separate the keys. */
@@ -105,6 +103,8 @@ export interface Dependencies {
   readonly random: Random;
   readonly core: Core;
   readonly vault: Vault;
+  readonly algorithms: Algorithms;
+  readonly centre: AuthenticationCentre;
   readonly suites: (name: SuiteName) => SuiteTools;
   readonly certificates: CertificateAlgorithms;
   readonly ecies: Ecies;

@@ -21,6 +21,8 @@ export interface Limits {
   readonly challengesPerImsiHour: number;
   /** Of those, kept for cards that have bound with this IMSI before. */
   readonly reservedPerImsiHour: number;
+  /** 1: subscribers with the algorithms of test cards, whose answers give the key away. */
+  readonly testAlgorithms: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -36,6 +38,7 @@ export const DEFAULT_LIMITS: Limits = {
   imsisPerCardHour: 5,
   challengesPerImsiHour: 10,
   reservedPerImsiHour: 5,
+  testAlgorithms: 0,
 };
 
 const DAY_SECONDS = 86_400;
@@ -57,6 +60,7 @@ export const LIMIT_MAXIMA: Limits = {
   imsisPerCardHour: COUNT_MAX,
   challengesPerImsiHour: COUNT_MAX,
   reservedPerImsiHour: COUNT_MAX,
+  testAlgorithms: 1,
 };
 
 /** Not configurable: TS 33.102 Annex C and protocol.md fix them. */
@@ -70,8 +74,6 @@ export const SEQ_DELTA = 2 ** 28;
 export const SEQ_RESTORE_JUMP = 2 ** 24;
 /** The store generation of an installation that was never restored. */
 export const FIRST_STORE_GENERATION = 1;
-/** RES of a USIM: 32 bits can be guessed, so a rule would have to ask for less than this. */
-export const RES_BYTES_MIN = 8;
 /** How long the word of a subscriber's slot counts: as long as a report may have to wait for it. */
 export const VERIFIED_WORD_MS = 2000;
 export const HOUR_MS = 3_600_000;

@@ -1,7 +1,7 @@
 /** The JSON envelopes of /v1/admin; byte strings are base64url, keys of subscribers are hex. */
 import type { BindingRule } from "./rules.ts";
 import type { StepReport } from "./steps.ts";
-import type { CardKindName, ModeName, SuiteName } from "./suites.ts";
+import type { CardKindName, ModeName, ModuleKindName, SuiteName } from "./suites.ts";
 
 /** PUT /v1/admin/tenants/{tenant}: whom this operator trusts. */
 export interface TenantSettings {
@@ -141,19 +141,61 @@ export interface Revocation {
   readonly fingerprint: string;
 }
 
-/** POST /v1/admin/subscribers; K, OP and OPc never come back. Exactly one of op and opc. */
-export interface SubscriberEnrolment {
+/**
+ * Keys of a subscriber, hex; they never come back. Which ones an algorithm takes, and their lengths,
+ * is in docs/operations.md.
+ */
+export interface SubscriberKeys {
+  /** `milenage` unless given. */
+  readonly algorithm?: string;
+  /** Milenage, TUAK and XOR. */
+  readonly k?: string;
+  /** Milenage: exactly one of the two. */
+  readonly op?: string;
+  readonly opc?: string;
+  /** TUAK: exactly one of the two. */
+  readonly top?: string;
+  readonly topc?: string;
+  /** The algorithms of a SIM. */
+  readonly ki?: string;
+  /** CAVE. */
+  readonly akey?: string;
+  readonly uimId?: string;
+  /** CAVE: SSD that the module was issued with; without both an update comes first. */
+  readonly ssdA?: string;
+  readonly ssdB?: string;
+  /** CHAP. */
+  readonly secret?: string;
+}
+
+/** POST /v1/admin/subscribers. */
+export interface SubscriberEnrolment extends SubscriberKeys {
   readonly tenant?: string;
   readonly imsi: string;
   /** Digits of the MNC inside the IMSI. */
   readonly mncLength: 2 | 3;
-  readonly k: string;
-  readonly op?: string;
-  readonly opc?: string;
-  /** Two bytes; 0000 unless the card is to see another AMF. */
+  /** E.164, 5 to 15 digits. */
+  readonly msisdn?: string;
+  /** USIM: two bytes; 0000 unless the card is to see another AMF. */
   readonly amf?: string;
-  /** Bits of IND in SQN (TS 33.102, C.1.1.1); 5 unless the profile differs. */
+  /** USIM: bits of IND in SQN (TS 33.102, C.1.1.1); 5 unless the profile differs. */
   readonly indBits?: number;
+}
+
+/** PUT /v1/admin/subscribers/{imsi}/keys: the key version is raised, SQN stays. */
+export interface SubscriberKeyReplacement extends SubscriberKeys {
+  readonly tenant?: string;
+}
+
+/** PUT /v1/admin/subscribers/{imsi}/number: null takes the number away. */
+export interface SubscriberNumberUpdate {
+  readonly tenant?: string;
+  readonly msisdn: string | null;
+}
+
+/** PUT /v1/admin/subscribers/{imsi}/ssd-update: new SSD at the next binding. CAVE alone. */
+export interface SsdUpdateOrder {
+  readonly tenant?: string;
 }
 
 export type SubscriberStatus = "active" | "barred";
@@ -163,8 +205,11 @@ export interface SubscriberView {
   readonly tenant: string;
   readonly imsi: string;
   readonly operator: string;
+  readonly msisdn: string | null;
   readonly status: SubscriberStatus;
-  readonly algorithm: "milenage";
+  readonly algorithm: string;
+  readonly moduleKind: ModuleKindName;
+  readonly keyVersion: number;
 }
 
 /** PUT /v1/admin/subscribers/{imsi}/status. */

@@ -1,4 +1,5 @@
 /** Binding rules as data: which subscriber a card may sit beside. */
+import type { Strength } from "./suites.ts";
 
 export type RuleTarget = { readonly card: string } | { readonly all: true };
 
@@ -13,4 +14,9 @@ export interface BindingRule {
   readonly target: RuleTarget;
   readonly condition: RuleCondition;
   readonly onMismatch: MismatchAction;
+  /**
+   * What the module's proof must be worth. Without it: as much as the subscriber's own module
+   * proves when it is used as it was provisioned, and never as little as COMP128-1.
+   */
+  readonly minimumStrength?: Strength | undefined;
 }

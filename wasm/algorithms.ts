@@ -16,6 +16,12 @@ export type ModuleKind = "SIM" | "USIM" | "ISIM" | "RUIM" | "CSIM";
 export interface KeyMaterial {
   readonly name: string;
   readonly bytes: readonly number[] | { readonly min: number; readonly max: number };
+  /**
+   * `key`: the subscriber's own secret; `operator`: the constant that goes with it, or `from` which it is
+   * derived; `ssd`: shared secret data, where they are known already; `equipment`: a number, no secret.
+   */
+  readonly role: "key" | "operator" | "ssd" | "equipment";
+  readonly from?: string;
 }
 
 interface AlgorithmBase {
@@ -23,6 +29,8 @@ interface AlgorithmBase {
   readonly standard: string;
   readonly modules: readonly ModuleKind[];
   readonly keys: readonly KeyMaterial[];
+  /** What a right answer of a module that carries it proves. */
+  readonly proves: "COMP128-1" | "SIM" | "CAVE" | "CHAP" | "USIM";
   /** `test`: for test cards, the answer gives the key away. `broken`: only for cards that have it. */
   readonly status: "current" | "broken" | "test" | "experimental";
 }
@@ -64,10 +72,10 @@ export interface CdmaAlgorithm extends AlgorithmBase {
 
 export type Algorithm = AkaAlgorithm | GsmAlgorithm | CdmaAlgorithm;
 
-const K: KeyMaterial = { name: "k", bytes: [16] };
-const K_256: KeyMaterial = { name: "k", bytes: [16, 32] };
-const OPC: KeyMaterial = { name: "opc", bytes: [16] };
-const KI: KeyMaterial = { name: "ki", bytes: [16] };
+const K: KeyMaterial = { name: "k", bytes: [16], role: "key" };
+const K_256: KeyMaterial = { name: "k", bytes: [16, 32], role: "key" };
+const OPC: KeyMaterial = { name: "opc", bytes: [16], role: "operator", from: "op" };
+const KI: KeyMaterial = { name: "ki", bytes: [16], role: "key" };
 
 /** Every algorithm, by the name the rest of the product uses for it. */
 export const ALGORITHMS = {
@@ -78,6 +86,7 @@ export const ALGORITHMS = {
     modules: ["USIM", "ISIM"],
     keys: [K, OPC],
     status: "current",
+    proves: "USIM",
     generateVector,
     openAuts,
     deriveOperator: deriveOpc,
@@ -87,8 +96,9 @@ export const ALGORITHMS = {
     title: "TUAK",
     standard: "TS 35.231",
     modules: ["USIM", "ISIM"],
-    keys: [K_256, { name: "topc", bytes: [32] }],
+    keys: [K_256, { name: "topc", bytes: [32], role: "operator", from: "top" }],
     status: "current",
+    proves: "USIM",
     generateVector: (k, topc, rand, sqn, amf) => generateTuakVector(k, topc, rand, sqn, amf),
     openAuts: (k, topc, rand, auts) => openTuakAuts(k, topc, rand, auts),
     deriveOperator: (k, top) => deriveTopc(k, top),
@@ -98,8 +108,9 @@ export const ALGORITHMS = {
     title: "MILENAGE-256",
     standard: "TS 35.234",
     modules: ["USIM"],
-    keys: [K_256, { name: "opc", bytes: [32] }],
+    keys: [K_256, { name: "opc", bytes: [32], role: "operator", from: "op" }],
     status: "experimental",
+    proves: "USIM",
     deriveOperator: deriveMilenage256Opc,
   },
   "xor-3g": {
@@ -109,6 +120,7 @@ export const ALGORITHMS = {
     modules: ["USIM", "ISIM"],
     keys: [K],
     status: "test",
+    proves: "USIM",
     generateVector: (k, _operator, rand, sqn, amf) => gsm.generateXorVector(k, rand, sqn, amf),
     openAuts: (k, _operator, rand, auts) => gsm.openXorAuts(k, rand, auts),
   },
@@ -119,6 +131,7 @@ export const ALGORITHMS = {
     modules: ["SIM", "USIM"],
     keys: [KI, OPC],
     status: "current",
+    proves: "SIM",
     answer: gsm.gsmMilenage,
     deriveOperator: deriveOpc,
   },
@@ -129,6 +142,7 @@ export const ALGORITHMS = {
     modules: ["SIM"],
     keys: [KI],
     status: "broken",
+    proves: "COMP128-1",
     answer: (ki, _operator, rand) => gsm.comp128v1(ki, rand),
   },
   "comp128-2": {
@@ -138,6 +152,7 @@ export const ALGORITHMS = {
     modules: ["SIM"],
     keys: [KI],
     status: "broken",
+    proves: "SIM",
     answer: (ki, _operator, rand) => gsm.comp128v2(ki, rand),
   },
   "comp128-3": {
@@ -147,6 +162,7 @@ export const ALGORITHMS = {
     modules: ["SIM"],
     keys: [KI],
     status: "current",
+    proves: "SIM",
     answer: (ki, _operator, rand) => gsm.comp128v3(ki, rand),
   },
   "xor-2g": {
@@ -156,6 +172,7 @@ export const ALGORITHMS = {
     modules: ["SIM"],
     keys: [KI],
     status: "test",
+    proves: "SIM",
     answer: (ki, _operator, rand) => gsm.xor2g(ki, rand),
   },
   cave: {
@@ -164,12 +181,13 @@ export const ALGORITHMS = {
     standard: "TR45.AHAG Common Cryptographic Algorithms",
     modules: ["RUIM", "CSIM"],
     keys: [
-      { name: "akey", bytes: [8] },
-      { name: "ssdA", bytes: [8] },
-      { name: "ssdB", bytes: [8] },
-      { name: "esn", bytes: [4] },
+      { name: "akey", bytes: [8], role: "key" },
+      { name: "ssdA", bytes: [8], role: "ssd" },
+      { name: "ssdB", bytes: [8], role: "ssd" },
+      { name: "uimId", bytes: [4], role: "equipment" },
     ],
     status: "current",
+    proves: "CAVE",
     sharedSecretData: caveSharedSecretData,
     sign: caveSignature,
   },
@@ -178,8 +196,9 @@ export const ALGORITHMS = {
     title: "CHAP with MD5",
     standard: "RFC 1994",
     modules: ["RUIM", "CSIM"],
-    keys: [{ name: "secret", bytes: { min: 1, max: 255 } }],
+    keys: [{ name: "secret", bytes: { min: 1, max: 255 }, role: "key" }],
     status: "current",
+    proves: "CHAP",
     chapResponse,
   },
 } as const satisfies Readonly<Record<string, Algorithm>>;

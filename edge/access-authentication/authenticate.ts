@@ -4,12 +4,14 @@
  * nothing about other people's IMSIs from the answer (invariant I6).
  */
 import type {
+  SlotOutcome,
   SlotVector,
   SubscriberSlots,
   SubscriberWithdrawal,
 } from "./authentication-centre/slot.ts";
-import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
-import { concatBytes, encodeAscii, encodeHex } from "#protocol/bytes";
+import { drawAutn, drawRands, findModuleKind, formOf, moduleKindOf } from "./challenge-form.ts";
+import type { Algorithm, ChallengeForm, Dependencies, SubscriberRecord } from "../dependencies.ts";
+import { encodeAscii, encodeHex } from "#protocol/bytes";
 import type { ModuleAnswer } from "#protocol/messages";
 import type { Strength } from "#protocol/suites";
 
@@ -19,6 +21,8 @@ export interface AccessSession {
   readonly imsi: string;
   readonly sid: string;
   readonly round: number;
+  /** As the terminal claims it. */
+  readonly moduleKind: number;
 }
 
 /** What the card's writer knows of the pair before the centre is asked. */
@@ -27,6 +31,8 @@ export interface ChallengePolicy {
   readonly related: boolean;
   /** Why the session cannot succeed whatever is answered; empty when it can. */
   readonly objection: string;
+  /** The round before this one ended in RANDBS, so that this one has AUTHBS. */
+  readonly isConfirmation: boolean;
 }
 
 export interface AccessChallengeOutcome {
@@ -35,30 +41,46 @@ export interface AccessChallengeOutcome {
   readonly objection: string;
 }
 
+/** What gives another round. */
+export type AccessContinuation =
+  | { readonly kind: "resynchronised" }
+  | { readonly kind: "ssd_offered" };
+
 export type AccessOutcome =
   | {
       readonly kind: "verified";
-      readonly subscriber: SubscriberRecord;
+      readonly subscriber: ProvenAccess;
       readonly strength: Strength;
       /** The slot's word counts before this moment only. */
       readonly wordExpiresAt: number;
     }
-  | { readonly kind: "resynchronised" }
+  | AccessContinuation
   | { readonly kind: "refused"; readonly reason: AccessRefusal };
+
+/** The subscriber whose module answered: what rules judge and what a pairing pins. */
+export type ProvenAccess = Pick<
+  SubscriberRecord,
+  "tenant" | "imsi" | "operator" | "msisdn" | "keyVersion"
+> & {
+  /** What a module of this subscriber proves when it is used as provisioned. */
+  readonly provisionedStrength: Strength;
+};
 
 export type AccessRefusal =
   | "imsi_unknown"
-  | SubscriberWithdrawal
   | "no_open_challenge"
-  | "response_mismatch"
-  | "module_refused"
-  | "mac_failure"
-  | "auts_not_newest";
+  | SubscriberWithdrawal
+  | Exclude<SlotOutcome, "verified" | AccessContinuation["kind"]>;
 
 /** Separation bit 0: GSM and UMTS (TS 33.102, annex H). */
 const DEFAULT_AMF: Uint8Array = new Uint8Array(2);
+/** What has no IND has no slots either: one writer holds SSD and the RANDs of such a subscriber. */
+const ONLY_SLOT = 0;
 
-type Tools = Pick<Dependencies, "clock" | "random" | "vault" | "repositories" | "slot">;
+type Tools = Pick<
+  Dependencies,
+  "clock" | "random" | "vault" | "repositories" | "slot" | "algorithms" | "limits"
+>;
 
 /** The name of a subscriber slot's writer; the IMSI is not readable in it (invariant I13). */
 export function subscriberObject(
@@ -78,66 +100,131 @@ export function subscriberMac(
   return vault.mac("subscriber", encodeAscii(`${tenant}/${imsi}`));
 }
 
+function objectOf(tools: Tools, { tenant, imsi }: SubscriberRecord, algorithm: Algorithm): string {
+  const slot = algorithm.family === "aka" ? tools.slot : ONLY_SLOT;
+  return subscriberObject({ vault: tools.vault, slot }, tenant, imsi);
+}
+
 /** Steps 318 and 319. */
 export async function requestChallenge(
   tools: Tools,
   slots: SubscriberSlots,
   session: AccessSession,
-  { related, objection }: ChallengePolicy,
+  policy: ChallengePolicy,
 ): Promise<AccessChallengeOutcome> {
-  const { tenant, imsi, sid, round, cardId } = session;
+  const { tenant, imsi, sid, round, cardId, moduleKind } = session;
   const subscriber = await tools.repositories.subscribers.find(tenant, imsi);
-  const dummy = (reason: string): AccessChallengeOutcome => ({
-    vector: dummyVector(tools, subscriber?.amf ?? DEFAULT_AMF),
-    objection: reason,
-  });
-  if (objection !== "") return dummy(objection);
-  if (subscriber === undefined) return dummy("imsi_unknown");
-  if (subscriber.status !== "active") return dummy("imsi_barred");
-  const object = subscriberObject(tools, tenant, imsi);
-  const issued = await slots.challenge(object, { sid, round, cardId, subscriber, related });
-  return issued.ok ? { vector: issued.value, objection: "" } : dummy(issued.reason);
-}
-
-/** AUTN = random || AMF || random: well-formed, and no module's MAC will match. */
-function dummyVector({ random }: Pick<Dependencies, "random">, amf: Uint8Array): SlotVector {
-  return { rand: random(16), autn: concatBytes(random(6), amf, random(8)) };
-}
-
-/** Steps 328-330: the centre, in its slot's writer, verifies the answer and consumes the RAND. */
-export async function verifyResponse(
-  tools: Tools,
-  slots: SubscriberSlots,
-  session: AccessSession,
-  { answer, digest }: { readonly answer: ModuleAnswer; readonly digest: Uint8Array },
-): Promise<AccessOutcome> {
-  const { tenant, imsi, sid, round, cardId } = session;
-  const subscriber = await tools.repositories.subscribers.find(tenant, imsi);
-  if (subscriber === undefined) return { kind: "refused", reason: "imsi_unknown" };
-  const object = subscriberObject(tools, tenant, imsi);
-  const askedAt = tools.clock();
-  const word = await slots.answer(object, {
+  const algorithm = subscriber && tools.algorithms.find(subscriber.algorithm);
+  const kind = findModuleKind(moduleKind);
+  const form = algorithm && kind && formOf(kind, algorithm);
+  const objection = policy.objection || findObjection(tools, subscriber, algorithm, form);
+  if (objection !== "" || !subscriber || !algorithm || !form) {
+    return dummy(tools, session, policy, objection, form && { form, amf: subscriber?.amf });
+  }
+  const issued = await slots.challenge(objectOf(tools, subscriber, algorithm), {
     sid,
     round,
     cardId,
     subscriber,
-    answer,
-    digest,
+    related: policy.related,
+    form,
   });
+  if (issued.ok) return { vector: issued.value, objection: "" };
+  return dummy(tools, session, policy, issued.reason, { form, amf: subscriber.amf });
+}
+
+/** Why the centre does not serve this subscriber, or not this module; empty when it does. */
+function findObjection(
+  { limits }: Tools,
+  subscriber: SubscriberRecord | undefined,
+  algorithm: Algorithm | undefined,
+  form: ChallengeForm | undefined,
+): string {
+  if (subscriber === undefined || algorithm === undefined) return "imsi_unknown";
+  if (subscriber.status !== "active") return "imsi_barred";
+  if (algorithm.status === "test" && limits.testAlgorithms === 0) return "algorithm_not_allowed";
+  return form === undefined ? "module_kind_mismatch" : "";
+}
+
+interface DummyShape {
+  readonly form: ChallengeForm;
+  readonly amf: Uint8Array | undefined;
+}
+
+/** A challenge as another subscriber of this tenant and kind would have got it. */
+async function dummy(
+  tools: Tools,
+  session: AccessSession,
+  { isConfirmation }: ChallengePolicy,
+  objection: string,
+  own: DummyShape | undefined,
+): Promise<AccessChallengeOutcome> {
+  const { form, amf = DEFAULT_AMF } = own ?? (await borrowShape(tools, session));
+  const vector = {
+    rands: drawRands(tools, form),
+    autn: drawAutn(tools, form, { amf, isConfirmation }),
+  };
+  return { vector, objection };
+}
+
+/**
+ * Of the subscriber whose IMSI comes next among those of the claimed kind, so that a stranger's
+ * form and AMF are spread like those of the tenant's own.
+ */
+async function borrowShape(
+  { repositories, algorithms }: Tools,
+  { tenant, imsi, moduleKind }: AccessSession,
+): Promise<DummyShape> {
+  const kind = findModuleKind(moduleKind) ?? "USIM";
+  const names = algorithms.names.filter((name) => {
+    const algorithm = algorithms.find(name);
+    return algorithm !== undefined && moduleKindOf(algorithm) === kind;
+  });
+  const neighbour = await repositories.subscribers.findNeighbour(tenant, imsi, names);
+  const algorithm = algorithms.find(neighbour?.algorithm ?? names[0] ?? "");
+  const form = algorithm && formOf(kind, algorithm);
+  if (form === undefined) throw new Error("a module kind has no algorithm");
+  return { form, amf: neighbour?.amf };
+}
+
+/** Steps 328-330: the centre, in its slot's writer, verifies the answer and consumes the RANDs. */
+export async function verifyResponse(
+  tools: Tools,
+  slots: SubscriberSlots,
+  session: AccessSession,
+  presented: {
+    readonly answer: ModuleAnswer;
+    readonly tag: Uint8Array;
+    readonly digest: Uint8Array;
+  },
+): Promise<AccessOutcome> {
+  const { tenant, imsi, sid, round, cardId } = session;
+  const subscriber = await tools.repositories.subscribers.find(tenant, imsi);
+  const algorithm = subscriber && tools.algorithms.find(subscriber.algorithm);
+  if (!subscriber || !algorithm) return { kind: "refused", reason: "imsi_unknown" };
+  const askedAt = tools.clock();
+  const object = objectOf(tools, subscriber, algorithm);
+  const word = await slots.answer(object, { sid, round, cardId, subscriber, ...presented });
   if (!word.ok) return { kind: "refused", reason: word.reason };
-  const { outcome, goodForMs } = word.value;
+  const { outcome, strength, goodForMs } = word.value;
   switch (outcome) {
     case "verified": {
       if (subscriber.status !== "active") return { kind: "refused", reason: "imsi_barred" };
+      if (strength === undefined) throw new Error("a proof without strength");
       const wordExpiresAt = askedAt + goodForMs;
-      return { kind: "verified", subscriber, strength: "USIM", wordExpiresAt };
+      const proven = { ...subscriber, provisionedStrength: algorithm.proves };
+      return { kind: "verified", subscriber: proven, strength, wordExpiresAt };
     }
     case "resynchronised":
-      return { kind: "resynchronised" };
+    case "ssd_offered":
+      return { kind: outcome };
     case "response_mismatch":
     case "module_refused":
     case "mac_failure":
     case "auts_not_newest":
+    case "randbs_not_newest":
+    case "tag_unverifiable":
+    case "keys_replaced":
     case "imsi_barred":
     case "imsi_swapped":
       return { kind: "refused", reason: outcome };

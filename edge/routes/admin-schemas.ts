@@ -8,7 +8,7 @@ import { CARD_REPORTS } from "#protocol/admin";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
 import { isSamePerson, OPERATOR_PATTERN, PERSON_PATTERN } from "#protocol/identifiers";
-import { suiteNamed, type SuiteName, SUITES } from "#protocol/suites";
+import { STRENGTHS, suiteNamed, type SuiteName, SUITES } from "#protocol/suites";
 
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX } from "../secure-connection/limits.ts";
 import {
@@ -23,15 +23,6 @@ import {
   tenantName,
 } from "./fields.ts";
 
-/** K, OP and OPc (TS 35.206, 2.3). */
-const KEY_BYTES = 16;
-const AMF_BYTES = 2;
-/** TS 23.003, 2.2. */
-export const MCC_DIGITS = 3;
-const AMF_DEFAULT = "0000";
-const IND_BITS_DEFAULT = 5;
-/** Leaves 32 bits of SEQ: hundreds of restores, each of which jumps by 2^24. */
-const IND_BITS_MAX = 16;
 /** A body has no room for more. */
 const CARD_ROOTS_MAX = 16;
 /** Tokens of another length are refused as tokens. */
@@ -54,7 +45,6 @@ const certificate = base64Url(1, CERTIFICATE_BYTES_MAX);
 const publicKey = base64Url(LENGTH.point, LENGTH.rsa);
 const signature = base64Url(LENGTH.mac, LENGTH.rsa);
 const operator = v.pipe(v.string(), v.regex(OPERATOR_PATTERN));
-const key = hex(KEY_BYTES);
 
 function isProofOf(name: SuiteName, proof: Uint8Array): boolean {
   return proof.length === suiteNamed(name).proofBytes;
@@ -158,24 +148,6 @@ export const revocation = v.strictObject({
   ),
 });
 
-/** Exactly one of OP and OPc; the MSIN has at least one digit (TS 23.003, 2.2). */
-export const subscriberEnrolment = v.pipe(
-  v.strictObject({
-    tenant,
-    imsi,
-    mncLength: v.picklist([2, 3]),
-    k: key,
-    op: v.optional(key),
-    opc: v.optional(key),
-    amf: v.optional(hex(AMF_BYTES), AMF_DEFAULT),
-    indBits: v.optional(
-      v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(IND_BITS_MAX)),
-      IND_BITS_DEFAULT,
-    ),
-  }),
-  v.check(({ op, opc }) => (op === undefined) !== (opc === undefined)),
-  v.check(({ imsi: digits, mncLength }) => digits.length > MCC_DIGITS + mncLength),
-);
 export const subscriberStatusUpdate = v.strictObject({
   tenant,
   status: v.picklist(["active", "barred"]),
@@ -195,4 +167,5 @@ export const ruleUpdate = v.strictObject({
   target: v.union([v.strictObject({ card: cardId }), v.strictObject({ all: v.literal(true) })]),
   condition: v.union([v.strictObject({ imsi }), v.strictObject({ operator })]),
   onMismatch: v.picklist(["lock", "refuse"]),
+  minimumStrength: v.optional(v.picklist(STRENGTHS)),
 });

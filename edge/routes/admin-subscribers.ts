@@ -4,26 +4,28 @@ import type { InferOutput } from "valibot";
 
 import type { SubscriberView } from "#protocol/admin";
 
-import { wrapKeys } from "../access-authentication/authentication-centre/embedded.ts";
+import { wrapKeys } from "../access-authentication/authentication-centre/subscriber-keys.ts";
+import { moduleKindOf } from "../access-authentication/challenge-form.ts";
 import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
 import type { Writers } from "../state/writers.ts";
 import { orderAtSlots } from "../subscriber-orders.ts";
+import { subscriberPath, subscriberStatusUpdate, tenantQuery } from "./admin-schemas.ts";
+import { respondProblem, validateJson, validatePath, validateQuery } from "./problem.ts";
 import {
   MCC_DIGITS,
+  ssdUpdateOrder,
   subscriberEnrolment,
-  subscriberPath,
-  subscriberStatusUpdate,
-  tenantQuery,
-} from "./admin-schemas.ts";
-import { respondProblem, validateJson, validatePath, validateQuery } from "./problem.ts";
+  subscriberKeyReplacement,
+  subscriberNumberUpdate,
+} from "./subscriber-schemas.ts";
 
-type Enrolment = InferOutput<typeof subscriberEnrolment>;
+type Enrolment = InferOutput<ReturnType<typeof subscriberEnrolment>>;
 
 export function createSubscriberRoutes(dependencies: Dependencies, { slots }: Writers): Hono {
   const { subscribers, tenants } = dependencies.repositories;
   const routes = new Hono();
 
-  routes.post("/subscribers", validateJson(subscriberEnrolment), async (c) => {
+  routes.post("/subscribers", validateJson(subscriberEnrolment(dependencies)), async (c) => {
     const enrolment = c.req.valid("json");
     // Every slot in use must have an IND of its own in this profile (TS 33.102, C.1.1.1).
     if (2 ** enrolment.indBits < dependencies.slots) return respondProblem(c, "malformed");
@@ -33,7 +35,7 @@ export function createSubscriberRoutes(dependencies: Dependencies, { slots }: Wr
     const record = toRecord(dependencies, enrolment);
     const outcome = await subscribers.insert(record);
     if (outcome === "taken") return respondProblem(c, "conflict");
-    return c.json(viewSubscriber(record), 201);
+    return c.json(viewSubscriber(dependencies, record), 201);
   });
 
   routes.get(
@@ -43,7 +45,9 @@ export function createSubscriberRoutes(dependencies: Dependencies, { slots }: Wr
     async (c) => {
       const { tenant } = c.req.valid("query");
       const found = await subscribers.find(tenant, c.req.valid("param").imsi);
-      return found === undefined ? respondProblem(c, "not_found") : c.json(viewSubscriber(found));
+      return found === undefined
+        ? respondProblem(c, "not_found")
+        : c.json(viewSubscriber(dependencies, found));
     },
   );
 
@@ -62,30 +66,91 @@ export function createSubscriberRoutes(dependencies: Dependencies, { slots }: Wr
     },
   );
 
+  addReplacementRoutes(routes, dependencies);
   return routes;
 }
 
-/** K, OP and OPc are cleared once the wrapped ones are there. */
-function toRecord({ core, vault }: Dependencies, enrolment: Enrolment): SubscriberRecord {
-  const { tenant, imsi, mncLength, k, op, amf, indBits } = enrolment;
-  const opc = op === undefined ? enrolment.opc : core.deriveOpc(k, op);
-  if (opc === undefined) throw new RangeError("neither OP nor OPc");
-  const wrapped = wrapKeys({ vault }, { tenant, imsi }, k, opc);
-  for (const secret of [k, op, opc]) secret?.fill(0);
+/** What is replaced at a subscriber that is there. */
+function addReplacementRoutes(routes: Hono, dependencies: Dependencies): void {
+  const { subscribers } = dependencies.repositories;
+
+  routes.put(
+    "/subscribers/:imsi/keys",
+    validatePath(subscriberPath),
+    validateJson(subscriberKeyReplacement(dependencies)),
+    async (c) => {
+      const { tenant, profile } = c.req.valid("json");
+      const { imsi } = c.req.valid("param");
+      const { name: algorithm, algorithm: row, keys } = profile;
+      const stored = { algorithm, ...wrapKeys(dependencies, { tenant, imsi }, row, keys) };
+      const found = await subscribers.replaceKeys(tenant, imsi, stored);
+      return found ? c.body(null, 204) : respondProblem(c, "not_found");
+    },
+  );
+
+  routes.put(
+    "/subscribers/:imsi/number",
+    validatePath(subscriberPath),
+    validateJson(subscriberNumberUpdate),
+    async (c) => {
+      const { tenant, msisdn } = c.req.valid("json");
+      const { imsi } = c.req.valid("param");
+      const found = await subscribers.setNumber(tenant, imsi, msisdn ?? undefined);
+      return found ? c.body(null, 204) : respondProblem(c, "not_found");
+    },
+  );
+
+  routes.put(
+    "/subscribers/:imsi/ssd-update",
+    validatePath(subscriberPath),
+    validateJson(ssdUpdateOrder),
+    async (c) => {
+      const { tenant } = c.req.valid("json");
+      const { imsi } = c.req.valid("param");
+      const subscriber = await subscribers.find(tenant, imsi);
+      if (subscriber === undefined) return respondProblem(c, "not_found");
+      const algorithm = dependencies.algorithms.find(subscriber.algorithm);
+      const isCave = algorithm?.family === "cdma" && algorithm.sharedSecretData !== undefined;
+      if (!isCave) return respondProblem(c, "conflict");
+      const ordered = await subscribers.orderSsdUpdate(tenant, imsi, subscriber.algorithm);
+      return ordered ? c.body(null, 204) : respondProblem(c, "conflict");
+    },
+  );
+}
+
+/** The keys are cleared once the wrapped ones are there. */
+function toRecord(dependencies: Dependencies, enrolment: Enrolment): SubscriberRecord {
+  const { tenant, imsi, mncLength, msisdn, amf, indBits, profile } = enrolment;
   return {
     tenant,
     imsi,
     operator: imsi.slice(0, MCC_DIGITS + mncLength),
+    msisdn,
     status: "active",
-    algorithm: "milenage",
-    ...wrapped,
+    algorithm: profile.name,
+    ...wrapKeys(dependencies, { tenant, imsi }, profile.algorithm, profile.keys),
     amf,
     indBits,
     keyVersion: 1,
+    ssdUpdates: 0,
   };
 }
 
-function viewSubscriber(record: SubscriberRecord): SubscriberView {
-  const { tenant, imsi, operator, status, algorithm } = record;
-  return { tenant, imsi, operator, status, algorithm };
+function viewSubscriber(
+  { algorithms }: Dependencies,
+  { tenant, imsi, operator, msisdn, status, algorithm, keyVersion }: SubscriberRecord,
+): SubscriberView {
+  const row = algorithms.find(algorithm);
+  if (row === undefined) throw new Error("a subscriber's algorithm is not known");
+  const moduleKind = moduleKindOf(row);
+  return {
+    tenant,
+    imsi,
+    operator,
+    msisdn: msisdn ?? null,
+    status,
+    algorithm,
+    moduleKind,
+    keyVersion,
+  };
 }

@@ -2,7 +2,11 @@
  * Step 3 at the card's writer: the card's signature over the module's answer, then the centre's
  * word on it, which ends in another round or in a decision (invariants I3, I5).
  */
-import { subscriberMac, verifyResponse } from "../access-authentication/authenticate.ts";
+import {
+  type AccessContinuation,
+  subscriberMac,
+  verifyResponse,
+} from "../access-authentication/authenticate.ts";
 import { verifyAnswer } from "../secure-connection/critical-information.ts";
 import { equalBytes } from "#protocol/bytes";
 import type { AnswerStatement } from "#protocol/messages";
@@ -46,7 +50,9 @@ export async function answerSession(
   if ("decided" in begun.value) return decideSession(context, begun.value.decided, undefined);
   const { session, statement } = begun.value;
   const access = await authenticateAccess(context, session, statement);
-  if (access.kind === "resynchronised") return continueSession(context, session);
+  if (access.kind === "resynchronised" || access.kind === "ssd_offered") {
+    return continueSession(context, session, access.kind);
+  }
   return decideSession(context, session, access);
 }
 
@@ -90,42 +96,48 @@ async function authenticateAccess(
   context: CardContext,
   session: Session,
   statement: AnswerStatement,
-): Promise<ConcludedAccess | { readonly kind: "resynchronised" }> {
+): Promise<ConcludedAccess | AccessContinuation> {
   const { dependencies, slots } = context;
-  const { imsi, answer, moduleKind } = statement;
+  const { imsi, answer, moduleKind, confirmationTag: tag } = statement;
   const { tenant } = session.terms;
   if (session.objection !== "") return { kind: "refused", reason: session.objection };
   if (!equalBytes(session.subscriberMac, subscriberMac(dependencies.vault, tenant, imsi))) {
     return { kind: "refused", reason: "imsi_changed" };
   }
   if (moduleKind !== session.moduleKind) return { kind: "refused", reason: "module_kind_changed" };
-  if (answer.kind === "auts" && session.round >= dependencies.limits.resynchronisations) {
+  const isContinuing = answer.kind === "auts" || answer.kind === "randbs";
+  if (isContinuing && session.round >= dependencies.limits.resynchronisations) {
     return { kind: "refused", reason: "resynchronisations_spent" };
   }
-  if (answer.kind === "auts" && isOverQuota(context, session.subscriberMac)) {
+  if (isContinuing && isOverQuota(context, session.subscriberMac)) {
     return { kind: "refused", reason: "card_quota_exceeded" };
   }
   const { sid, round, cardId, digest } = session;
-  const access = { tenant, cardId, imsi, sid, round };
-  return verifyResponse(dependencies, slots, access, { answer, digest });
+  const access = { tenant, cardId, imsi, sid, round, moduleKind };
+  return verifyResponse(dependencies, slots, access, { answer, tag, digest });
 }
 
-/** After AUTS: the next round, as another step 320 in answer to step 327. */
-async function continueSession(context: CardContext, session: Session): Promise<CardWriterResult> {
+/** After AUTS or RANDBS: the next round, as another step 320 in answer to step 327. */
+async function continueSession(
+  context: CardContext,
+  session: Session,
+  kind: AccessContinuation["kind"],
+): Promise<CardWriterResult> {
   const { sql, object, dependencies } = context;
   const mode = sessionMode(session);
   const next: Session = { ...session, round: session.round + 1 };
-  const challenge = await fetchChallenge(context, next);
+  const challenge = await fetchChallenge(context, next, kind === "ssd_offered");
   return sql.transaction(() => {
     const first = findReply(sql, object, session.sid, session.digest);
     if (first !== undefined) return success(first);
     const now = dependencies.clock();
     countChallenge(sql, object, next, now);
     const { trail, reply } = storeChallenge(context, next, challenge);
-    recordCardEvent(context, session, "resynchronised", challenge.objection, [
+    const failed = kind === "resynchronised" ? "synchronisation_failure" : kind;
+    recordCardEvent(context, session, kind, challenge.objection, [
       { step: stepIn(mode, 328), at: now, outcome: "done" },
-      { step: stepIn(mode, 329), at: now, outcome: "synchronisation_failure" },
-      { step: stepIn(mode, 330), at: now, outcome: "resynchronised" },
+      { step: stepIn(mode, 329), at: now, outcome: failed },
+      { step: stepIn(mode, 330), at: now, outcome: kind },
       ...trail,
     ]);
     return success(reply);

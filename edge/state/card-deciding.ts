@@ -90,7 +90,8 @@ async function decide(
   const { tenant } = session.terms;
   const { cardId } = session;
   const { subscriber, strength } = access;
-  const decision = await verifyBinding(dependencies, { tenant, cardId, subscriber });
+  const proven = { ...subscriber, strength };
+  const decision = await verifyBinding(dependencies, { tenant, cardId, subscriber: proven });
   const lapse = await findPairLapse(dependencies, { tenant, cardId, imsi: subscriber.imsi });
   return lapse === undefined ? { ...decision, strength } : refusal(lapse);
 }

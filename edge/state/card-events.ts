@@ -7,6 +7,7 @@ import { recordEvent } from "./outbox.ts";
 export type CardEvent =
   | "card_authenticated"
   | "resynchronised"
+  | "ssd_offered"
   | "decided"
   | "receipt"
   | "unlocked";

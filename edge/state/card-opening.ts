@@ -247,17 +247,21 @@ function closeLocked(context: CardContext, session: Session): string {
   return reply;
 }
 
-/** Steps 318 and 319, for round `session.round`; a session under objection costs no vector. */
+/**
+ * Steps 318 and 319, for round `session.round`; a session under objection costs no vector.
+ * `isConfirmation` after RANDBS.
+ */
 export async function fetchChallenge(
   context: CardContext,
   session: Session,
+  isConfirmation = false,
 ): Promise<AccessChallengeOutcome> {
   const { sql, object, dependencies, slots } = context;
-  const { objection, sid, round, cardId, terms } = session;
+  const { objection, sid, round, cardId, terms, moduleKind } = session;
   const { imsi } = readSecrets(context, session);
   const related = isPair(sql, object, session.subscriberMac);
-  const access = { tenant: terms.tenant, cardId, imsi, sid, round };
-  return requestChallenge(dependencies, slots, access, { related, objection });
+  const access = { tenant: terms.tenant, cardId, imsi, sid, round, moduleKind };
+  return requestChallenge(dependencies, slots, access, { related, objection, isConfirmation });
 }
 
 /**
@@ -275,7 +279,7 @@ export function storeChallenge(
   const now = clock();
   const { round } = session;
   const previous = agreement?.hk ?? session.transcript;
-  const challenge = encodeChallenge({ round, rands: [vector.rand], autn: vector.autn });
+  const challenge = encodeChallenge({ round, ...vector });
   const token = session.token === "" ? sessionToken(dependencies, session, now) : session.token;
   const card = findCard(sql, object);
   if (card === undefined) throw new Error("a card vanished");

@@ -1,5 +1,13 @@
 /** What a subscriber slot's writer remembers, as statements. No decisions here. */
+import {
+  SLOT_OUTCOMES,
+  type SlotOutcome,
+} from "../access-authentication/authentication-centre/slot.ts";
+import { FORMS } from "../access-authentication/challenge-form.ts";
+import type { ChallengeForm } from "../dependencies.ts";
 import { FIRST_STORE_GENERATION, RECENT_RANDS } from "../limits.ts";
+import { type Challenge, decodeChallenge, encodeChallenge } from "#protocol/messages";
+import { type Strength, STRENGTHS } from "#protocol/suites";
 import {
   readBytes,
   readNumber,
@@ -7,7 +15,11 @@ import {
   readOptionalText,
   readText,
   type Sql,
+  type SqlRow,
 } from "./sql.ts";
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of FORMS are its names
+const FORM_NAMES = Object.keys(FORMS) as ChallengeForm[];
 
 export interface Slot {
   /** Highest SEQ issued (TS 33.102, C.1.1.1). */
@@ -19,7 +31,9 @@ export interface Slot {
 }
 
 export interface SlotClosure {
-  readonly outcome: string;
+  readonly outcome: SlotOutcome;
+  /** Of the outcome "verified". */
+  readonly strength: Strength | undefined;
   /** Of the answer that closed it. */
   readonly digest: Uint8Array;
 }
@@ -27,11 +41,12 @@ export interface SlotClosure {
 export interface SlotChallenge {
   readonly number: number;
   readonly sid: string;
-  readonly round: number;
-  readonly rand: Uint8Array;
-  readonly autn: Uint8Array;
-  /** Absent once answered. */
-  readonly wrappedXres: Uint8Array | undefined;
+  readonly form: ChallengeForm;
+  readonly challenge: Challenge;
+  /** Of the keys that it was computed with. */
+  readonly keyVersion: number;
+  /** What is expected; absent once answered, and where the answer is computed anew (CAVE). */
+  readonly wrappedVector: Uint8Array | undefined;
   /** How it was answered, and by what; absent while it is open. */
   readonly closed: SlotClosure | undefined;
 }
@@ -74,22 +89,35 @@ export function findChallenge(
     round,
   );
   if (row === undefined) return undefined;
-  const outcome = readOptionalText(row, "outcome");
+  const form = FORM_NAMES.find((name) => name === readText(row, "form"));
+  const challenge = decodeChallenge(readBytes(row, "challenge"));
+  if (form === undefined || challenge === undefined) throw new Error("a stored challenge is none");
   return {
     number: readNumber(row, "number"),
     sid: readText(row, "sid"),
-    round: readNumber(row, "round"),
-    rand: readBytes(row, "rand"),
-    autn: readBytes(row, "autn"),
-    wrappedXres: readOptionalBytes(row, "wrapped_xres"),
-    closed: outcome === undefined ? undefined : { outcome, digest: readBytes(row, "digest") },
+    form,
+    challenge,
+    keyVersion: readNumber(row, "key_version"),
+    wrappedVector: readOptionalBytes(row, "wrapped_vector"),
+    closed: readClosure(row),
+  };
+}
+
+function readClosure(row: SqlRow): SlotClosure | undefined {
+  const stored = readOptionalText(row, "outcome");
+  if (stored === undefined) return undefined;
+  const outcome = SLOT_OUTCOMES.find((name) => name === stored);
+  if (outcome === undefined) throw new Error("a stored outcome is none");
+  const strength = readOptionalText(row, "strength");
+  return {
+    outcome,
+    strength: STRENGTHS.find((name) => name === strength),
+    digest: readBytes(row, "digest"),
   };
 }
 
 export function isRecentRand(sql: Sql, object: string, rand: Uint8Array): boolean {
-  return (
-    sql.all("SELECT 1 FROM slot_challenge WHERE object = ? AND rand = ?", object, rand).length > 0
-  );
+  return sql.all("SELECT 1 FROM slot_rand WHERE object = ? AND rand = ?", object, rand).length > 0;
 }
 
 /** Challenges issued since `since`: all of them, and those to cards that never bound here. */
@@ -108,30 +136,32 @@ export function countChallenges(
   return { all: readNumber(row, "total"), unrelated: readNumber(row, "unrelated") };
 }
 
-/** Also forgets challenges older than the last 1,024 of this slot. */
+/** Also forgets challenges older than the last 1,024 of this slot, and their RANDs. */
 export function insertChallenge(
   sql: Sql,
   object: string,
-  challenge: SlotChallenge,
+  { number, sid, form, challenge, keyVersion, wrappedVector }: SlotChallenge,
   { related, at }: { readonly related: boolean; readonly at: number },
 ): void {
   sql.run(
-    "INSERT INTO slot_challenge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+    `INSERT INTO slot_challenge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)`,
     object,
-    challenge.number,
-    challenge.sid,
+    number,
+    sid,
     challenge.round,
-    challenge.rand,
-    challenge.autn,
-    challenge.wrappedXres ?? null,
+    form,
+    encodeChallenge(challenge),
+    keyVersion,
+    wrappedVector ?? null,
     related ? 1 : 0,
     at,
   );
-  sql.run(
-    "DELETE FROM slot_challenge WHERE object = ? AND number <= ?",
-    object,
-    challenge.number - RECENT_RANDS,
-  );
+  for (const rand of challenge.rands) {
+    sql.run("INSERT INTO slot_rand VALUES (?, ?, ?)", object, rand, number);
+  }
+  for (const table of ["slot_challenge", "slot_rand"]) {
+    sql.run(`DELETE FROM ${table} WHERE object = ? AND number <= ?`, object, number - RECENT_RANDS);
+  }
 }
 
 /** Records the outcome and erases the expected answer. */
@@ -139,12 +169,13 @@ export function closeChallenge(
   sql: Sql,
   object: string,
   number: number,
-  { outcome, digest }: SlotClosure,
+  { outcome, strength, digest }: SlotClosure,
 ): void {
   sql.run(
-    `UPDATE slot_challenge SET outcome = ?, digest = ?, wrapped_xres = NULL
+    `UPDATE slot_challenge SET outcome = ?, strength = ?, digest = ?, wrapped_vector = NULL
      WHERE object = ? AND number = ?`,
     outcome,
+    strength ?? null,
     digest,
     object,
     number,

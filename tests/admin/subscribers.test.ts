@@ -17,16 +17,19 @@ const VIEW = {
   tenant: TENANT,
   imsi: IMSI,
   operator: "00101",
+  msisdn: null,
   status: "active",
   algorithm: "milenage",
+  moduleKind: "USIM",
+  keyVersion: 1,
 };
 
 async function readKeys(imsi = IMSI): Promise<readonly (string | undefined)[]> {
   const { repositories, vault } = platform.dependencies;
   const record = await repositories.subscribers.find(TENANT, imsi);
   const context = `${TENANT}/${imsi}`;
-  const k = record && vault.unwrap("k", context, record.wrappedK);
-  const opc = record && vault.unwrap("opc", context, record.wrappedOpc);
+  const k = record && vault.unwrap("k", context, record.wrappedKey);
+  const opc = record?.wrappedOperator && vault.unwrap("opc", context, record.wrappedOperator);
   return [k && encodeHex(k), opc && encodeHex(opc)];
 }
 
@@ -41,15 +44,15 @@ test("K and OPc are kept wrapped, each for its subscriber, and never come back",
   expect(stored).toMatchObject({ amf: new Uint8Array(2), indBits: 5, keyVersion: 1 });
   for (const secret of [K, OPC]) {
     const bytes = [...Buffer.from(secret, "hex")].join(",");
-    for (const blob of [stored?.wrappedK, stored?.wrappedOpc]) {
+    for (const blob of [stored?.wrappedKey, stored?.wrappedOperator]) {
       expect([...(blob ?? [])].join(",")).not.toContain(bytes);
     }
     expect(platform.logged.join("")).not.toContain(secret);
   }
   const { vault } = platform.dependencies;
-  const wrappedK = stored?.wrappedK ?? new Uint8Array(0);
-  expect(vault.unwrap("k", `${TENANT}/001010123456780`, wrappedK)).toBeUndefined();
-  expect(vault.unwrap("opc", `${TENANT}/${IMSI}`, wrappedK)).toBeUndefined();
+  const wrappedKey = stored?.wrappedKey ?? new Uint8Array(0);
+  expect(vault.unwrap("k", `${TENANT}/001010123456780`, wrappedKey)).toBeUndefined();
+  expect(vault.unwrap("opc", `${TENANT}/${IMSI}`, wrappedKey)).toBeUndefined();
 });
 
 test("OPc is derived from OP (TS 35.206, 4.1)", async () => {

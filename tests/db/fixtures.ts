@@ -47,11 +47,15 @@ export function makeSubscriber(tenant: string): SubscriberRecord {
     operator: "00101",
     status: "active",
     algorithm: "milenage",
-    wrappedK: bytesOf(69, 3),
-    wrappedOpc: bytesOf(69, 200),
+    msisdn: undefined,
+    wrappedKey: bytesOf(69, 3),
+    wrappedOperator: bytesOf(69, 200),
+    wrappedSsd: undefined,
+    uimId: undefined,
     amf: Uint8Array.of(0x00, 0xff),
     indBits: 5,
     keyVersion: 1,
+    ssdUpdates: 0,
   };
 }
 

@@ -34,7 +34,12 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
       const [tenant, other] = [await makeTenant(), await makeTenant()];
       const subscriber = makeSubscriber(tenant);
       await repositories.subscribers.insert(subscriber);
-      const second = { ...subscriber, operator: "99999", wrappedK: bytesOf(69, 8), keyVersion: 2 };
+      const second = {
+        ...subscriber,
+        operator: "99999",
+        wrappedKey: bytesOf(69, 8),
+        keyVersion: 2,
+      };
       expect(await repositories.subscribers.insert(second)).toBe("taken");
       expect(await repositories.subscribers.find(tenant, subscriber.imsi)).toEqual(subscriber);
       const roamer = { ...second, tenant: other };

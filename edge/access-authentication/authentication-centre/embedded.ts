@@ -1,90 +1,173 @@
 /**
  * The embedded authentication centre: the keys of our own subscribers and what is computed with
- * them (TS 33.102, 6.3). K, OPc, CK and IK live in these functions only and are wiped before they
- * return; CK and IK key nothing (invariant I10).
+ * them, by whatever algorithm the subscriber has. Keys live in these functions only and are wiped
+ * before they return; CK and IK key nothing but the confirmation tag (invariant I10).
  */
-import type { Dependencies, SubscriberRecord } from "../../dependencies.ts";
-import { equalBytes } from "#protocol/bytes";
+import type {
+  AkaAlgorithm,
+  Algorithm,
+  AuthenticationCentre,
+  CdmaAlgorithm,
+  Dependencies,
+  SubscriberRecord,
+  Vector,
+  VectorOrder,
+} from "../../dependencies.ts";
+import { concatBytes } from "#protocol/bytes";
+import { encodeImsiS1 } from "../imsi-s1.ts";
+import { unwrapIssuedSsd, withKeys } from "./subscriber-keys.ts";
+import { verifyExpectedAnswer } from "./verification.ts";
 
-type Tools = Pick<Dependencies, "core" | "vault">;
+type Tools = Pick<Dependencies, "algorithms" | "vault">;
 
-/** What a vector gives away: RAND and AUTN to the module, XRES to the slot's writer. */
-export interface EmbeddedVector {
-  /** 16 bytes. */
-  readonly autn: Uint8Array;
-  /** 8 bytes. */
-  readonly xres: Uint8Array;
+const NOTHING: Uint8Array = new Uint8Array(0);
+/** In the GSM context nobody sees what SQN makes. */
+const NO_SQN: Uint8Array = new Uint8Array(6);
+const SSD_A_BYTES = 8;
+
+export function createEmbeddedCentre(tools: Tools): AuthenticationCentre {
+  return {
+    vector: (subscriber, order) => computeVector(tools, subscriber, order),
+    verify: (vector, answer) => verifyExpectedAnswer(tools.algorithms, vector, answer),
+    resynchronise(subscriber, rand, auts) {
+      const algorithm = algorithmOf(tools, subscriber);
+      if (algorithm.family !== "aka") return undefined;
+      return withKeys(tools, subscriber, (k, operator) =>
+        algorithm.openAuts?.(k, operator, rand, auts),
+      );
+    },
+    issuedSsd: (subscriber) => unwrapIssuedSsd(tools, subscriber),
+    deriveSsd: (subscriber, randssd) => deriveSsd(tools, subscriber, randssd),
+  };
 }
 
-interface SubscriberName {
-  readonly tenant: string;
-  readonly imsi: string;
+function algorithmOf({ algorithms }: Tools, { algorithm }: SubscriberRecord): Algorithm {
+  const found = algorithms.find(algorithm);
+  if (found === undefined) throw new Error("a subscriber's algorithm is not known");
+  return found;
 }
 
-/** K and OPc (16 bytes each) as the subscriber table keeps them; withKeys is the way back. */
-export function wrapKeys(
-  { vault }: Pick<Tools, "vault">,
-  subscriber: SubscriberName,
-  k: Uint8Array,
-  opc: Uint8Array,
-): Pick<SubscriberRecord, "wrappedK" | "wrappedOpc"> {
-  const context = wrappingContext(subscriber);
-  return { wrappedK: vault.wrap("k", context, k), wrappedOpc: vault.wrap("opc", context, opc) };
+function computeVector(tools: Tools, subscriber: SubscriberRecord, order: VectorOrder): Vector {
+  const algorithm = algorithmOf(tools, subscriber);
+  switch (order.form) {
+    case "SIM":
+      return computeTriplets(tools, subscriber, algorithm, order.rands);
+    case "USIM":
+      return computeQuintet(tools, subscriber, algorithm, order);
+    case "CAVE":
+      return computeSignatures(subscriber, algorithm, order);
+    case "CHAP":
+      return computeChapResponses(tools, subscriber, algorithm, order.rands);
+  }
 }
 
-function wrappingContext({ tenant, imsi }: SubscriberName): string {
-  return `${tenant}/${imsi}`;
-}
-
-/** `rand` 16 bytes, `sqn` 6 bytes and already reserved. */
-export function computeVector(
+/**
+ * SRES of each RAND. A USIM in the GSM context converts by c2 (TS 33.102, 6.8.1.5); Kc is of no
+ * use here.
+ */
+function computeTriplets(
   tools: Tools,
   subscriber: SubscriberRecord,
-  rand: Uint8Array,
-  sqn: Uint8Array,
-): EmbeddedVector {
-  return withKeys(tools, subscriber, (k, opc) => {
-    const vector = tools.core.generateVector(k, opc, rand, sqn, subscriber.amf);
-    vector.ck.fill(0);
-    vector.ik.fill(0);
-    return { autn: vector.autn, xres: vector.xres };
+  algorithm: Algorithm,
+  rands: readonly Uint8Array[],
+): Vector {
+  if (algorithm.family === "cdma") throw unfit();
+  const expected = withKeys(tools, subscriber, (key, operator) =>
+    rands.map((rand) => {
+      if (algorithm.family === "gsm") {
+        const { sres, kc } = algorithm.answer(key, operator, rand);
+        kc.fill(0);
+        return sres;
+      }
+      const { xres, ck, ik } = generate(algorithm, key, operator, rand, NO_SQN, subscriber.amf);
+      const { sres, kc } = tools.algorithms.convert3gTo2g(xres, ck, ik);
+      for (const secret of [xres, ck, ik, kc]) secret.fill(0);
+      return sres;
+    }),
+  );
+  return { autn: NOTHING, expected };
+}
+
+/** TS 33.102, 6.3.2. */
+function computeQuintet(
+  tools: Tools,
+  subscriber: SubscriberRecord,
+  algorithm: Algorithm,
+  { rands, sqn }: Extract<VectorOrder, { form: "USIM" }>,
+): Vector {
+  const [rand] = rands;
+  if (algorithm.family !== "aka" || rand === undefined) throw unfit();
+  return withKeys(tools, subscriber, (k, operator) => {
+    const { amf } = subscriber;
+    const { autn, xres, ck, ik } = generate(algorithm, k, operator, rand, sqn, amf);
+    const confirmationKey = concatBytes(ck, ik);
+    ck.fill(0);
+    ik.fill(0);
+    return { autn, expected: [xres], confirmationKey };
   });
 }
 
-/** SQN_MS, 6 bytes, when MAC-S verifies (TS 33.102, 6.3.5). */
-export function openResynchronisation(
+function generate(
+  algorithm: AkaAlgorithm,
+  ...input: Parameters<NonNullable<AkaAlgorithm["generateVector"]>>
+): ReturnType<NonNullable<AkaAlgorithm["generateVector"]>> {
+  if (algorithm.generateVector === undefined) throw unfit();
+  return algorithm.generateVector(...input);
+}
+
+/** AUTHR of each RAND over IMSI_S1, and AUTHBS where RANDBS asks for it (TIA-41, C.S0023). */
+function computeSignatures(
+  subscriber: SubscriberRecord,
+  algorithm: Algorithm,
+  { rands, ssd, randbs }: Extract<VectorOrder, { form: "CAVE" }>,
+): Vector {
+  const { sign, uimId } = caveOf(algorithm, subscriber);
+  const ssdA = ssd.subarray(0, SSD_A_BYTES);
+  const authData = encodeImsiS1(subscriber.imsi);
+  return {
+    autn: randbs === undefined ? NOTHING : sign(ssdA, randbs, authData, uimId),
+    expected: rands.map((rand) => sign(ssdA, rand, authData, uimId)),
+  };
+}
+
+/** SSD_A || SSD_B of A-key, RANDSSD and UIM_ID. */
+function deriveSsd(tools: Tools, subscriber: SubscriberRecord, randssd: Uint8Array): Uint8Array {
+  const { sharedSecretData, uimId } = caveOf(algorithmOf(tools, subscriber), subscriber);
+  return withKeys(tools, subscriber, (akey) => {
+    const { ssdA, ssdB } = sharedSecretData(akey, randssd, uimId);
+    const ssd = concatBytes(ssdA, ssdB);
+    ssdA.fill(0);
+    ssdB.fill(0);
+    return ssd;
+  });
+}
+
+/** The functions of CAVE and the number that stands in the place of ESN. */
+function caveOf(
+  algorithm: Algorithm,
+  { uimId }: SubscriberRecord,
+): Required<Pick<CdmaAlgorithm, "sign" | "sharedSecretData">> & { readonly uimId: Uint8Array } {
+  if (algorithm.family !== "cdma" || uimId === undefined) throw unfit();
+  const { sign, sharedSecretData } = algorithm;
+  if (sign === undefined || sharedSecretData === undefined) throw unfit();
+  return { sign, sharedSecretData, uimId };
+}
+
+/** RFC 1994, 4.1; a RAND is the identifier, 1 byte, and the challenge, 16 bytes. */
+function computeChapResponses(
   tools: Tools,
   subscriber: SubscriberRecord,
-  rand: Uint8Array,
-  auts: Uint8Array,
-): Uint8Array | undefined {
-  return withKeys(tools, subscriber, (k, opc) => tools.core.openAuts(k, opc, rand, auts));
+  algorithm: Algorithm,
+  rands: readonly Uint8Array[],
+): Vector {
+  const respond = algorithm.family === "cdma" ? algorithm.chapResponse : undefined;
+  if (respond === undefined) throw unfit();
+  const expected = withKeys(tools, subscriber, (secret) =>
+    rands.map((rand) => respond(rand.subarray(0, 1), secret, rand.subarray(1))),
+  );
+  return { autn: NOTHING, expected };
 }
 
-/** One RES, whole, of the expected length and at least `bytesMin` long. */
-export function matchesExpectedAnswer(
-  values: readonly Uint8Array[],
-  xres: Uint8Array,
-  bytesMin: number,
-): boolean {
-  const [res] = values;
-  if (res === undefined || values.length !== 1 || res.length < bytesMin) return false;
-  return equalBytes(res, xres);
-}
-
-function withKeys<T>(
-  { vault }: Tools,
-  subscriber: SubscriberRecord,
-  use: (k: Uint8Array, opc: Uint8Array) => T,
-): T {
-  const context = wrappingContext(subscriber);
-  const k = vault.unwrap("k", context, subscriber.wrappedK);
-  const opc = vault.unwrap("opc", context, subscriber.wrappedOpc);
-  if (k === undefined || opc === undefined) throw new Error("a subscriber's keys do not unwrap");
-  try {
-    return use(k, opc);
-  } finally {
-    k.fill(0);
-    opc.fill(0);
-  }
+function unfit(): Error {
+  return new Error("an algorithm was asked for what it has not");
 }

@@ -2,9 +2,10 @@
  * What the platform asks of the single writer of a subscriber's IND slot, in whatever host that
  * writer lives. The writer answers each question once and repeats itself when asked again.
  */
-import type { SubscriberRecord } from "../../dependencies.ts";
+import type { ChallengeForm, SubscriberRecord } from "../../dependencies.ts";
 import type { ModuleAnswer } from "#protocol/messages";
 import type { Result } from "#protocol/result";
+import type { Strength } from "#protocol/suites";
 
 export interface SlotChallengeRequest {
   readonly sid: string;
@@ -13,11 +14,14 @@ export interface SlotChallengeRequest {
   readonly subscriber: SubscriberRecord;
   /** The card has bound with this IMSI before, so the reserve is open to it. */
   readonly related: boolean;
+  /** Never "SSD update": whether one is due only the slot knows. */
+  readonly form: ChallengeForm;
 }
 
+/** The random part of a challenge (docs/protocol.md, section 6). */
 export interface SlotVector {
-  /** 16 bytes each. */
-  readonly rand: Uint8Array;
+  readonly rands: readonly Uint8Array[];
+  /** AUTN, 16 bytes; AUTHBS, 3 bytes; else empty. */
   readonly autn: Uint8Array;
 }
 
@@ -27,6 +31,8 @@ export interface SlotAnswerRequest {
   readonly cardId: string;
   readonly subscriber: SubscriberRecord;
   readonly answer: ModuleAnswer;
+  /** The confirmation tag, 32 bytes, or none. */
+  readonly tag: Uint8Array;
   /** Stands for the answer; a closed RAND repeats its outcome to the same one only. */
   readonly digest: Uint8Array;
 }
@@ -39,6 +45,10 @@ export const SLOT_OUTCOMES = [
   "resynchronised",
   "mac_failure",
   "auts_not_newest",
+  "ssd_offered",
+  "randbs_not_newest",
+  "tag_unverifiable",
+  "keys_replaced",
 ] as const;
 export type SlotOutcome = (typeof SLOT_OUTCOMES)[number];
 
@@ -48,6 +58,8 @@ export type SubscriberWithdrawal = "imsi_barred" | "imsi_swapped";
 /** What the slot says of an answer. */
 export interface SlotWord {
   readonly outcome: SlotOutcome | SubscriberWithdrawal;
+  /** Of the outcome "verified". */
+  readonly strength?: Strength | undefined;
   /** For how long the word "verified" holds, counted from before it was asked for. */
   readonly goodForMs: number;
 }
@@ -60,7 +72,11 @@ export interface SlotOrder {
   readonly by: readonly string[];
 }
 
-export type SlotChallengeFailure = "imsi_quota_exceeded" | "sqn_spent" | SubscriberWithdrawal;
+export type SlotChallengeFailure =
+  | "imsi_quota_exceeded"
+  | "sqn_spent"
+  | "ssd_superseded"
+  | SubscriberWithdrawal;
 export type SlotAnswerFailure = "no_open_challenge";
 
 /** The writers of all slots, by object name. */
