@@ -17,6 +17,8 @@ import {
 
 const STORIES: readonly Story[] = [...SIGNED_STORIES, ...SUITE_STORIES, ...LEASE_STORIES];
 
+export const SCENARIO_NAMES: readonly string[] = STORIES.map(({ name }) => name);
+
 export interface ScenarioResult {
   readonly name: string;
   /** One line for a person. */

@@ -73,7 +73,7 @@ async function tellUnlock(fleet: Fleet): Promise<Told> {
   const wrongPhone = await fleet.assemblePhone(card, stranger);
   const locking = await wrongPhone.bind();
   const locked = await checkRefusal(wrongPhone, SW.blocked);
-  const by = ["Ada Lovelace", "Grace Hopper"];
+  const by = ["Ada Lovelace", "Grace Hopper"] as const;
   await fleet.admin.orderCard(card.cardId, { tenant: fleet.tenant, order: "unlock", by });
   const phone = await fleet.assemblePhone(card, owner);
   const unlocking = await phone.bind();

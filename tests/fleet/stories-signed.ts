@@ -59,7 +59,7 @@ async function tellGoodBinding(fleet: Fleet): Promise<Told> {
   await fleet.addRule(card, { imsi: subscriber.imsi }, "lock");
   const phone = await fleet.assemblePhone(card, subscriber);
   const binding = await phone.bind();
-  return { binding, checks: [...(await checkServices(phone, card)), delivered(binding)] };
+  return { binding, checks: [...(await checkServices(fleet, phone, card)), delivered(binding)] };
 }
 
 async function tellOtherPhone(fleet: Fleet): Promise<Told> {

@@ -69,7 +69,10 @@ async function tellPair(
     what: `the audit records the strength of the proof: ${strength}`,
     holds: reasons.some((reason) => reason.endsWith(` ${strength}`)),
   };
-  return { binding, checks: [...(await checkServices(phone, card)), recorded, delivered(binding)] };
+  return {
+    binding,
+    checks: [...(await checkServices(fleet, phone, card)), recorded, delivered(binding)],
+  };
 }
 
 async function tellEncrypted(fleet: Fleet): Promise<Told> {
@@ -82,7 +85,10 @@ async function tellEncrypted(fleet: Fleet): Promise<Told> {
     what: "neither IMSI nor verdict is readable in what the client carried",
     holds: seen.length >= 8 && !text.includes(subscriber.imsi) && !text.includes("verdict"),
   };
-  return { binding, checks: [...(await checkServices(phone, card)), opaque, delivered(binding)] };
+  return {
+    binding,
+    checks: [...(await checkServices(fleet, phone, card)), opaque, delivered(binding)],
+  };
 }
 
 /** Keeps every request and every answer as it passes. */

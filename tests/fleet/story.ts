@@ -1,6 +1,7 @@
 /** What a story is, and the checks that stories share. */
 import { verifySm2 } from "#wasm/sm2";
 import { encodeAscii, equalBytes } from "#protocol/bytes";
+import type { Suite } from "#protocol/suites";
 import type { Terminal, TerminalBinding } from "#tests/emulators/terminal/terminal";
 import type { BindingOutcome } from "#terminal/bind";
 import { CardError } from "#terminal/card";
@@ -29,16 +30,22 @@ export interface Told {
 export const HOME_OPERATOR = "46001";
 export const OTHER_OPERATOR = "46003";
 /** The services that a lease covers, checked with what the registry says of the card. */
-export async function checkServices(phone: Terminal, card: FleetCard): Promise<Check[]> {
+export async function checkServices(
+  { admin, tenant }: Fleet,
+  phone: Terminal,
+  { cardId, suite }: FleetCard,
+): Promise<Check[]> {
   const document = encodeAscii("pay 100 to the plumber");
   const applet = phone.card();
   const signature = await settle(applet.sign(document));
   const sealed = await settle(applet.encipher(document));
   const opened = sealed === undefined ? undefined : await settle(applet.decipher(sealed));
+  const { servicePublicKey } = await admin.getCard(cardId, tenant);
+  const key = Uint8Array.fromBase64(servicePublicKey, { alphabet: "base64url" });
   return [
     {
       what: "the card signs a document; its registered service key verifies it",
-      holds: signature !== undefined && (await isSignedBy(card, signature, document)),
+      holds: signature !== undefined && (await isSignedBy(suite, key, signature, document)),
     },
     {
       what: "the card enciphers the document and deciphers it again",
@@ -78,13 +85,14 @@ export async function settle<T>(work: Promise<T>): Promise<T | undefined> {
 
 /** Neither the card's crypto nor, for P-256, the platform's. */
 async function isSignedBy(
-  { suite, servicePublicKey }: FleetCard,
+  suite: Suite,
+  publicKey: Uint8Array<ArrayBuffer>,
   signature: Uint8Array<ArrayBuffer>,
   document: Uint8Array<ArrayBuffer>,
 ): Promise<boolean> {
-  if (suite.curve === "SM2") return verifySm2(servicePublicKey, document, signature);
+  if (suite.curve === "SM2") return verifySm2(publicKey, document, signature);
   const curve = { name: "ECDSA", namedCurve: "P-256" };
-  const key = await crypto.subtle.importKey("raw", servicePublicKey, curve, false, ["verify"]);
+  const key = await crypto.subtle.importKey("raw", publicKey, curve, false, ["verify"]);
   return crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, key, signature, document);
 }
 
