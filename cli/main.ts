@@ -2,6 +2,7 @@
  * The program `simlatch`: finds the sub-command, runs it, turns what went wrong into an exit code.
  */
 import { benchCommand } from "./bench.ts";
+import { cardsCommand } from "./cards.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
@@ -17,6 +18,7 @@ const COMMANDS: readonly Command[] = [
   devCommand,
   deployCommand,
   keysCommand,
+  cardsCommand,
   plantedCommand,
   benchCommand,
 ];

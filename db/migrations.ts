@@ -1,7 +1,6 @@
 /** The migrations that drizzle-kit generated, and their runner for both hosts. */
 import type { Call, CatalogDatabase } from "./database.ts";
 import catalog from "./migrations/0000_catalog.sql" with { type: "text" };
-import subscriberAlgorithms from "./migrations/0001_subscriber_algorithms.sql" with { type: "text" };
 
 interface Migration {
   readonly name: string;
@@ -9,10 +8,7 @@ interface Migration {
 }
 
 /** In order; a migration once released never changes. */
-const MIGRATIONS: readonly Migration[] = [
-  { name: "0000_catalog", sql: catalog },
-  { name: "0001_subscriber_algorithms", sql: subscriberAlgorithms },
-];
+const MIGRATIONS: readonly Migration[] = [{ name: "0000_catalog", sql: catalog }];
 
 const BREAKPOINT = "--> statement-breakpoint";
 

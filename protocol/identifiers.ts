@@ -14,6 +14,18 @@ export const OPERATOR_PATTERN = /^[0-9]{5,6}$/;
 
 export const DEFAULT_TENANT = "default";
 
+/** Who gives an order, trimmed: printable characters of any script, spaces between them. */
+export const PERSON_PATTERN = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,64}$/u;
+
+/** The same name in another case, width or Unicode form, or with spaces around it, is the same. */
+export function isSamePerson(one: string, other: string): boolean {
+  return foldName(one) === foldName(other);
+}
+
+function foldName(name: string): string {
+  return name.trim().normalize("NFKC").toLowerCase();
+}
+
 /** The card id as the card and the transcript hold it: 8 bytes. */
 export function cardIdBytes(cardId: string): Bytes {
   const bytes = CARD_ID_PATTERN.test(cardId) ? decodeHex(cardId) : undefined;

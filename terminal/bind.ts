@@ -31,7 +31,7 @@ import {
   suiteNamed,
 } from "#protocol/suites";
 import type { Verdict } from "#protocol/wire";
-import { CancelledError, limitSignal, raceSignal } from "./cancel.ts";
+import { CancelledError, limitSignal, raceSignal, throwIfCancelled } from "./cancel.ts";
 import { type CardApplet, CardError, formatSw } from "./card.ts";
 import {
   concealImsi,
@@ -138,8 +138,8 @@ async function prepareRun(options: BindOptions): Promise<Run> {
     if (concealment === undefined) throw new ConcealmentError("concealment_missing");
     await importConcealmentKey(concealment);
   }
-  const cardId = options.cardId ?? (await raceSignal(card.readStatus(), signal)).cardId;
-  const imsi = await raceSignal(module.readImsi(), signal);
+  const cardId = options.cardId ?? (await raceSignal(() => card.readStatus(), signal)).cardId;
+  const imsi = await raceSignal(() => module.readImsi(), signal);
   if (!IMSI_PATTERN.test(imsi)) throw new ModuleError("malformed", "IMSI");
   return { participants: options, signal, cardId, imsi, mode };
 }
@@ -255,10 +255,11 @@ async function openChallenge(session: Session, bytes: Uint8Array): Promise<Opene
 /** The caller wipes the keys in what comes back. */
 async function authenticate(session: Session, challenge: Challenge): Promise<ModuleResponse> {
   const { module, now } = session.participants;
+  throwIfCancelled(session.signal);
   const sentAt = now();
   const work = module.authenticate(challenge);
   try {
-    const response = await raceSignal(work, session.signal);
+    const response = await raceSignal(() => work, session.signal);
     report(session, 321, "done", sentAt);
     report(session, 322, nameAnswer(response.answer));
     report(session, 323, "done");
@@ -316,7 +317,7 @@ async function concludeBinding(
   const receipt = await command(session, 333, 334, () => card.deliverSealedResult(result));
   const delivery = deliverReceipt(session, token, receipt);
   try {
-    const cardState = (await raceSignal(card.readStatus(), signal)).state.name;
+    const cardState = (await raceSignal(() => card.readStatus(), signal)).state.name;
     report(session, 334, cardState);
     return decided(session, cardState, await delivery);
   } finally {
@@ -368,7 +369,8 @@ function lockedAlready({ grant }: Session): BindingOutcome {
 }
 
 async function refusedByCard(session: Session, error: CardError): Promise<BindingOutcome> {
-  const status = await raceSignal(session.participants.card.readStatus(), session.signal);
+  const { card } = session.participants;
+  const status = await raceSignal(() => card.readStatus(), session.signal);
   return {
     verdict: "REFUSED",
     cardState: status.state.name,

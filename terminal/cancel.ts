@@ -23,16 +23,19 @@ export function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw cancelledError(signal);
 }
 
-/** `work`, or CancelledError as soon as the signal ends; for work that does not watch a signal. */
-export async function raceSignal<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/**
+ * What `work` gives, or CancelledError as soon as the signal ends; for work that does not watch a
+ * signal. Once the signal has ended, work is not even begun.
+ */
+export async function raceSignal<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  throwIfCancelled(signal);
   const cancelled = Promise.withResolvers<never>();
   const onAbort = (): void => {
     cancelled.reject(cancelledError(signal));
   };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
-    return await Promise.race([work, cancelled.promise]);
+    return await Promise.race([work(), cancelled.promise]);
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

@@ -192,7 +192,7 @@ async function postWithRetries(
     const pause = asked === undefined ? PAUSE_MS * 2 ** (count - 1) : asked * 1000;
     // Who is asked to come back after the deadline is told so at once.
     if (count >= attemptsMax || pause >= deadlineMs) throw attempt.error;
-    await raceSignal(sleep(pause, signal), signal);
+    await raceSignal(() => sleep(pause, signal), signal);
   }
 }
 
@@ -205,7 +205,8 @@ async function postOnce(
   throwIfCancelled(signal);
   try {
     const attemptSignal = limitSignal(signal, options.attemptMs ?? ATTEMPT_MS);
-    const answer = await raceSignal(send(options.fetch, url, body, attemptSignal), attemptSignal);
+    const attempt = (): Promise<Answer> => send(options.fetch, url, body, attemptSignal);
+    const answer = await raceSignal(attempt, attemptSignal);
     if (answer.status !== 503) return { final: true, answer };
     const { retryAfterSeconds } = answer;
     return { final: false, error: new PlatformError("unavailable", 503, { retryAfterSeconds }) };

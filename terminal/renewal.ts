@@ -32,7 +32,10 @@ export type RenewalEvent =
   /** No new lease: what the binding came to, or what it threw. The old one may still serve. */
   | { readonly kind: "renewal_failed"; readonly outcome: BindingOutcome }
   | { readonly kind: "renewal_failed"; readonly error: unknown }
-  /** The card no longer serves; `cardState` is unknown when it cannot be asked. */
+  /**
+   * Nothing is left. `cardState` is `unknown` when the card cannot be asked, and `serving` when the
+   * seconds are over by the client's clock and the card has none.
+   */
   | { readonly kind: "lease_over"; readonly cardState: CardState["name"] | "unknown" };
 
 export interface Renewal {
@@ -40,7 +43,7 @@ export interface Renewal {
   readonly card: CardApplet;
   /**
    * Starts on a card that serves, as after SUCCESS. Ends when `signal` does, leaving the lease as
-   * it is, or when the card no longer serves: a FAILURE, a reset, or no renewal in time. Throws
+   * it is, or when nothing of the lease is left: a FAILURE, a reset, or no renewal in time. Throws
    * nothing but defects.
    */
   keepServing(signal: AbortSignal): Promise<"aborted" | "lease_over">;
@@ -130,7 +133,7 @@ async function renew(watch: Watch, failures: number): Promise<number> {
 /** A card that refuses, cannot be reached or is given up on serves nobody through this slot. */
 async function readStatus({ options, signal }: Watch): Promise<CardStatus | undefined> {
   try {
-    return await raceSignal(options.card.readStatus(), signal);
+    return await raceSignal(() => options.card.readStatus(), signal);
   } catch (error) {
     if (error instanceof CardError || error instanceof CancelledError) return undefined;
     throw error;

@@ -5,7 +5,7 @@
 import type { SignedStep, StepNumber, StepReport } from "#protocol/steps";
 import { stepIn } from "#protocol/steps";
 import type { ModeName, Suite } from "#protocol/suites";
-import { CancelledError, raceSignal } from "./cancel.ts";
+import { CancelledError, raceSignal, throwIfCancelled } from "./cancel.ts";
 import { type CardApplet, CardError, formatSw } from "./card.ts";
 import type { Concealment } from "./conceal.ts";
 import type { IdentityModule } from "./module.ts";
@@ -46,9 +46,10 @@ export async function request<T>(
   send: () => Promise<T>,
   modeOf: (value: T) => ModeName = () => run.mode,
 ): Promise<T> {
+  throwIfCancelled(run.signal);
   const sentAt = run.participants.now();
   try {
-    const value = await raceSignal(send(), run.signal);
+    const value = await raceSignal(send, run.signal);
     report({ ...run, mode: modeOf(value) }, step, "done", sentAt);
     return value;
   } catch (error) {
@@ -65,9 +66,10 @@ export async function command<T>(
   decided: SignedStep | 422,
   transmit: () => Promise<T>,
 ): Promise<T> {
+  throwIfCancelled(run.signal);
   const sentAt = run.participants.now();
   try {
-    const value = await raceSignal(transmit(), run.signal);
+    const value = await raceSignal(transmit, run.signal);
     report(run, sent, "done", sentAt);
     return value;
   } catch (error) {

@@ -6,19 +6,23 @@ CREATE TABLE `anchor` (
 	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
-CREATE TABLE `auc_3g` (
+CREATE TABLE `auc` (
 	`tenant` text NOT NULL,
 	`imsi` text NOT NULL,
 	`algorithm` text NOT NULL,
-	`wrapped_k` blob NOT NULL,
-	`wrapped_opc` blob NOT NULL,
+	`wrapped_key` blob NOT NULL,
+	`wrapped_operator` blob,
+	`wrapped_ssd` blob,
+	`uim_id` blob,
 	`amf` blob NOT NULL,
 	`ind_bits` integer NOT NULL,
 	`key_version` integer NOT NULL,
+	`ssd_updates` integer NOT NULL,
 	PRIMARY KEY(`tenant`, `imsi`),
 	FOREIGN KEY (`tenant`,`imsi`) REFERENCES `subscriber`(`tenant`,`imsi`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
+CREATE INDEX `auc_algorithm` ON `auc` (`tenant`,`algorithm`,`imsi`);--> statement-breakpoint
 CREATE TABLE `audit_event` (
 	`tenant` text NOT NULL,
 	`writer` text NOT NULL,
@@ -41,6 +45,7 @@ CREATE TABLE `binding_rule` (
 	`wrapped_imsi` blob,
 	`operator` text,
 	`on_mismatch` text NOT NULL,
+	`minimum_strength` text,
 	PRIMARY KEY(`tenant`, `id`),
 	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action,
 	CONSTRAINT "binding_rule_condition" CHECK(("binding_rule"."wrapped_imsi" is null) <> ("binding_rule"."operator" is null))
@@ -121,6 +126,7 @@ CREATE TABLE `subscriber` (
 	`tenant` text NOT NULL,
 	`imsi` text NOT NULL,
 	`operator` text NOT NULL,
+	`msisdn` text,
 	`status` text NOT NULL,
 	PRIMARY KEY(`tenant`, `imsi`),
 	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action

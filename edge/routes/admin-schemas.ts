@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { CARD_REPORTS } from "#protocol/admin";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
-import { OPERATOR_PATTERN } from "#protocol/identifiers";
+import { isSamePerson, OPERATOR_PATTERN, PERSON_PATTERN } from "#protocol/identifiers";
 import { STRENGTHS, suiteNamed, type SuiteName, SUITES } from "#protocol/suites";
 
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX } from "../secure-connection/limits.ts";
@@ -32,14 +32,11 @@ const MODES_MAX = 2;
 /** One byte on the wire. */
 const CONCEALMENT_KEY_ID_MAX = 255;
 
-/** Who gives an order: letters, marks, digits, punctuation, symbols, and spaces between them. */
-const personName = v.pipe(v.string(), v.trim(), v.regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,64}$/u));
-const foldName = (name: string): string => name.normalize("NFKC").toLowerCase();
-const onePerson = v.strictTuple([personName]);
-/** The same name in another case or another Unicode form is the same person. */
+const person = v.pipe(v.string(), v.trim(), v.regex(PERSON_PATTERN));
+const onePerson = v.strictTuple([person]);
 const twoPeople = v.pipe(
-  v.strictTuple([personName, personName]),
-  v.check(([one, other]) => foldName(one) !== foldName(other)),
+  v.strictTuple([person, person]),
+  v.check(([one, other]) => !isSamePerson(one, other)),
 );
 
 const counter = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(COUNTER_MAX));

@@ -208,7 +208,7 @@ function decisionTrail(
   return trail;
 }
 
-/** Step 332: protects the committed body and keeps the bytes; whoever comes second sends the same. */
+/** Step 332: protects the committed body and keeps the bytes; whoever is second sends the same. */
 function deliver(context: CardContext, session: Session, key: PlatformKeyInUse): CardWriterResult {
   const { sql, object, dependencies } = context;
   const stored = findReply(sql, object, session.sid, session.digest);

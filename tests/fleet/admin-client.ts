@@ -5,6 +5,7 @@
 import type {
   AuditEventView,
   CardEnrolment,
+  CardOrderRequest,
   CardRecordView,
   CardStatusUpdate,
   ConcealmentKey,
@@ -18,6 +19,7 @@ import type {
   Revocation,
   RuleUpdate,
   SubscriberEnrolment,
+  SubscriberOrderRequest,
   SubscriberStatusUpdate,
   TenantSettings,
 } from "#protocol/admin";
@@ -61,9 +63,11 @@ export interface AdminClient {
   enrolCard(card: CardEnrolment): Promise<void>;
   getCard(cardId: string, tenant?: string): Promise<CardRecordView>;
   setCardStatus(cardId: string, update: CardStatusUpdate): Promise<void>;
+  orderCard(cardId: string, order: CardOrderRequest): Promise<void>;
   revokeCertificate(revocation: Revocation): Promise<void>;
   createSubscriber(subscriber: SubscriberEnrolment): Promise<void>;
   setSubscriberStatus(imsi: string, update: SubscriberStatusUpdate): Promise<void>;
+  orderSubscriber(imsi: string, order: SubscriberOrderRequest): Promise<void>;
   putRule(id: string, rule: RuleUpdate): Promise<void>;
   deleteRule(id: string, tenant?: string): Promise<void>;
   getAudit(query: AuditQuery): Promise<readonly AuditEventView[]>;
@@ -106,6 +110,12 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       const path = `cards/${enc(cardId)}${encodeQuery({ tenant })}`;
       const card: CardRecordView = JSON.parse(await call("GET", path, [200]));
       return card;
+    },
+    orderCard: async (cardId, order) => {
+      await call("POST", `cards/${enc(cardId)}/orders`, [204], order);
+    },
+    orderSubscriber: async (imsi, order) => {
+      await call("POST", `subscribers/${enc(imsi)}/orders`, [204], order);
     },
     setCardStatus: (cardId, update) => put(`cards/${enc(cardId)}/status`, update),
     revokeCertificate: async (revocation) => {

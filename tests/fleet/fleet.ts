@@ -13,6 +13,8 @@ import {
   type SuiteName,
 } from "#protocol/suites";
 import { type Card, createCard } from "#tests/emulators/card/card";
+import type { CardProfile } from "#tests/emulators/card/context";
+import type { CertificateSuiteName } from "#tests/emulators/card/suites";
 import { generateCardKeys } from "#tests/emulators/card/keys";
 import {
   createNonVolatileMemory,
@@ -20,18 +22,25 @@ import {
 } from "#tests/emulators/card/non-volatile-memory";
 import type { CertificateOverrides } from "#tests/emulators/operator/certificate-authority";
 import { createOperator, type Operator } from "#tests/emulators/operator/operator";
-import { createUsim, type Usim } from "#tests/emulators/sim/usim";
 import {
-  connectCard,
+  connectModule,
   createTerminal,
   type Tamper,
   type Terminal,
 } from "#tests/emulators/terminal/terminal";
 import { createCardApplet } from "#terminal/card";
 import type { Concealment } from "#terminal/conceal";
+import type { IdentityModule } from "#terminal/module";
 import type { Fetch } from "#terminal/platform-client";
 import { type CardTransport, createSdTransport } from "#terminal/transport";
 import { type AdminClient, createAdminClient } from "./admin-client.ts";
+import {
+  adapterOf,
+  makeModuleKeys,
+  type ModuleDevice,
+  type ModuleKeys,
+  type SubscriberKind,
+} from "./modules.ts";
 
 export interface FleetOptions {
   readonly platformUrl: string;
@@ -73,14 +82,21 @@ export interface FleetCard {
 
 export interface FleetSubscriber {
   readonly imsi: string;
-  readonly device: Usim;
-  /** Another module with the same keys whose SEQ_MS is `seq` everywhere: this one, later. */
-  readonly cloneAt: (seq: number) => Usim;
+  readonly kind: SubscriberKind;
+  readonly device: ModuleDevice;
+  /** Another USIM with the same keys whose SEQ_MS is `seq` everywhere: this one, later. */
+  readonly cloneAt: (seq: number) => ModuleDevice;
+  /** What drives the device. */
+  readonly connect: () => IdentityModule;
+  /** A module with the same IMSI and keys of its own. */
+  readonly forge: () => FleetSubscriber;
 }
 
 interface SubscriberOptions {
   /** MCC and MNC, 5 or 6 digits. */
   readonly operator: string;
+  /** USIM/Milenage unless given. */
+  readonly kind?: SubscriberKind;
   /** SEQ_MS of every IND: how far ahead the USIM is of a new subscriber record. */
   readonly seqMs?: number;
 }
@@ -105,35 +121,23 @@ export interface Fleet {
   assemblePhone(card: FleetCard, subscriber: FleetSubscriber, tamper?: Tamper): Promise<Terminal>;
 }
 
-const KEY_VERSION = 1;
 const IMSI_DIGITS = 15;
 const ICCID_DIGITS = 19;
-const KEY_BYTES = 16;
 const CARD_ID_BYTES = 8;
-/** Elements of the SQN array with 5 bits of IND (TS 33.102, C.1.1.1). */
-const IND_COUNT = 32;
 
 /** A fleet with its tenant registered and one platform key in use. */
 export async function createFleet(options: FleetOptions): Promise<Fleet> {
   const { now, deployment, tenant = DEFAULT_TENANT } = options;
-  const operator = await createOperator({ now: new Date(now()), deployment, tenant });
+  const operator = createOperator({ now: new Date(now()), deployment, tenant });
   const admin = createAdminClient({
     baseUrl: options.platformUrl,
     adminKey: options.adminKey,
     fetch: options.fetch,
   });
-  const anchors = Object.entries(operator.anchors).map(([suite, key]) => [
-    suite,
-    encodeBase64Url(key),
-  ]);
-  await admin.putTenant(tenant, {
-    anchors: Object.fromEntries(anchors),
-    cardRoots: operator.rootCertificates.map(encodeBase64Url),
-  });
-  const { id, publicKey } = await admin.createConcealmentKey({ tenant });
-  const concealment = { keyId: id, publicKey: requireBytes(publicKey) };
   const base = { options, tenant, admin, operator, suitesInUse: new Set<SuiteName>() };
   await addPlatformKey(base, "P-256");
+  const { id, publicKey } = await admin.createConcealmentKey({ tenant });
+  const concealment = { keyId: id, publicKey: requireBytes(publicKey) };
   return {
     tenant,
     admin,
@@ -156,7 +160,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
         concealment,
         ...(tamper === undefined ? {} : { tamper }),
       });
-      await terminal.insertModule(subscriber.device);
+      await terminal.insertModule(subscriber.device, adapterOf(subscriber.kind));
       await terminal.insertCard(card.device, card.kind);
       return terminal;
     },
@@ -172,14 +176,31 @@ interface FleetBase {
   readonly suitesInUse: Set<SuiteName>;
 }
 
+/** The tenant trusts the anchors and the issuers of the suites that it uses. */
+async function trust({ tenant, admin, operator, suitesInUse }: FleetBase): Promise<void> {
+  const suites = [...suitesInUse].filter(isCertificateSuite);
+  const anchors = suites.map((suite) => [suite, encodeBase64Url(operator.anchors[suite])]);
+  const roots = new Set(suites.map((suite) => operator.rootOf(suite)));
+  await admin.putTenant(tenant, {
+    anchors: Object.fromEntries(anchors),
+    cardRoots: [...roots].map((root) => encodeBase64Url(root)),
+  });
+}
+
+function isCertificateSuite(suite: SuiteName): suite is CertificateSuiteName {
+  return suiteNamed(suite).credential === "certificate";
+}
+
 async function addPlatformKey(base: FleetBase, suite: SuiteName): Promise<number> {
   const { tenant, admin, operator, suitesInUse } = base;
+  if (!suitesInUse.has(suite)) {
+    suitesInUse.add(suite);
+    await trust(base);
+  }
   const { generation, publicKey } = await admin.createPlatformKey({ tenant, suite });
-  suitesInUse.add(suite);
-  const { credential } = suiteNamed(suite);
-  if (credential === "shared key") return generation;
+  if (!isCertificateSuite(suite)) return generation;
   const content = { generation, publicKey: requireBytes(publicKey) };
-  const signature = encodeBase64Url(await operator.signCredential(suite, content));
+  const signature = encodeBase64Url(operator.signCredential(suite, content));
   await admin.activatePlatformKey(generation, { tenant, suite, signature });
   return generation;
 }
@@ -190,42 +211,45 @@ export function connectCard({ device, kind }: Pick<FleetCard, "device" | "kind">
 }
 
 /** A card as its issuer hands it out: what is inside, and what the registry must be told. */
-async function personalise(base: FleetBase, cardId: string, card: CardOptions) {
+function personalise(base: FleetBase, cardId: string, card: CardOptions) {
   const { options, tenant, operator } = base;
   const { random, deployment } = options;
   const { suite = "P-256", modes = ["signed"], kind = "TF", clock } = card;
-  const shared = suiteNamed(suite).credential === "shared key";
-  const sharedKey = shared ? random(KEY_BYTES) : undefined;
-  const keys = generateCardKeys(suite, { random }, sharedKey === undefined ? {} : { sharedKey });
-  const issued = shared
-    ? undefined
-    : await operator.issueCardCertificate(
-        suite,
-        cardId,
-        keys.credentialPublicKey,
-        card.certificate,
-      );
   const memory = createNonVolatileMemory();
-  const profile = {
-    ...{ cardId, kind, suite, modes, deployment, tenant, keys },
-    anchorPublicKey: operator.anchors[suite] ?? new Uint8Array(0),
-    certificate: issued?.certificate ?? new Uint8Array(0),
-    ...(shared ? { keyVersion: KEY_VERSION } : {}),
+  const common = {
+    ...{ cardId, kind, suite, modes, deployment, tenant },
     ...(clock === undefined ? {} : { clock }),
   };
-  const made = createCard(profile, { random, nonVolatile: memory });
-  const device = kind === "SD" ? { ...made, transmit: made.transmitBlocks } : made;
-  const credential =
-    sharedKey === undefined
-      ? { certificates: (issued?.chain ?? []).map((der) => encodeBase64Url(der)) }
-      : { key: encodeHex(sharedKey), keyVersion: KEY_VERSION };
-  return { device, memory, modes, kind, suite: suiteNamed(suite), credential };
+  const make = (profile: CardProfile): Card => {
+    const made = createCard(profile, { random, nonVolatile: memory });
+    return kind === "SD" ? { ...made, transmit: made.transmitBlocks } : made;
+  };
+  const rest = { memory, modes, kind, suite: suiteNamed(suite) };
+  if (!isCertificateSuite(suite)) {
+    const { key, keyVersion } = operator.createSharedKey();
+    const keys = generateCardKeys(suite, { random }, { sharedKey: key });
+    const nothing = new Uint8Array(0);
+    const profile = { ...common, keys, keyVersion, anchorPublicKey: nothing, certificate: nothing };
+    return { ...rest, device: make(profile), credential: { key: encodeHex(key), keyVersion } };
+  }
+  const keys = generateCardKeys(suite, { random });
+  const { credentialPublicKey } = keys;
+  const issued = operator.issueCardCertificate(
+    suite,
+    cardId,
+    credentialPublicKey,
+    card.certificate,
+  );
+  const { certificate } = issued;
+  const profile = { ...common, keys, anchorPublicKey: operator.anchors[suite], certificate };
+  const certificates = issued.chain.map((der) => encodeBase64Url(der));
+  return { ...rest, device: make(profile), credential: { certificates } };
 }
 
 async function addCard(base: FleetBase, options: CardOptions): Promise<FleetCard> {
   const { tenant, admin, suitesInUse } = base;
   const cardId = encodeHex(base.options.random(CARD_ID_BYTES)).toUpperCase();
-  const card = await personalise(base, cardId, options);
+  const card = personalise(base, cardId, options);
   const { device, kind, suite, modes } = card;
   if (!suitesInUse.has(suite.name)) await addPlatformKey(base, suite.name);
   const applet = createCardApplet(connectCard({ device, kind }));
@@ -251,29 +275,23 @@ async function addCard(base: FleetBase, options: CardOptions): Promise<FleetCard
 
 async function addSubscriber(
   base: FleetBase,
-  subscriber: SubscriberOptions,
+  { operator, kind = "USIM/Milenage", seqMs = 0 }: SubscriberOptions,
 ): Promise<FleetSubscriber> {
   const { options, tenant, admin } = base;
   const { random } = options;
-  const mncLength = subscriber.operator.length === 6 ? 3 : 2;
-  const imsi = appendDigits(subscriber.operator, IMSI_DIGITS, random);
-  const k = random(KEY_BYTES);
-  const opc = random(KEY_BYTES);
-  const { seqMs } = subscriber;
+  const mncLength = operator.length === 6 ? 3 : 2;
+  const imsi = appendDigits(operator, IMSI_DIGITS, random);
   const iccid = appendDigits("89", ICCID_DIGITS, random);
-  const cloneAt = (seq: number): Usim => {
-    const array = Array.from({ length: IND_COUNT }, () => seq);
-    return createUsim({ imsi, iccid, k, opc, mncLength, seqMs: array });
+  const keys = makeModuleKeys(kind, random);
+  await admin.createSubscriber({ tenant, imsi, mncLength, ...keys.enrolment });
+  const moduleWith = ({ create }: ModuleKeys): FleetSubscriber => {
+    const cloneAt = (seq: number): ModuleDevice => create({ imsi, iccid, mncLength }, seq);
+    const forge = (): FleetSubscriber => moduleWith(makeModuleKeys(kind, random));
+    const device = cloneAt(seqMs);
+    const connect = (): IdentityModule => connectModule(device, adapterOf(kind));
+    return { imsi, kind, device, cloneAt, connect, forge };
   };
-  const device = cloneAt(seqMs ?? 0);
-  await admin.createSubscriber({
-    tenant,
-    imsi,
-    mncLength,
-    k: encodeHex(k),
-    opc: encodeHex(opc),
-  });
-  return { imsi, device, cloneAt };
+  return moduleWith(keys);
 }
 
 function appendDigits(

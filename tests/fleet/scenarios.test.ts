@@ -11,7 +11,7 @@ import { type RunningServer, startServer } from "#edge/server";
 import { decodeHex } from "#protocol/bytes";
 import type { Fetch } from "#terminal/platform-client";
 import { createSeeded } from "#tests/terminal/seeded";
-import { runScenarios, SCENARIO_NAMES, type ScenarioName } from "./scenarios.ts";
+import { runScenarios, SCENARIO_NAMES } from "./scenarios.ts";
 
 /** A request on its way to the platform; what comes back goes to fleet and phones. */
 type Spoil = (
@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 /** Stories that did not end as expected. */
-async function findUnexpected(spoil: Spoil): Promise<ScenarioName[]> {
+async function findUnexpected(spoil: Spoil): Promise<string[]> {
   const url = server?.url ?? "";
   const seeded = createSeeded(++runs);
   const spoilt: Fetch = (address, init) => {

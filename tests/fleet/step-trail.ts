@@ -17,13 +17,14 @@ export interface StepLine {
 const FIRST_STEPS = [
   { after: 316, first: 317 },
   { after: 327, first: 328 },
+  { after: 416, first: 417 },
+  { after: 430, first: 431 },
 ] as const;
 
 /**
  * The client reports what it sent and got (311 to 316, 320 to 327, 332 to 334), the platform's
- * audit trail what happened in between. The first trail that begins with 317 belongs after step
- * 316, the next that begins with 328 after each 327. A trail that fits nowhere comes last: none is
- * left out.
+ * audit trail what happened in between; likewise in encrypted mode. A trail belongs after the request
+ * that led to it. One that fits nowhere comes last: none is left out.
  */
 export function mergeSteps(
   client: readonly StepReport[],
@@ -44,7 +45,7 @@ export function mergeSteps(
 export function countTrailsExpected(client: readonly StepReport[]): number {
   const answered = (step: number): number =>
     client.filter((report) => report.step === step && report.outcome === "done").length;
-  return answered(316) + answered(327);
+  return FIRST_STEPS.map(({ after }) => answered(after)).reduce((sum, count) => sum + count, 0);
 }
 
 export function describeStep(report: StepReport): StepLine {

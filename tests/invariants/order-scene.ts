@@ -3,7 +3,7 @@ import { createApp } from "#edge/app";
 import type { Dependencies, SubscriberRecord } from "#edge/dependencies";
 import { suiteNamed } from "#protocol/suites";
 import type { Exchange, Run } from "#tests/platform/exchange";
-import { type Answer, type Rig, type RigOptions } from "#tests/platform/rig";
+import { ADMIN_KEY, type Answer, type Rig, type RigOptions } from "#tests/platform/rig";
 import { type Bench, readDurable } from "./bench.ts";
 
 export const SUITE = suiteNamed("P-256");
@@ -20,7 +20,7 @@ export async function order(
   const response = await front.fetch(`http://rig.test/v1/admin/${path}/orders`, {
     method: "POST",
     headers: {
-      authorization: "Bearer rig-administration-key-0123456789abcdef",
+      authorization: `Bearer ${ADMIN_KEY}`,
       "content-type": "application/json",
     },
     body: JSON.stringify(body),
@@ -39,8 +39,8 @@ export const reportSwap = ({ rig, subscriber }: Bench) =>
 
 /** Another point of presence: a composition of its own over the same single writers. */
 export function frontOf(rig: Rig): Pick<Rig, "fetch"> {
-  const adminKey = "rig-administration-key-0123456789abcdef";
-  const app = createApp({ dependencies: { ...rig.dependencies }, adminKey }, rig.host);
+  const composition = { dependencies: { ...rig.dependencies }, adminKey: ADMIN_KEY };
+  const app = createApp(composition, rig.host);
   return { fetch: async (url, init) => app.request(url, init) };
 }
 

@@ -26,6 +26,12 @@ afterEach(async () => {
   bench = undefined;
 });
 
+/** What each slot has recorded: barred, swapped. */
+const marks = (scene: Bench) =>
+  readDurable(scene.rig, "SELECT barred, swapped FROM slot_status ORDER BY object").map(
+    ({ barred, swapped }) => [barred, swapped],
+  );
+
 describe("a card", () => {
   test("I11: reported between the slot's word and the commit, it gets no SUCCESS", async () => {
     for (const reason of ["lost", "stolen"] as const) {
@@ -116,11 +122,6 @@ describe("a card", () => {
 });
 
 describe("a subscriber", () => {
-  const marks = (scene: Bench) =>
-    readDurable(scene.rig, "SELECT object, barred, swapped FROM slot_status ORDER BY object").map(
-      ({ barred, swapped }) => [barred, swapped],
-    );
-
   test("I11: a report goes to every slot of the IMSI, and back", async () => {
     const scene = await open({ environment: { SIMLATCH_SLOTS: "3", SIMLATCH_SLOT: "1" } });
     const { fleet, rig, subscriber } = scene;

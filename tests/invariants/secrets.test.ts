@@ -144,9 +144,9 @@ test("I13: no secret is in a database file, a log line or a response", async () 
   for (const { name } of tables) {
     const rows = JSON.stringify(readDurable(rig, `SELECT * FROM ${String(name)}`, "catalog.db"));
     const holds = rows.includes(ahead.imsi);
-    expect(
-      holds && name !== "subscriber" && name !== "auc" ? `IMSI in ${String(name)}` : "",
-    ).toBe("");
+    expect(holds && name !== "subscriber" && name !== "auc" ? `IMSI in ${String(name)}` : "").toBe(
+      "",
+    );
   }
   // The search works: RAND is public and is found.
   expect(files.some(([, content]) => content.includes(Buffer.from(rand)))).toBe(true);

@@ -88,9 +88,9 @@ export const DECISION_FAULTS: readonly Fault[] = [
     invariant: "I12",
     what: "a decision is made anew after a crash",
     source: "edge/state/card-answering.ts",
-    find: 'if (session.phase === "decided") return decideSession(context, session, imsi, undefined);',
+    find: 'if ("decided" in begun.value) return decideSession(context, begun.value.decided, undefined);',
     replace:
-      'if (session.phase === "decided") saveSession(context.sql, context.object, { ...session, phase: "answering" });',
+      'if ("decided" in begun.value) {\n    saveSession(context.sql, context.object, { ...begun.value.decided, phase: "answering" });\n    return decideSession(context, begun.value.decided, { kind: "refused", reason: "anew" });\n  }',
     file: SESSION,
     test: "I12: killed between commit and signature, the same body is signed again",
   },

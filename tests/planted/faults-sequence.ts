@@ -5,7 +5,6 @@ const SEQUENCE = "tests/invariants/sequence.test.ts";
 const CARD_OPENING = "edge/state/card-opening.ts";
 const CARD_ANSWERING = "edge/state/card-answering.ts";
 const SLOT = "edge/state/subscriber-writer.ts";
-const AUTHENTICATE = "edge/access-authentication/authenticate.ts";
 const TOKEN = "edge/secure-connection/token.ts";
 
 export const SEQUENCE_FAULTS: readonly Fault[] = [
@@ -71,15 +70,6 @@ export const SEQUENCE_FAULTS: readonly Fault[] = [
     replace: "session.round > dependencies.limits.resynchronisations",
     file: SEQUENCE,
     test: "I5: at most two AUTS in a session, so at most three challenges",
-  },
-  {
-    invariant: "I6",
-    what: "a barred IMSI gets a real vector",
-    source: AUTHENTICATE,
-    find: 'if (subscriber.status !== "active") return dummy("imsi_barred");',
-    replace: "",
-    file: SEQUENCE,
-    test: "I6: an unknown, a barred and an over-quota IMSI get a well-formed challenge and FAILURE",
   },
   {
     invariant: "I6",

@@ -1,8 +1,9 @@
-/** At least two faults for each invariant that the product holds today (I11 comes with reports). */
+/** At least two faults for each invariant. */
 import { SESSION_FAULTS } from "./faults-session.ts";
 import { SEQUENCE_FAULTS } from "./faults-sequence.ts";
 import { CARD_FAULTS } from "./faults-card.ts";
 import { DECISION_FAULTS } from "./faults-decision.ts";
+import { ORDER_FAULTS } from "./faults-orders.ts";
 import type { Fault } from "./fault.ts";
 
 export const FAULTS: readonly Fault[] = [
@@ -10,4 +11,5 @@ export const FAULTS: readonly Fault[] = [
   ...SEQUENCE_FAULTS,
   ...CARD_FAULTS,
   ...DECISION_FAULTS,
+  ...ORDER_FAULTS,
 ];

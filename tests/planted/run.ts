@@ -2,9 +2,9 @@
  * Plants each fault as a patch in a copy of the source and expects the test that names its
  * invariant to fail. Without the fault the same test must pass, or its failing says nothing.
  */
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { copySource } from "./copy.ts";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./faults.ts";
 
@@ -15,19 +15,6 @@ export interface PlantedOptions {
   readonly writeLine: (line: string) => void;
 }
 
-/** Copied: everything a test may import. node_modules is linked. */
-const COPIED = [
-  "cli",
-  "db",
-  "edge",
-  "protocol",
-  "terminal",
-  "tests",
-  "wasm",
-  "bunfig.toml",
-  "package.json",
-  "tsconfig.json",
-] as const;
 const TEST_TIMEOUT_MS = 60_000;
 const WORKERS = 2;
 
@@ -60,13 +47,6 @@ export async function runPlanted(options: PlantedOptions): Promise<number> {
   } finally {
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function copySource(root: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "simlatch-planted-"));
-  for (const name of COPIED) cpSync(join(root, name), join(folder, name), { recursive: true });
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  return folder;
 }
 
 /** The named tests that do not pass on the untouched source. */

@@ -6,7 +6,7 @@ import { createRig } from "./rig.ts";
 const offer = JSON.stringify({
   cardId: "00112233445566AA",
   suites: ["P-256"],
-  modes: ["signed"],
+  modes: ["encrypted", "signed"],
   moduleKind: "USIM",
 });
 

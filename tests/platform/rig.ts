@@ -15,7 +15,7 @@ import { createFleet, type Fleet } from "#tests/fleet/fleet";
 
 /** 2026-11-22T12:00:00Z: inside the validity of every certificate the operator issues. */
 const START_MS = Date.UTC(2026, 10, 22, 12);
-const ADMIN_KEY = "rig-administration-key-0123456789abcdef";
+export const ADMIN_KEY = "rig-administration-key-0123456789abcdef";
 const URL_BASE = "http://rig.test";
 
 export interface RigOptions {

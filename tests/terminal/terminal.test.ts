@@ -1,6 +1,10 @@
 import { expect, test } from "bun:test";
+import { createUsim } from "#tests/emulators/sim/usim";
 import { createTerminal, type SlotDevice } from "#tests/emulators/terminal/terminal";
+import type { TerminalOptions } from "#tests/emulators/terminal/terminal";
 import { CardError } from "#terminal/card";
+import { CONCEALMENT, createCardDouble, createPlatformDouble, ENCRYPTED } from "./doubles.ts";
+import { IMSI, SIGNED, type Terms } from "./doubles.ts";
 import { rejectionOf } from "./rejection.ts";
 
 interface Device extends SlotDevice {
@@ -117,4 +121,102 @@ test("an answer without a body stays one on its way through the attacker", async
   const phone = createPhone({ http: async () => ({ status: 204, headers: {}, body: "" }) });
   const receipt = { token: Uint8Array.of(1), receipt: Uint8Array.of(2) };
   expect(await phone.platform.deliverReceipt("sid", receipt)).toBeUndefined();
+});
+
+interface PhoneParts {
+  readonly terms: Terms;
+  readonly kind: "TF" | "SD";
+  readonly options?: Partial<TerminalOptions>;
+}
+
+/** A phone with an emulated USIM in it, and doubles of card and platform that always agree. */
+async function assemblePhone({ terms, kind, options = {} }: PhoneParts) {
+  const card = createCardDouble({ ...terms, kind });
+  const platform = createPlatformDouble(terms);
+  const phone = createTerminal({
+    platformUrl: "http://platform.example",
+    fetch: platform.fetch,
+    now: () => 0,
+    ...options,
+  });
+  await phone.insertCard(card, kind);
+  await phone.insertModule(createUsim(USIM), "USIM");
+  return { phone, card, platform };
+}
+
+const USIM = {
+  imsi: IMSI,
+  iccid: "8988601202601000428",
+  k: new Uint8Array(16).fill(1),
+  opc: new Uint8Array(16).fill(2),
+  mncLength: 2,
+} as const;
+
+test("a phone binds a TF and an SD card in both modes, with a module behind the adapter of its kind", async () => {
+  for (const terms of [SIGNED, ENCRYPTED])
+    for (const kind of ["TF", "SD"] as const) {
+      const concealed = terms.mode === "encrypted" ? { concealment: CONCEALMENT } : {};
+      const { phone, platform } = await assemblePhone({ terms, kind, options: concealed });
+      const { outcome, steps } = await phone.bind();
+      expect(outcome).toMatchObject({ verdict: "SUCCESS", receipt: "delivered" });
+      expect(steps.at(-1)?.step).toBe(terms.mode === "signed" ? 334 : 437);
+      const modes = terms.mode === "signed" ? ["signed"] : ["encrypted", "signed"];
+      expect(platform.requests[0]?.body["modes"]).toEqual(modes);
+    }
+});
+
+test("what a phone offers is narrowed by its options", async () => {
+  const { phone, platform } = await assemblePhone({
+    terms: ENCRYPTED,
+    kind: "TF",
+    options: { tenant: "acme", modes: ["encrypted"], suites: ["P-256"], concealment: CONCEALMENT },
+  });
+  expect((await phone.bind()).outcome.verdict).toBe("SUCCESS");
+  expect(platform.requests[0]?.body).toMatchObject({
+    tenant: "acme",
+    modes: ["encrypted"],
+    suites: ["P-256"],
+  });
+});
+
+test("the attacker on an SD card's wire sees whole blocks", async () => {
+  const lengths: number[] = [];
+  const card = async (
+    blocks: Uint8Array,
+    next: (blocks: Uint8Array) => Promise<Uint8Array>,
+  ): Promise<Uint8Array> => {
+    lengths.push(blocks.length);
+    return next(blocks);
+  };
+  const { phone } = await assemblePhone({
+    terms: SIGNED,
+    kind: "SD",
+    options: { tamper: { card } },
+  });
+  expect((await phone.bind()).outcome.verdict).toBe("SUCCESS");
+  expect(new Set(lengths)).toEqual(new Set([512]));
+});
+
+test("a phone keeps its card serving with sessions of its own until it is told to stop", async () => {
+  const controller = new AbortController();
+  const events: string[] = [];
+  const { phone, platform } = await assemblePhone({
+    terms: SIGNED,
+    kind: "TF",
+    options: { sleep: () => new Promise(() => undefined) },
+  });
+  await phone.bind();
+  const renewal = phone.createRenewal({
+    onEvent: ({ kind }) => {
+      events.push(kind);
+      if (kind === "renewed") controller.abort();
+    },
+  });
+  const work = renewal.keepServing(controller.signal);
+  // The double's lease is far longer than this test; the caller stops it in its first pause.
+  await Bun.sleep(2);
+  controller.abort();
+  expect(await work).toBe("aborted");
+  expect(events).toEqual([]);
+  expect(platform.requests.filter(({ route }) => route === "access")).toHaveLength(1);
 });

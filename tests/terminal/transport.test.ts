@@ -1,11 +1,6 @@
 import { expect, test } from "bun:test";
 import { decodeHex, encodeHex } from "#protocol/bytes";
-import { CardError, type CardStatus, createCardApplet, decodeCardStatus } from "#terminal/card";
-import { type CardTransport, exchangeApdu } from "#terminal/transport";
-import { rejectionOf } from "./rejection.ts";
-import { createSeeded, damageBytes, reportCounts } from "./seeded.ts";
-
-const MALFORMED_INPUTS = 100_000;
+import { type CardTransport, createSdTransport, exchangeApdu } from "#terminal/transport";
 
 interface Script extends CardTransport {
   readonly sent: string[];
@@ -116,110 +111,96 @@ test("an answer over 8 KiB is cut off", async () => {
   expect(count).toBeLessThan(40);
 });
 
-test("an answer without a status word is a malformed one", async () => {
-  const applet = createCardApplet(script("90"));
-  expect(await rejectionOf(applet.select())).toMatchObject({ code: "malformed", sw: undefined });
+test("a certificate of 1,000 bytes comes in four answers to GET RESPONSE", async () => {
+  const certificate = Uint8Array.from({ length: 1000 }, (_, index) => index & 0xff);
+  const part = (from: number, to: number, sw: string): string =>
+    encodeHex(certificate.subarray(from, to)) + sw;
+  const card = script(
+    "6100",
+    part(0, 256, "6100"),
+    part(256, 512, "6100"),
+    part(512, 768, "61e8"),
+    part(768, 1000, "9000"),
+  );
+  const response = await exchangeApdu(card, { cla: 0, ins: 0xca, p1p2: 0x7f21, le: 256 });
+  expect(response).toEqual({ data: certificate, sw: 0x9000 });
+  expect(card.sent.slice(1)).toEqual(["00c0000000", "00c0000000", "00c0000000", "00c00000e8"]);
 });
 
-test("the applet's commands have the bytes of docs/protocol.md, section 6", async () => {
-  const signature = `8e40${"11".repeat(64)}`;
-  const state = "8d0101";
-  const receipt = `${state}8c0400000007${signature}`;
-  const proof = `8601018b10${"22".repeat(16)}8c04000000068d0100${signature}`;
-  const commands: readonly [string, string, (applet: Applet) => Promise<unknown>][] = [
-    ["9000", "00a4040009f053494d4c41544348", (a) => a.select()],
-    [`c941${"33".repeat(65)}9000`, "00ca00c900", (a) => a.readServiceKey()],
-    ["30009000", "00ca7f2100", (a) => a.readCertificate()],
-    [
-      `${proof}9000`,
-      "801000000d8a0101e2020909880101890101",
-      (a) =>
-        a.startSession({
-          token: Uint8Array.of(1),
-          credential: Uint8Array.of(0xe2, 2, 9, 9),
-          suite: 1,
-          mode: 1,
-        }),
-    ],
-    [`${signature}9000`, "801200000401020304", (a) => a.answer(bytes(1, 2), bytes(3, 4))],
-    [`${receipt}9000`, "80140000020506", (a) => a.deliverResult(bytes(5, 6))],
-    [`${signature}9000`, "8018000003c30108", (a) => a.provePossession(bytes(8))],
-    [`${"44".repeat(64)}9000`, "002a9e9a0109", (a) => a.sign(bytes(9))],
-    ["0a9000", "002a86800109", (a) => a.encipher(bytes(9))],
-    ["0a9000", "002a80860109", (a) => a.decipher(bytes(9))],
+/** An SD card that gives this answer, and the one APDU it was sent. */
+function scriptBlocks(answer: Uint8Array): Script {
+  const sent: string[] = [];
+  return {
+    sent,
+    async transmit(blocks) {
+      sent.push(encodeHex(blocks));
+      return answer;
+    },
+  };
+}
+
+function frame(apdu: Uint8Array, blocks = Math.ceil((2 + apdu.length) / 512)): Uint8Array {
+  const bytes = new Uint8Array(512 * blocks);
+  bytes.set([apdu.length >> 8, apdu.length & 0xff]);
+  bytes.set(apdu, 2);
+  return bytes;
+}
+
+test("SD: extended lengths in every case of a command (ISO 7816-4, 5.1), in blocks of 512", async () => {
+  const long = new Uint8Array(600).fill(0xab);
+  const cases = [
+    { command: { cla: 0, ins: 0xa4, p1p2: 0x0400 }, apdu: "00a40400" },
+    { command: { cla: 0, ins: 0xca, p1p2: 0x80, le: 256 }, apdu: "00ca0080000000" },
+    { command: { ...ANSWER_INS, data: Uint8Array.of(7, 8) }, apdu: "801200000000020708" },
+    { command: { ...ANSWER_INS, data: long }, apdu: `80120000000258${encodeHex(long)}` },
+    {
+      command: { ...ANSWER_INS, data: Uint8Array.of(7), le: 1 },
+      apdu: "80120000000001070000",
+    },
   ];
-  for (const [answer, sent, call] of commands) {
-    const card = script(answer);
-    await call(createCardApplet(card));
-    expect(card.sent).toEqual([sent]);
+  for (const { command, apdu } of cases) {
+    const device = scriptBlocks(frame(Uint8Array.of(1, 2, 3, 0x90, 0x00)));
+    const response = await exchangeApdu(createSdTransport(device), command);
+    expect(response).toEqual({ data: Uint8Array.of(1, 2, 3), sw: 0x9000 });
+    expect(device.sent).toEqual([encodeHex(frame(Uint8Array.fromHex(apdu)))]);
   }
 });
 
-test("GET DATA status gives card id, kind, epoch, state and floor", async () => {
-  const status = `85080123456789abcdef8601018c04000000058d1102${"77".repeat(16)}9e0400000002`;
-  const applet = createCardApplet(script(`${status}9000`));
-  expect(await applet.readStatus()).toEqual({
-    cardId: "0123456789ABCDEF",
-    cardKind: 1,
-    epoch: 5,
-    state: { name: "locked", lockId: new Uint8Array(16).fill(0x77) },
-    floor: 2,
-  });
-});
-
-test("100,000 malformed statuses: what is accepted encodes to the same bytes", () => {
-  const seeded = createSeeded(6);
-  const counts = { accepted: 0, refused: 0 };
-  const head = "85080123456789abcdef8601018c0400000005";
-  const valid: [Uint8Array, ...Uint8Array[]] = [
-    Uint8Array.fromHex(`${head}8d01009e0400000002`),
-    Uint8Array.fromHex(`${head}8d1102${"77".repeat(16)}9e0400000002`),
-  ];
-  for (let i = 0; i < MALFORMED_INPUTS; i++) {
-    const damaged =
-      seeded.below(4) === 0
-        ? seeded.bytes(seeded.below(60))
-        : damageBytes(seeded, seeded.pick(valid));
-    const status = decodeCardStatus(damaged);
-    counts[status === undefined ? "refused" : "accepted"] += 1;
-    if (status !== undefined) expect(encodeStatus(status)).toBe(encodeHex(damaged));
+test("SD: answers of 510, 511 and 4,000 bytes fill one, two and eight blocks", async () => {
+  for (const length of [2, 510, 511, 4000]) {
+    const answer = new Uint8Array(length).fill(0xee);
+    answer.set([0x90, 0x00], length - 2);
+    const device = scriptBlocks(frame(answer));
+    const response = await exchangeApdu(createSdTransport(device), ANSWER_INS);
+    expect(response?.data).toEqual(answer.slice(0, -2));
   }
-  reportCounts("card status", counts);
-  expect(counts.accepted + counts.refused).toBe(MALFORMED_INPUTS);
-  expect(counts.refused).toBeGreaterThan(MALFORMED_INPUTS / 2);
 });
 
-test("a refusal carries its status word, a malformed answer none, a torn-out card its cause", async () => {
-  const refused = createCardApplet(script("6983")).sign(bytes(1));
-  expect(await rejectionOf(refused)).toMatchObject({ code: "refused", sw: 0x6983 });
-  expect(await rejectionOf(refused)).toBeInstanceOf(CardError);
-  const short = createCardApplet(script(`${"44".repeat(63)}9000`)).sign(bytes(1));
-  expect(await rejectionOf(short)).toMatchObject({ code: "malformed", sw: undefined });
-  const cause = new Error("no card");
-  const absent = createCardApplet({ transmit: () => Promise.reject(cause) }).sign(bytes(1));
-  expect(await rejectionOf(absent)).toMatchObject({ code: "transport", sw: undefined, cause });
+test("SD: 61xx and 6Cxx are what the card says, nothing is asked again", async () => {
+  for (const sw of [0x6105, 0x6c05, 0x6884]) {
+    const device = scriptBlocks(frame(Uint8Array.of(sw >> 8, sw & 0xff)));
+    expect((await exchangeApdu(createSdTransport(device), ANSWER_INS))?.sw).toBe(sw);
+    expect(device.sent).toHaveLength(1);
+  }
 });
 
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, "0");
-}
-
-/** 85 86 8C 8D 9E in hex, written without the protocol's encoder. */
-function encodeStatus(status: CardStatus): string {
-  const { state } = status;
-  const locked = state.name === "locked" ? `1102${encodeHex(state.lockId)}` : "";
-  const stateHex = locked === "" ? `010${state.name === "serving" ? 1 : 0}` : locked;
-  return [
-    `8508${status.cardId.toLowerCase()}`,
-    `8601${hex(status.cardKind, 2)}`,
-    `8c04${hex(status.epoch, 8)}`,
-    `8d${stateHex}`,
-    `9e04${hex(status.floor, 8)}`,
-  ].join("");
-}
-
-type Applet = ReturnType<typeof createCardApplet>;
-
-function bytes(...values: readonly number[]): Uint8Array {
-  return Uint8Array.from(values);
-}
+test("SD: a frame cut, too long, with a tail or without a status word is no answer", async () => {
+  const good = frame(Uint8Array.of(1, 0x90, 0x00));
+  const tail = good.slice();
+  tail[511] = 1;
+  const wrong = [
+    new Uint8Array(0),
+    good.slice(0, 511),
+    good.slice(0, 5),
+    frame(Uint8Array.of(1, 0x90, 0x00), 2),
+    tail,
+    frame(Uint8Array.of(0x90)),
+    frame(new Uint8Array(0)),
+    Uint8Array.of(0xff, 0xff, ...new Uint8Array(510)),
+    frame(Uint8Array.from([...new Uint8Array(8193), 0x90, 0x00])),
+  ];
+  for (const answer of wrong) {
+    const transport = createSdTransport(scriptBlocks(answer));
+    expect(await exchangeApdu(transport, ANSWER_INS)).toBeUndefined();
+  }
+});

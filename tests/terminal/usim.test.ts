@@ -1,13 +1,16 @@
 import { expect, test } from "bun:test";
-import { decodeHex, encodeHex } from "#protocol/bytes";
+import { encodeHex } from "#protocol/bytes";
 import { encodeImsi } from "#tests/emulators/sim/ef-coding";
+import { createAkaFunctions } from "#tests/emulators/sim/aka-functions";
 import { createUsim, type UsimProfile } from "#tests/emulators/sim/usim";
 import type { CardTransport } from "#terminal/transport";
-import { ModuleError } from "#terminal/module";
-import { createUsimModule, decodeAuthenticateResponse } from "#terminal/usim";
-import { decodeDirRecord, decodeImsiFile } from "#terminal/usim";
+import { ModuleError, type ModuleResponse } from "#terminal/module";
+import { decodeAuthenticateResponse } from "#terminal/authenticate-response";
+import { decodeImsiFile } from "#terminal/imsi-file";
+import { createUsimModule, decodeDirRecord } from "#terminal/usim";
 import examples from "../vectors/usim_apdu_examples.json";
 import { createSeeded, damageBytes, reportCounts } from "./seeded.ts";
+import { hex, replaceAnswer } from "./hostile-module.ts";
 import { rejectionOf } from "./rejection.ts";
 
 const MALFORMED_INPUTS = 100_000;
@@ -18,12 +21,6 @@ const PROFILE: UsimProfile = {
   opc: hex("cd63cb71954a9f4e48a5994e37a02baf"),
   mncLength: 2,
 };
-
-function hex(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = decodeHex(text);
-  if (bytes === undefined) throw new Error(`not hex: ${text}`);
-  return bytes;
-}
 
 /** Response data and status word as one string. */
 function response(text: string): { data: Uint8Array<ArrayBuffer>; sw: number } {
@@ -66,13 +63,17 @@ test("TS 31.102, 7.1: RES, AUTS and 9862 of every published vector set", () => {
     const withoutKc = response(example.authenticate_3g.response_without_kc);
     const resBytes = withKc.data[1] ?? 0;
     const res = withKc.data.slice(2, 2 + resBytes);
-    expect(decodeAuthenticateResponse(withKc)).toEqual({ kind: "res", values: [res] });
-    expect(decodeAuthenticateResponse(withoutKc)).toEqual({ kind: "res", values: [res] });
+    const [ck, ik] = [withKc.data.slice(3 + resBytes, 19 + resBytes), withKc.data.slice(-25, -9)];
+    const expected: ModuleResponse = { answer: { kind: "res", values: [res] }, keys: { ck, ik } };
+    expect(decodeAuthenticateResponse(withKc)).toEqual(expected);
+    expect(decodeAuthenticateResponse(withoutKc)).toEqual(expected);
     const failed = response(example.authenticate_3g_sync_failure.response);
     const auts = failed.data.slice(2);
-    expect(decodeAuthenticateResponse(failed)).toEqual({ kind: "auts", auts });
+    const resync: ModuleResponse = { answer: { kind: "auts", auts } };
+    expect(decodeAuthenticateResponse(failed)).toEqual(resync);
     const refused = response(example.authenticate_3g_mac_failure.sw);
-    expect(decodeAuthenticateResponse(refused)).toEqual({ kind: "refusal", statusWord: 0x9862 });
+    const refusal: ModuleResponse = { answer: { kind: "refusal", statusWord: 0x9862 } };
+    expect(decodeAuthenticateResponse(refused)).toEqual(refusal);
   }
   expect(examples.authenticate.length).toBeGreaterThan(10);
 });
@@ -80,7 +81,8 @@ test("TS 31.102, 7.1: RES, AUTS and 9862 of every published vector set", () => {
 test("RES of 4 and of 16 bytes is taken; 3, 17, a short CK, a second AUTS and other tags are not", () => {
   const keys = `10${"aa".repeat(16)}10${"bb".repeat(16)}`;
   const good = [`db0401020304${keys}9000`, `db10${"cc".repeat(16)}${keys}9000`];
-  for (const text of good) expect(decodeAuthenticateResponse(response(text))?.kind).toBe("res");
+  for (const text of good)
+    expect(decodeAuthenticateResponse(response(text))?.answer.kind).toBe("res");
   const wrong = [
     `db03010203${keys}9000`,
     `db11${"cc".repeat(17)}${keys}9000`,
@@ -112,14 +114,89 @@ test("over the emulated UICC: the AID from EF_DIR, the IMSI, then AUTHENTICATE w
   const [first] = examples.authenticate;
   const command = hex(first?.authenticate_3g.c_apdu_T0 ?? "");
   const challenge = { rands: [command.slice(6, 22)], autn: command.slice(23) };
-  const answer = await module.authenticate(challenge);
-  expect(answer).toEqual({ kind: "res", values: [hex("a54211d5e3ba50bf")] });
+  expect(await module.authenticate(challenge)).toEqual({
+    answer: { kind: "res", values: [hex("a54211d5e3ba50bf")] },
+    keys: {
+      ck: hex("b40ba9a3c58b2a05bbf0d987b21bf8cb"),
+      ik: hex("f769bcd751044604127672711c6d3441"),
+    },
+  });
   // The same SQN again is out of order.
-  expect((await module.authenticate(challenge)).kind).toBe("auts");
+  const replay = await module.authenticate(challenge);
+  expect(replay.answer.kind).toBe("auts");
+  expect(replay.keys).toBeUndefined();
   const forged = challenge.autn.slice();
   forged[15] = (forged[15] ?? 0) ^ 1;
   const refusal = await module.authenticate({ ...challenge, autn: forged });
-  expect(refusal).toEqual({ kind: "refusal", statusWord: 0x9862 });
+  expect(refusal).toEqual({ answer: { kind: "refusal", statusWord: 0x9862 } });
+});
+
+/** AUTN for the first SQN that a new card accepts, and the challenge around it. */
+function forgeChallenge(profile: UsimProfile, rand: Uint8Array) {
+  const aka = createAkaFunctions(profile);
+  const sqn = hex("000000000020");
+  const amf = hex("8000");
+  const ak = aka.f5(rand);
+  const concealed = sqn.map((byte, index) => byte ^ (ak[index] ?? 0));
+  const autn = Uint8Array.from([...concealed, ...amf, ...aka.f1(rand, sqn, amf)]);
+  return { aka, challenge: { rands: [rand], autn } };
+}
+
+test("TUAK and XOR: RES of 4, 8 and 16 bytes comes with CK and IK", async () => {
+  const rand = hex("42424242424242424242424242424242");
+  const topc = hex("bd04d9530e87513c5d837ac2ad954623a8e2330c115305a73eb45d1f40cccbff");
+  const algorithms = [
+    { algorithm: "tuak", topc, resBytes: 4 },
+    { algorithm: "tuak", topc, resBytes: 8 },
+    { algorithm: "tuak", topc, resBytes: 16 },
+    { algorithm: "xor", resBytes: 16 },
+  ] as const;
+  for (const options of algorithms) {
+    const profile = { ...PROFILE, ...options };
+    const { aka, challenge } = forgeChallenge(profile, rand);
+    const answered = await createUsimModule(connect(createUsim(profile))).authenticate(challenge);
+    const keys = { ck: aka.f3(rand), ik: aka.f4(rand) };
+    expect(answered).toEqual({ answer: { kind: "res", values: [aka.f2(rand)] }, keys });
+    expect(aka.f2(rand)).toHaveLength(options.resBytes);
+  }
+});
+
+test("TUAK: RES of 32 bytes, which no challenge of the protocol expects, is malformed", async () => {
+  const topc = new Uint8Array(32);
+  const profile = { ...PROFILE, algorithm: "tuak", topc, resBytes: 32 } as const;
+  const { challenge } = forgeChallenge(profile, new Uint8Array(16));
+  const work = createUsimModule(connect(createUsim(profile))).authenticate(challenge);
+  expect(await rejectionOf(work)).toMatchObject({ code: "malformed" });
+});
+
+test.each([
+  ["silence", "0088", "", "malformed"],
+  ["RES cut", "00c0", "db08a54211d59000", "malformed"],
+  ["a triplet of the GSM context", "00c0", "0446f8416a08eae4be823af9a08b9000", "malformed"],
+  ["AUTS of 13 bytes", "00c0", `dc0d${"ee".repeat(13)}9000`, "malformed"],
+  ["waiting for ever", "00c0", "6135", "malformed"],
+  ["no ADF.USIM", "00a404", "6a82", "refused"],
+])("a hostile USIM: %s", async (_, start, answer, code) => {
+  const usim = createUsim(PROFILE);
+  const { transport } = replaceAnswer(usim, start, answer);
+  const { challenge } = forgeChallenge(PROFILE, new Uint8Array(16));
+  const error = await rejectionOf(createUsimModule(transport).authenticate(challenge));
+  expect(error).toBeInstanceOf(ModuleError);
+  expect(error).toMatchObject({ code });
+});
+
+test("after a failure the application is selected again", async () => {
+  const usim = createUsim(PROFILE);
+  let broken = false;
+  const module = createUsimModule({
+    transmit: async (apdu) => (broken ? new Uint8Array(0) : usim.transmit(apdu)),
+  });
+  expect(await module.readImsi()).toBe(PROFILE.imsi);
+  broken = true;
+  expect(await rejectionOf(module.readImsi())).toMatchObject({ code: "malformed" });
+  usim.reset();
+  broken = false;
+  expect(await module.readImsi()).toBe(PROFILE.imsi);
 });
 
 test("a card without EF_DIR is selected by the seven bytes of the USIM's AID", async () => {
@@ -153,6 +230,8 @@ test("a challenge that is none for a USIM is not sent", async () => {
     { rands: [], autn: rand },
     { rands: [rand, rand], autn: rand },
     { rands: [rand], autn: new Uint8Array(0) },
+    { rands: [rand], autn: rand.slice(0, 15) },
+    { rands: [rand.slice(0, 15)], autn: rand },
   ];
   for (const challenge of unsuitable)
     expect(await rejectionOf(module.authenticate(challenge))).toMatchObject({
@@ -184,7 +263,7 @@ test("100,000 malformed EF_IMSI files: what is accepted is an IMSI and encodes t
 
 test("100,000 malformed AUTHENTICATE answers: what is accepted has lengths of the standard", () => {
   const seeded = createSeeded(3);
-  const counts = { res: 0, auts: 0, refusal: 0, refused: 0 };
+  const counts = { res: 0, auts: 0, randbs: 0, refusal: 0, refused: 0 };
   const keys = `10${"aa".repeat(16)}10${"bb".repeat(16)}`;
   const valid: [Uint8Array, ...Uint8Array[]] = [
     hex(`db080102030405060708${keys}`),
@@ -197,7 +276,9 @@ test("100,000 malformed AUTHENTICATE answers: what is accepted has lengths of th
         ? seeded.bytes(seeded.below(70))
         : damageBytes(seeded, seeded.pick(valid));
     const sw = seeded.below(8) === 0 ? seeded.below(0x10000) : 0x9000;
-    const answer = decodeAuthenticateResponse({ data, sw });
+    const decoded = decodeAuthenticateResponse({ data, sw });
+    const answer = decoded?.answer;
+    expect(decoded?.keys === undefined).toBe(answer?.kind !== "res");
     counts[answer?.kind ?? "refused"] += 1;
     if (answer?.kind === "auts") expect(answer.auts).toHaveLength(14);
     if (answer?.kind === "refusal") expect(answer.statusWord).toBe(sw);

@@ -37,7 +37,7 @@ import { readSequence, writeElement } from "./tlv.ts";
 import { cardKindElement, credentialMessage, hashOpening, hashStep } from "./transcript.ts";
 import type { Reply } from "./apdu.ts";
 
-/** Steps 313 to 315, 413 to 415. Refused: the session that was open stays. A locked card answers, too. */
+/** Steps 313 to 315, 413 to 415; a locked card answers, too. Refused: the session stays. */
 export function startSession(context: CardContext, data: Bytes): Reply {
   const { profile, suite } = context;
   const start = readStartSession(data, suite);

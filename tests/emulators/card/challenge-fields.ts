@@ -10,17 +10,17 @@ import { type Element, hasLength, readByte, readElements, readSequence } from ".
 
 const ELEMENTS_MAX = 4;
 /** CAVE, RANDSSD, SIM and USIM, CHAP. */
-const RAND_BYTES: readonly number[] = [
+const RAND_BYTES: ReadonlySet<number> = new Set([
   LENGTH.caveRand,
   LENGTH.randssd,
   LENGTH.rand,
   LENGTH.chapChallenge,
-];
+]);
 /** None, AUTHBS, AUTN. */
-const AUTN_BYTES: readonly number[] = [0, LENGTH.caveSignature, LENGTH.autn];
+const AUTN_BYTES: ReadonlySet<number> = new Set([0, LENGTH.caveSignature, LENGTH.autn]);
 const RES_BYTES_MIN = 3;
 const RES_BYTES_MAX = 16;
-const MODULE_KINDS: readonly number[] = Object.values(MODULE_KIND);
+const MODULE_KINDS: ReadonlySet<number> = new Set(Object.values(MODULE_KIND));
 
 export type Statement = {
   /** Elements 93 94 B5 98 as received. */
@@ -73,7 +73,7 @@ function toStatement(
   fields: readonly [imsi: Element, kind: Element, answer: Element, confirmationTag: Element],
 ): Statement | undefined {
   const [imsi, moduleKind, answer, confirmationTag] = fields;
-  if (!isImsi(imsi.value) || !MODULE_KINDS.includes(readByte(moduleKind) ?? 0)) return undefined;
+  if (!isImsi(imsi.value) || !MODULE_KINDS.has(readByte(moduleKind) ?? 0)) return undefined;
   if (![0, LENGTH.confirmationTag].includes(confirmationTag.value.length)) return undefined;
   const mayContinue = doesAnswerContinue(answer.value);
   if (mayContinue === undefined) return undefined;
@@ -138,7 +138,7 @@ function isChallenge(rands: Element, autn: Element): boolean {
   const areRands = elements.every(
     (element) => element.tag === TAG.rand && hasLength(element, randBytes),
   );
-  return areRands && RAND_BYTES.includes(randBytes) && AUTN_BYTES.includes(autn.value.length);
+  return areRands && RAND_BYTES.has(randBytes) && AUTN_BYTES.has(autn.value.length);
 }
 
 function isFew(elements: readonly Element[]): boolean {

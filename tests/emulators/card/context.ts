@@ -66,13 +66,18 @@ export function createFixedContext(
   environment: CardEnvironment,
 ): Omit<CardContext, "ram"> {
   const suite = SUITES[profile.suite];
-  const anchorBytes = suite.credential === "certificate" ? suite.scheme.publicKeyBytes : 0;
+  const isShared = suite.credential === "shared key";
+  const keyBytes = isShared ? 0 : suite.scheme.publicKeyBytes;
+  const { keys, anchorPublicKey, keyVersion } = profile;
   if (profile.deployment.length !== LENGTH.deployment) throw new Error("deployment is 16 bytes");
   if (!TENANT_PATTERN.test(profile.tenant)) throw new Error("tenant is not one of section 2");
-  if (profile.anchorPublicKey.length !== anchorBytes) throw new Error("anchor has another length");
+  if (anchorPublicKey.length !== keyBytes) throw new Error("the anchor is of another suite");
+  if (keys.credentialPublicKey.length !== keyBytes) throw new Error("keys are of another suite");
+  if ((keys.credential.kind === "shared key") !== isShared) {
+    throw new Error("keys are of another suite");
+  }
+  if ((keyVersion !== undefined) !== isShared) throw new Error("key version without shared key");
   if (profile.modes.length === 0) throw new Error("a card has one mode at least");
-  const isShared = suite.credential === "shared key";
-  if ((profile.keyVersion !== undefined) !== isShared) throw new Error("key version and suite");
   return { profile, suite, cardId: cardIdBytes(profile.cardId), environment };
 }
 

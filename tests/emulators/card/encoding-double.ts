@@ -1,18 +1,9 @@
 /**
- * Test helper: encoding, hashing, signatures and seeded bytes by node:crypto, written apart from
- * the card so that a mistake of the card's encoder is not shared.
+ * Test helper: encoding and seeded bytes, written apart from the card so that a mistake of the
+ * card's encoder is not shared.
  */
-import {
-  createHash,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-  verify,
-} from "node:crypto";
+import { createHash } from "node:crypto";
 import { TAG } from "#protocol/assigned-numbers";
-
-export type SigningKey = { readonly privateKey: KeyObject; readonly publicKey: Buffer };
 
 /** Element with lengths up to two bytes. */
 export function element(
@@ -35,18 +26,12 @@ export function uint32(value: number): Buffer {
   return bytes;
 }
 
-export function labelled(label: string, ...elements: readonly Uint8Array[]): Buffer {
-  return Buffer.concat([element(TAG.label, Buffer.from(label)), ...elements]);
-}
-
-export function hash(label: string, ...elements: readonly Uint8Array[]): Buffer {
-  return createHash("sha256")
-    .update(labelled(label, ...elements))
-    .digest();
+export function labelled(label: string, ...parts: readonly Uint8Array[]): Buffer {
+  return Buffer.concat([element(TAG.label, Buffer.from(label)), ...parts]);
 }
 
 /** Deterministic bytes for a seed (SHA-256 of seed and counter). */
-export function seededRandom(seed: string): (byteCount: number) => Uint8Array {
+export function seededRandom(seed: string): (byteCount: number) => Uint8Array<ArrayBuffer> {
   let counter = 0;
   return (byteCount) => {
     const blocks: Buffer[] = [];
@@ -57,45 +42,27 @@ export function seededRandom(seed: string): (byteCount: number) => Uint8Array {
   };
 }
 
-export function createSigningKey(): SigningKey {
-  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const spki = publicKey.export({ format: "der", type: "spki" });
-  return { privateKey, publicKey: spki.subarray(-65) };
-}
-
-export function signRaw(key: SigningKey, message: Uint8Array): Buffer {
-  return sign("sha256", message, { key: key.privateKey, dsaEncoding: "ieee-p1363" });
-}
-
-/** `publicKey` 65 bytes, `signature` 64 bytes. */
-export function isSignature(
-  publicKey: Uint8Array,
-  message: Uint8Array,
-  signature: Uint8Array,
-): boolean {
-  const prefix = Buffer.from("3059301306072a8648ce3d020106082a8648ce3d030107034200", "hex");
-  const key = createPublicKey({
-    key: Buffer.concat([prefix, publicKey]),
-    format: "der",
-    type: "spki",
-  });
-  return verify("sha256", message, { key, dsaEncoding: "ieee-p1363" }, signature);
-}
-
-/** Values of the elements of `bytes`, which are all short. */
-export function values(bytes: Buffer): Buffer[] {
-  const found: Buffer[] = [];
+/** Tags and values of the elements of `bytes`. */
+export function elements(bytes: Buffer): { readonly tag: number; readonly value: Buffer }[] {
+  const found: { tag: number; value: Buffer }[] = [];
   let start = 0;
   while (start < bytes.length) {
-    const length = bytes.readUInt8(start + 1);
-    found.push(bytes.subarray(start + 2, start + 2 + length));
-    start += 2 + length;
+    const first = bytes.readUInt8(start + 1);
+    const lengthBytes = first < 0x80 ? 1 : first - 0x7f;
+    const length = first < 0x80 ? first : bytes.readUIntBE(start + 2, lengthBytes - 1);
+    const valueStart = start + 1 + lengthBytes;
+    found.push({
+      tag: bytes.readUInt8(start),
+      value: bytes.subarray(valueStart, valueStart + length),
+    });
+    start = valueStart + length;
   }
   return found;
 }
 
-export function valueAt(list: readonly Buffer[], index: number): Buffer {
-  const value = list[index];
-  if (value === undefined) throw new Error(`the card's answer has no element ${index}`);
-  return value;
+/** The value of the first element `tag`; throws when there is none. */
+export function valueOf(bytes: Buffer, tag: number): Buffer {
+  const found = elements(bytes).find((each) => each.tag === tag);
+  if (found === undefined) throw new Error(`there is no element ${tag.toString(16)}`);
+  return found.value;
 }

@@ -1,23 +1,29 @@
 import { expect, test } from "bun:test";
-import { INS, SW, TAG } from "#protocol/assigned-numbers";
+import { INS, SW } from "#protocol/assigned-numbers";
 import { createCard } from "./card.ts";
-import { element } from "./encoding-double.ts";
 import { createNonVolatileMemory, PAGE_BYTES, PowerCut, type Tear } from "./non-volatile-memory.ts";
 import {
-  type Answer,
   type Bench,
-  bind,
   createBench,
-  exchange,
-  issueResult,
-  reachAnswered,
+  EVERY_SUITE,
+  nameOf,
   readStatus,
-  type ResultOptions,
   select,
-  sendResult,
   signDocument,
   type Status,
-} from "./platform-double.ts";
+  type Variant,
+} from "./bench-double.ts";
+import { startSession } from "./platform-double.ts";
+import {
+  bind,
+  issueResult,
+  issueUnlock,
+  prove,
+  reachAnswered,
+  type ResultOptions,
+  sendResult,
+  sendUnlock,
+} from "./result-double.ts";
 
 const TIMEOUT_MILLISECONDS = 60_000;
 /** From nothing written to everything written, with the rest old or just erased. */
@@ -28,8 +34,15 @@ const TEARS: readonly Tear[] = [0, 1, 12, 13, 32, PAGE_BYTES - 1, PAGE_BYTES].fl
   ],
 );
 
+/** A page half new, and each end of it: enough for the suites whose proofs are slow. */
+const TEARS_OF_SLOW_SUITES = TEARS.filter((_, index) => index % 4 === 1);
+
+function tearsFor({ suite }: Variant): readonly Tear[] {
+  return suite === "SM" || suite.startsWith("RSA") ? TEARS_OF_SLOW_SUITES : TEARS;
+}
+
 /** Runs `act`; whether power was cut in it. Anything else that goes wrong is thrown. */
-async function isCut(act: () => Promise<unknown>): Promise<boolean> {
+async function isCut(act: () => unknown): Promise<boolean> {
   try {
     await act();
     return false;
@@ -65,6 +78,7 @@ async function expectUsable(bench: Bench): Promise<void> {
 
 /** Cuts each page write of one RESULT in turn until none is left; how many there were. */
 async function cutEveryWrite(
+  variant: Variant,
   seed: string,
   tear: Tear,
   result: ResultOptions,
@@ -72,7 +86,7 @@ async function cutEveryWrite(
 ): Promise<{ readonly cuts: number; readonly news: number }> {
   let news = 0;
   for (let nth = 1; ; nth++) {
-    const bench = await createBench({ seed: `${seed} ${nth}` });
+    const bench = await createBench({ variant, seed: `${seed} ${nth}` });
     await bind(bench);
     await bind(bench, { epoch: 2, floor: 1 });
     const old = { ...(await readStatus(bench)), state: "00" };
@@ -97,26 +111,47 @@ async function cutEveryWrite(
   }
 }
 
-test(
-  "I9: epoch, floor and lock survive a power cut at any write",
-  async () => {
-    for (const [name, result, kept] of RESULTS) {
-      let cuts = 0;
-      let news = 0;
-      for (const [index, tear] of TEARS.entries()) {
-        const covered = await cutEveryWrite(`${name} ${index}`, tear, result, kept);
-        cuts += covered.cuts;
-        news += covered.news;
+for (const variant of EVERY_SUITE) {
+  test(
+    `I9: epoch, floor and lock survive a power cut at any write: ${nameOf(variant)}`,
+    async () => {
+      const tears = tearsFor(variant);
+      for (const [name, result, kept] of RESULTS) {
+        let cuts = 0;
+        let news = 0;
+        for (const [index, tear] of tears.entries()) {
+          const covered = await cutEveryWrite(variant, `${name} ${index}`, tear, result, kept);
+          cuts += covered.cuts;
+          news += covered.news;
+        }
+        // Old and new must both have been seen, or the cuts missed the write.
+        expect(cuts).toBe(tears.length);
+        expect(news).toBeGreaterThan(0);
+        expect(news).toBeLessThan(cuts);
       }
-      process.stdout.write(`power cuts in RESULT ${name}: ${cuts}, ${news} left the new record\n`);
-      // Old and new must both have been seen, or the cuts missed the write.
-      expect(cuts).toBeGreaterThanOrEqual(3 * TEARS.length);
-      expect(news).toBeGreaterThan(0);
-      expect(news).toBeLessThan(cuts);
+    },
+    TIMEOUT_MILLISECONDS,
+  );
+
+  test(`I9: an unlock that is cut leaves the card locked, or idle: ${nameOf(variant)}`, async () => {
+    const seen = new Set<string>();
+    for (const tear of tearsFor(variant)) {
+      const bench = await createBench({ variant });
+      const { state } = await bind(bench, { verdict: 0, lock: 1 });
+      const issued = issueUnlock(bench, await startSession(bench));
+      bench.memory.cutAfterWrites(1, tear);
+      expect(await isCut(() => sendUnlock(bench, issued))).toBe(true);
+      const after = await restart(bench);
+      expect([`${state} 1`, "00 2"]).toContain(`${after.state} ${after.epoch}`);
+      seen.add(after.state);
+      if (after.state === state) {
+        const again = issueUnlock(bench, await startSession(bench));
+        expect((await sendUnlock(bench, again)).state).toBe("00");
+      }
     }
-  },
-  TIMEOUT_MILLISECONDS,
-);
+    expect(seen.size).toBe(2);
+  });
+}
 
 test("I9: cuts one after another never lose the record, nor bring an old one back", async () => {
   const bench = await createBench();
@@ -125,21 +160,16 @@ test("I9: cuts one after another never lose the record, nor bring an old one bac
   for (let round = 0; round < 120; round++) {
     const session = await reachAnswered(bench);
     const issued = issueResult(bench, session, { epoch: epoch + 1 });
-    bench.memory.cutAfterWrites(1 + (round % 5), TEARS[round % TEARS.length]);
+    bench.memory.cutAfterWrites(1 + (round % 2), TEARS[round % TEARS.length]);
     if (await isCut(() => sendResult(bench, issued))) cuts += 1;
     bench.memory.cancelCut();
     const after = await restart(bench);
     expect([epoch, epoch + 1]).toContain(after.epoch);
     epoch = after.epoch;
   }
-  expect(cuts).toBe(72);
+  expect(cuts).toBe(60);
   expect(epoch).toBeGreaterThan(40);
 });
-
-function prove(bench: Bench, fill: number): Promise<Answer> {
-  const data = element(TAG.enrolmentChallenge, Buffer.alloc(16, fill));
-  return exchange(bench, { cla: 0x80, ins: INS.provePossession, p1p2: 0, data });
-}
 
 test("I15: a power cut never makes a second proof of possession", async () => {
   for (const tear of TEARS) {
@@ -163,16 +193,13 @@ test("I15: a power cut never makes a second proof of possession", async () => {
 test("a personalisation that was cut can be done again, and keeps nothing half", async () => {
   for (const tear of TEARS) {
     const bench = await createBench();
-
-    for (const nth of [1, 2, 3]) {
-      const nonVolatile = createNonVolatileMemory();
-      const environment = { random: bench.random, nonVolatile };
-      nonVolatile.cutAfterWrites(nth, tear);
-      expect(await isCut(() => createCard(bench.profile, environment))).toBe(true);
-      const card = await createCard(bench.profile, environment);
-      await select({ ...bench, card });
-      expect((await readStatus({ ...bench, card })).epoch).toBe(0);
-    }
+    const nonVolatile = createNonVolatileMemory();
+    const environment = { random: bench.random, nonVolatile };
+    nonVolatile.cutAfterWrites(1, tear);
+    expect(await isCut(() => createCard(bench.profile, environment))).toBe(true);
+    const card = createCard(bench.profile, environment);
+    await select({ ...bench, card });
+    expect((await readStatus({ ...bench, card })).epoch).toBe(0);
   }
 });
 
@@ -180,7 +207,7 @@ test("I9: the same flash makes the same card again, with its lock", async () => 
   const bench = await createBench();
   const { state } = await bind(bench, { verdict: 0, lock: 1 });
   const environment = { random: bench.random, nonVolatile: bench.memory };
-  const again = { ...bench, card: await createCard(bench.profile, environment) };
+  const again = { ...bench, card: createCard(bench.profile, environment) };
   await select(again);
   expect((await readStatus(again)).state).toBe(state);
 });
@@ -188,18 +215,16 @@ test("I9: the same flash makes the same card again, with its lock", async () => 
 test("I9: flash without a valid record is a broken card, not a new one", async () => {
   const bench = await createBench();
   await bind(bench, { verdict: 0, lock: 1 });
-  for (const page of [0, 3]) {
+  for (const page of [0, 1]) {
     const bytes = bench.memory.readPage(page);
     bytes[5] = (bytes[5] ?? 0) ^ 1;
     bench.memory.writePage(page, bytes);
   }
   const environment = { random: bench.random, nonVolatile: bench.memory };
-  const created = createCard(bench.profile, environment);
-  expect(created).rejects.toThrow("no bank");
-  await created.catch(() => undefined);
+  expect(() => createCard(bench.profile, environment)).toThrow("no bank");
 });
 
-test("I9: power taken in the middle of a command: no answer, no write, no session", async () => {
+test("I9: a card without power answers nothing, writes nothing and forgets its session", async () => {
   const bench = await createBench();
   const session = await reachAnswered(bench);
   const issued = issueResult(bench, session);
@@ -208,30 +233,18 @@ test("I9: power taken in the middle of a command: no answer, no write, no sessio
     Uint8Array.of(0x80, INS.result, 0, 0, issued.data.length),
     issued.data,
   ]);
-  const running = isCut(() => bench.card.transmit(apdu));
-  const waiting = isCut(() => bench.card.transmit(apdu));
-  await Promise.resolve();
   bench.card.powerOff();
-  expect(await running).toBe(true);
-  expect(await waiting).toBe(true);
-  expect(bench.memory.countWrites()).toBe(writes);
   expect(await isCut(() => bench.card.transmit(apdu))).toBe(true);
-  expect(await restart(bench)).toEqual({
-    cardId: bench.profile.cardId,
-    epoch: 0,
-    state: "00",
-    floor: 0,
-  });
+  expect(bench.memory.countWrites()).toBe(writes);
+  const unborn = { cardId: bench.profile.cardId, epoch: 0, state: "00", floor: 0 };
+  expect(await restart(bench)).toEqual(unborn);
   expect((await sendResult(bench, issued)).sw).toBe(SW.conditionsNotSatisfied);
 });
 
-test("I9: reset in the middle of a command starts afresh and answers the next one", async () => {
+test("I9: reset starts afresh and answers the next command", async () => {
   const bench = await createBench();
-  const session = await reachAnswered(bench);
-  const running = isCut(() => sendResult(bench, issueResult(bench, session)));
-  await Promise.resolve();
+  await reachAnswered(bench);
   const atr = Buffer.from(await bench.card.reset());
-  expect(await running).toBe(true);
   expect(atr.toString("latin1")).toContain("SIMLATCH");
   await select(bench);
   expect((await readStatus(bench)).state).toBe("00");

@@ -3,16 +3,15 @@ import { CLA, INS, SW, TAG } from "#protocol/assigned-numbers";
 import { createCard } from "./card.ts";
 import { createNonVolatileMemory } from "./non-volatile-memory.ts";
 import {
-  bind,
   createBench,
   encodeApdus,
   exchange,
   readStatus,
   select,
-  startData,
-  startSession,
   transmit,
-} from "./platform-double.ts";
+} from "./bench-double.ts";
+import { startData, startSession } from "./platform-double.ts";
+import { bind } from "./result-double.ts";
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(" ", ""), "hex");
 const SELECT = "00 A4 04 00 09 F0 53494D4C41544348";
@@ -42,7 +41,8 @@ describe("status words", () => {
     ["00 20 00 00 00", SW.instructionNotSupported, "VERIFY"],
     ["00 10 00 00 01 00", SW.instructionNotSupported, "START SESSION, interindustry class"],
     ["80 A4 04 00 01 00", SW.instructionNotSupported, "SELECT, proprietary class"],
-    ["80 16 00 00 01 00", SW.instructionNotSupported, "instruction 16"],
+    ["80 11 00 00 01 00", SW.instructionNotSupported, "instruction 11"],
+    ["80 16 00 00 01 00", SW.conditionsNotSatisfied, "OPEN CHALLENGE without session"],
     ["00 A4 00 00 02 3F00", SW.incorrectP1P2, "SELECT by file id"],
     ["00 A4 04 0C 02 3F00", SW.incorrectP1P2, "SELECT without FCI"],
     ["80 10 01 00 01 00", SW.incorrectP1P2, "START SESSION P1 01"],
@@ -50,9 +50,9 @@ describe("status words", () => {
     ["00 2A 9E 9B 01 00", SW.incorrectP1P2, "PSO 9E9B"],
     ["00 C0 00 01 10", SW.incorrectP1P2, "GET RESPONSE P2 01"],
     ["00 CA 00 81 00", SW.referencedDataNotFound, "GET DATA 0081"],
-    ["00 CA 00 80", 0x6c2c, "GET DATA without Le"],
-    ["00 CA 00 80 00", 0x6c2c, "GET DATA, Le 256"],
-    ["00 CA 00 80 2B", 0x6c2c, "GET DATA, Le one short"],
+    ["00 CA 00 80", 0x6c3d, "GET DATA without Le"],
+    ["00 CA 00 80 00", 0x6c3d, "GET DATA, Le 256"],
+    ["00 CA 00 80 3C", 0x6c3d, "GET DATA, Le one short"],
     ["00 CA 00 80 01 00", SW.wrongLength, "GET DATA with data"],
     ["00 CA 7F 21 10", 0x6c00, "GET DATA certificate, Le 16 of 600"],
     ["10 CA 00 80 01 00", SW.success, "GET DATA in a chain, first"],
@@ -147,7 +147,7 @@ describe("GET RESPONSE", () => {
     const bench = await createBench();
     const profile = { ...bench.profile, certificate: new Uint8Array(0) };
     const environment = { random: bench.random, nonVolatile: createNonVolatileMemory() };
-    const bare = { ...bench, card: await createCard(profile, environment) };
+    const bare = { ...bench, card: createCard(profile, environment) };
     await select(bare);
     const answer = await exchange(bare, { cla: 0, ins: INS.getData, p1p2: 0x7f21 });
     expect(answer.sw).toBe(SW.referencedDataNotFound);

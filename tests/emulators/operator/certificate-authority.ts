@@ -1,34 +1,49 @@
 /**
- * The card issuer's certificates (RFC 5280): a root, an intermediate that signs cards, and, for
- * tests, every way in which a chain can be bad. Serial numbers count up; keys are P-256.
+ * The card issuer's certificates (RFC 5280) in one algorithm: a root, an intermediate that signs
+ * cards, and, for tests, every way in which a chain can be bad. Serial numbers count up.
  */
-import "reflect-metadata";
-import { timingSafeEqual } from "node:crypto";
-import { Crypto } from "@peculiar/webcrypto";
+import { createHash } from "node:crypto";
+import type { Random } from "#tests/emulators/card/curve";
+import { takeRsaKey } from "#tests/emulators/card/rsa-pool";
+import type { KeyPair } from "#tests/emulators/card/signatures";
+import type { CertificateAlgorithm } from "./certificate-algorithms.ts";
 import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  type Extension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  Name,
-  SubjectKeyIdentifierExtension,
-  type X509Certificate,
-  X509CertificateGenerator,
-} from "@peculiar/x509";
+  bitString,
+  type Der,
+  integer,
+  namedBits,
+  objectIdentifier,
+  octetString,
+  printableString,
+  sequence,
+  set,
+  tagged,
+  time,
+  TRUE,
+  utf8String,
+} from "./der.ts";
 
-/** Bun's type of a crypto provider asks for more than the Web Cryptography API has. */
-const crypto = Object.assign(new Crypto(), { timingSafeEqual });
-const CURVE = { name: "ECDSA", namedCurve: "P-256" } as const;
-const SCHEME = { name: "ECDSA", hash: "SHA-256" } as const;
 const DAY_MILLISECONDS = 86_400_000;
 const CA_DAYS = 3650;
 const CARD_DAYS = 1825;
-/** id-at-serialNumber (RFC 5280, appendix A), which holds the card id. */
-const SERIAL_NUMBER_ATTRIBUTE = "2.5.4.5";
 const FIRST_SERIAL_NUMBER = 0x1001;
-
-type Der = Uint8Array<ArrayBuffer>;
+const VERSION_3 = tagged(0xa0, integer(Uint8Array.of(2)));
+/** id-at-commonName and id-at-serialNumber (RFC 5280, appendix A); the latter is the card id. */
+const COMMON_NAME = objectIdentifier("2.5.4.3");
+const SERIAL_NUMBER = objectIdentifier("2.5.4.5");
+/** id-ce-... (RFC 5280, 4.2.1). */
+const SUBJECT_KEY_IDENTIFIER = objectIdentifier("2.5.29.14");
+const KEY_USAGE = objectIdentifier("2.5.29.15");
+const BASIC_CONSTRAINTS = objectIdentifier("2.5.29.19");
+const AUTHORITY_KEY_IDENTIFIER = objectIdentifier("2.5.29.35");
+/** Bits of KeyUsage, in its first byte. */
+const USAGE = {
+  digitalSignature: 0x80,
+  keyAgreement: 0x08,
+  keyCertSign: 0x04,
+  cRLSign: 0x02,
+} as const;
+const CA_USAGE = USAGE.keyCertSign | USAGE.cRLSign;
 
 /** Who signs the card's certificate, and what is wrong with it. */
 type IssuerKind =
@@ -69,189 +84,202 @@ export type CardCertificate = {
 
 export type CertificateAuthority = {
   readonly rootCertificate: Der;
-  readonly intermediateCertificate: Der;
   readonly issueCardCertificate: (
     cardId: string,
     publicKey: Uint8Array,
     overrides?: CertificateOverrides,
-  ) => Promise<CardCertificate>;
+  ) => CardCertificate;
 };
 
 type Issuer = {
-  readonly certificate: X509Certificate;
-  readonly privateKey: CryptoKey;
-  readonly publicKey: CryptoKey;
+  readonly name: Der;
+  readonly keys: KeyPair;
+  readonly certificate: Der;
   /** From this issuer up to, but without, the root. */
   readonly chain: readonly Der[];
 };
 
-type IssuerRequest = {
+type CaRequest = {
   readonly name: string;
   /** Undefined for an issuer that is not a CA. */
   readonly pathLength: number | undefined;
-  readonly keyUsage: KeyUsageFlags;
+  readonly keyUsage: number;
   readonly notAfter: Date;
 };
 
-type Mint = { readonly now: Date; readonly nextSerialNumber: () => string };
+/** What every certificate of one authority is made with. */
+type Mint = {
+  readonly now: Date;
+  readonly algorithm: CertificateAlgorithm;
+  readonly random: Random;
+  readonly nextSerialNumber: () => number;
+};
 
-/** CAs valid for ten years and cards for five, from a day before `now`. */
-export async function createCertificateAuthority(now: Date): Promise<CertificateAuthority> {
+/** CAs valid for ten years and cards for five, from a day or two before `now`. */
+export function createCertificateAuthority(
+  now: Date,
+  algorithm: CertificateAlgorithm,
+  random: Random,
+): CertificateAuthority {
   let serialNumber = FIRST_SERIAL_NUMBER;
-  const mint = { now, nextSerialNumber: () => (serialNumber++).toString(16).padStart(4, "0") };
-  const root = await createRoot(mint);
-  const intermediate = await createIssuer(mint, root, describeCa(mint, "Card CA"));
-  const issueCardCertificate = async (
-    cardId: string,
-    publicKey: Uint8Array,
-    overrides: CertificateOverrides = {},
-  ): Promise<CardCertificate> => {
-    const issuer =
-      overrides.issuer === undefined || overrides.issuer === "intermediate"
-        ? intermediate
-        : await createBadIssuer(mint, overrides.issuer, root, intermediate);
-    const issued = await signCard(mint, issuer, cardId, publicKey, overrides);
-    const certificate = overrides.tamperSignature === true ? tamperLastByte(issued) : issued;
-    const above = overrides.omitIntermediate === true ? [] : issuer.chain;
-    return { certificate, chain: [certificate, ...above] };
-  };
+  const mint = { now, algorithm, random, nextSerialNumber: () => serialNumber++ };
+  const root = createRoot(mint);
+  let intermediate: Issuer | undefined;
   return {
-    rootCertificate: derOf(root.certificate),
-    intermediateCertificate: derOf(intermediate.certificate),
-    issueCardCertificate,
+    rootCertificate: root.certificate,
+    issueCardCertificate: (cardId, publicKey, overrides = {}) => {
+      intermediate ??= createIssuer(mint, root, describeCa(mint, "Card CA"));
+      const kind = overrides.issuer ?? "intermediate";
+      const issuer =
+        kind === "intermediate" ? intermediate : createBadIssuer(mint, kind, root, intermediate);
+      const issued = signCard(mint, issuer, cardId, publicKey, overrides);
+      const certificate = overrides.tamperSignature === true ? tamperLastByte(issued) : issued;
+      const above = overrides.omitIntermediate === true ? [] : issuer.chain;
+      return { certificate, chain: [certificate, ...above] };
+    },
   };
 }
 
-async function createBadIssuer(
+function createBadIssuer(
   mint: Mint,
   kind: Exclude<IssuerKind, "intermediate">,
   root: Issuer,
   intermediate: Issuer,
-): Promise<Issuer> {
-  const ca = describeCa(mint, "Card CA");
+): Issuer {
+  const good = describeCa(mint, "Card CA");
   switch (kind) {
     case "non-ca":
       return createIssuer(mint, root, {
-        ...ca,
+        ...good,
         pathLength: undefined,
-        keyUsage: KeyUsageFlags.digitalSignature,
+        keyUsage: USAGE.digitalSignature,
       });
     case "below-path-length":
-      return createIssuer(mint, intermediate, describeCa(mint, "Card sub CA"));
+      return createIssuer(mint, intermediate, describeCa(mint, "Card CA below"));
     case "foreign-root":
-      return createIssuer(mint, await createRoot(mint), ca);
+      return createIssuer(mint, createRoot(mint), good);
     case "expired-ca":
-      return createIssuer(mint, root, { ...ca, notAfter: addDays(mint.now, -1) });
+      return createIssuer(mint, root, { ...good, notAfter: addDays(mint.now, -1) });
     case "no-certificate-signing":
-      return createIssuer(mint, root, { ...ca, keyUsage: KeyUsageFlags.digitalSignature });
+      return createIssuer(mint, root, { ...good, keyUsage: USAGE.digitalSignature });
   }
 }
 
-function describeCa(mint: Mint, name: string): IssuerRequest {
-  return {
-    name: `simlatch test ${name}`,
-    pathLength: 0,
-    keyUsage: KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign,
-    notAfter: addDays(mint.now, CA_DAYS),
-  };
+function describeCa(mint: Mint, role: string): CaRequest {
+  const name = `simlatch test ${mint.algorithm.name} ${role}`;
+  return { name, pathLength: 0, keyUsage: CA_USAGE, notAfter: addDays(mint.now, CA_DAYS) };
 }
 
-async function createRoot(mint: Mint): Promise<Issuer> {
-  const keys = await crypto.subtle.generateKey(CURVE, false, ["sign", "verify"]);
-  const certificate = await X509CertificateGenerator.createSelfSigned(
-    {
-      serialNumber: mint.nextSerialNumber(),
-      name: [{ CN: ["simlatch test root CA"] }],
-      notBefore: addDays(mint.now, -2),
-      notAfter: addDays(mint.now, CA_DAYS),
-      signingAlgorithm: SCHEME,
-      keys,
-      extensions: [
-        new BasicConstraintsExtension(true, 1, true),
-        new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-        await SubjectKeyIdentifierExtension.create(keys.publicKey, false, crypto),
-      ],
-    },
-    crypto,
-  );
-  return { certificate, privateKey: keys.privateKey, publicKey: keys.publicKey, chain: [] };
+function createRoot(mint: Mint): Issuer {
+  const request = { ...describeCa(mint, "Root CA"), pathLength: 1 };
+  const self = { name: encodeName(request.name), keys: createKeys(mint) };
+  const certificate = signCa(mint, self, self, request);
+  return { ...self, certificate, chain: [] };
 }
 
-async function createIssuer(mint: Mint, parent: Issuer, request: IssuerRequest): Promise<Issuer> {
-  const keys = await crypto.subtle.generateKey(CURVE, false, ["sign", "verify"]);
-  const isCa = request.pathLength !== undefined;
-  const certificate = await sign(mint, parent, {
-    subject: new Name([{ CN: [request.name] }]),
-    publicKey: keys.publicKey,
+function createIssuer(mint: Mint, parent: Issuer, request: CaRequest): Issuer {
+  const self = { name: encodeName(request.name), keys: createKeys(mint) };
+  const certificate = signCa(mint, parent, self, request);
+  return { ...self, certificate, chain: [certificate, ...parent.chain] };
+}
+
+function createKeys({ algorithm, random }: Mint): KeyPair {
+  const rsaKey = algorithm.name.startsWith("RSA") ? takeRsaKey() : undefined;
+  return algorithm.scheme.createKeyPair(random, rsaKey);
+}
+
+type Party = Pick<Issuer, "name" | "keys">;
+
+function signCa(mint: Mint, issuer: Party, subject: Party, request: CaRequest): Der {
+  const { pathLength, keyUsage, notAfter } = request;
+  const constraints =
+    pathLength === undefined ? sequence() : sequence(TRUE, integer(Uint8Array.of(pathLength)));
+  return sign(mint, issuer, {
+    subject: subject.name,
+    publicKey: subject.keys.publicKey,
     notBefore: addDays(mint.now, -2),
-    notAfter: request.notAfter,
-    extensions: [
-      new BasicConstraintsExtension(isCa, request.pathLength, true),
-      new KeyUsagesExtension(request.keyUsage, true),
-    ],
+    notAfter,
+    constraints,
+    keyUsage,
   });
-  const chain = [derOf(certificate), ...parent.chain];
-  return { certificate, privateKey: keys.privateKey, publicKey: keys.publicKey, chain };
 }
 
-async function signCard(
+function signCard(
   mint: Mint,
-  issuer: Issuer,
+  issuer: Party,
   cardId: string,
   publicKey: Uint8Array,
   overrides: CertificateOverrides,
-): Promise<Der> {
-  const serialNumber = overrides.serialNumber ?? cardId;
-  const key = await crypto.subtle.importKey("raw", new Uint8Array(publicKey), CURVE, true, [
-    "verify",
-  ]);
-  const certificate = await sign(mint, issuer, {
-    subject: new Name([
-      { CN: [{ utf8String: "simlatch test card" }] },
-      { [SERIAL_NUMBER_ATTRIBUTE]: [{ printableString: serialNumber }] },
-    ]),
-    publicKey: key,
+): Der {
+  const { publicKeyBytes } = mint.algorithm.scheme;
+  if (publicKey.length !== publicKeyBytes) throw new Error("the card's key has another length");
+  return sign(mint, issuer, {
+    subject: encodeName("simlatch test card", overrides.serialNumber ?? cardId),
+    publicKey,
     notBefore: overrides.notBefore ?? addDays(mint.now, -1),
     notAfter: overrides.notAfter ?? addDays(mint.now, CARD_DAYS),
-    extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags[overrides.keyUsage ?? "digitalSignature"], true),
-    ],
+    constraints: sequence(),
+    keyUsage: USAGE[overrides.keyUsage ?? "digitalSignature"],
   });
-  return derOf(certificate);
 }
 
 /** Signs what `request` describes; key identifiers are added here. */
-async function sign(
+function sign(
   mint: Mint,
-  issuer: Issuer,
+  issuer: Party,
   request: {
-    readonly subject: Name;
-    readonly publicKey: CryptoKey;
+    readonly subject: Der;
+    readonly publicKey: Uint8Array;
     readonly notBefore: Date;
     readonly notAfter: Date;
-    readonly extensions: readonly Extension[];
+    /** Value of basicConstraints. */
+    readonly constraints: Der;
+    readonly keyUsage: number;
   },
-): Promise<X509Certificate> {
-  return X509CertificateGenerator.create(
-    {
-      ...request,
-      serialNumber: mint.nextSerialNumber(),
-      issuer: issuer.certificate.subjectName,
-      signingKey: issuer.privateKey,
-      signingAlgorithm: SCHEME,
-      extensions: [
-        ...request.extensions,
-        await SubjectKeyIdentifierExtension.create(request.publicKey, false, crypto),
-        await AuthorityKeyIdentifierExtension.create(issuer.publicKey, false, crypto),
-      ],
-    },
-    crypto,
+): Der {
+  const { algorithm, random } = mint;
+  const serialNumber = mint.nextSerialNumber();
+  const authorityKey = tagged(0x80, keyIdentifier(algorithm, issuer.keys.publicKey));
+  const tbsCertificate = sequence(
+    VERSION_3,
+    integer(Uint8Array.of(serialNumber >> 8, serialNumber & 0xff)),
+    algorithm.signatureAlgorithm,
+    issuer.name,
+    sequence(time(request.notBefore), time(request.notAfter)),
+    request.subject,
+    algorithm.encodePublicKey(request.publicKey),
+    tagged(
+      0xa3,
+      sequence(
+        extension(BASIC_CONSTRAINTS, request.constraints, true),
+        extension(KEY_USAGE, namedBits(request.keyUsage), true),
+        extension(
+          SUBJECT_KEY_IDENTIFIER,
+          octetString(keyIdentifier(algorithm, request.publicKey)),
+          false,
+        ),
+        extension(AUTHORITY_KEY_IDENTIFIER, sequence(authorityKey), false),
+      ),
+    ),
   );
+  const signature = algorithm.encodeSignature(issuer.keys.sign(tbsCertificate, random));
+  return sequence(tbsCertificate, algorithm.signatureAlgorithm, bitString(signature));
 }
 
-function derOf(certificate: X509Certificate): Der {
-  return new Uint8Array(certificate.rawData);
+function extension(id: Der, value: Der, isCritical: boolean): Der {
+  return sequence(id, ...(isCritical ? [TRUE] : []), octetString(value));
+}
+
+/** SHA-1 of the SubjectPublicKeyInfo: a name, so its collisions do no harm. */
+function keyIdentifier(algorithm: CertificateAlgorithm, publicKey: Uint8Array): Uint8Array {
+  return createHash("sha1").update(algorithm.encodePublicKey(publicKey)).digest();
+}
+
+/** Name with a common name and, of a card, its serial number (a PrintableString). */
+function encodeName(commonName: string, serialNumber?: string): Der {
+  const common = set(sequence(COMMON_NAME, utf8String(commonName)));
+  if (serialNumber === undefined) return sequence(common);
+  return sequence(common, set(sequence(SERIAL_NUMBER, printableString(serialNumber))));
 }
 
 /** The signature is the last field of a certificate; its last byte belongs to s. */

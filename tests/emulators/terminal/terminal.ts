@@ -4,16 +4,23 @@
  * who reads, replaces, drops, repeats or makes up whatever passes.
  */
 import type { StepReport } from "#protocol/steps";
-import { bind, type BindingOutcome } from "#terminal/bind";
+import type { CardKindName, ModeName, ModuleKindName, SuiteName } from "#protocol/suites";
+import { bind, type BindingOutcome, type BindOptions } from "#terminal/bind";
+import type { Sleep } from "#terminal/cancel";
 import { type CardApplet, createCardApplet } from "#terminal/card";
+import type { Concealment } from "#terminal/conceal";
 import type { IdentityModule } from "#terminal/module";
 import { createPlatformClient, type Fetch, type PlatformClient } from "#terminal/platform-client";
-import type { CardTransport } from "#terminal/transport";
+import { createRenewal, type Renewal, type RenewalOptions } from "#terminal/renewal";
+import { type CardTransport, createSdTransport } from "#terminal/transport";
+import { createSimModule } from "#terminal/sim";
+import { createUimModule } from "#terminal/uim";
 import { createUsimModule } from "#terminal/usim";
 
 /** Anything with contacts: an emulator answers at once, a reader later. */
 export interface SlotDevice {
-  transmit(apdu: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** An APDU in and out; of an SD card, whole blocks of 512 bytes that hold one. */
+  transmit(message: Uint8Array): Uint8Array | Promise<Uint8Array>;
   /** Power comes back: what lives in RAM is gone. */
   reset(): unknown;
   /** Absent for a device that never notices that it was taken out. */
@@ -38,6 +45,7 @@ export interface HttpAnswer {
  * often as the hook likes, changed or not; what the hook returns is what the SDK sees.
  */
 export interface Tamper {
+  /** Sees what crosses the slot: of an SD card, blocks. */
   readonly card?: (
     apdu: Uint8Array,
     next: (apdu: Uint8Array) => Promise<Uint8Array>,
@@ -57,16 +65,46 @@ export interface TerminalOptions {
   /** The platform's default one unless given. */
   readonly tenant?: string;
   readonly fetch: Fetch;
-  /** Unix time in milliseconds, for step reports. */
+  /** Unix time in milliseconds, for step reports and renewal. */
   readonly now: () => number;
   readonly tamper?: Tamper;
-  readonly sleep?: (milliseconds: number) => Promise<void>;
+  readonly sleep?: Sleep;
+  /** The platform's concealment key. */
+  readonly concealment?: Concealment;
+  /** Offered: both modes with a concealment key, signed mode alone without one. */
+  readonly modes?: readonly ModeName[];
+  /** Offered: every suite unless given. */
+  readonly suites?: readonly SuiteName[];
+  /** False unless given. */
+  readonly confirmationTag?: boolean;
 }
 
-interface TerminalBindOptions {
+export interface TerminalBindOptions {
   readonly signal?: AbortSignal;
   readonly deadlineMs?: number;
 }
+
+/** Which adapter drives which module. */
+const MODULES: Readonly<Record<ModuleKindName, (transport: CardTransport) => IdentityModule>> = {
+  SIM: createSimModule,
+  USIM: createUsimModule,
+  UIM: (transport) => createUimModule(transport, randomBytes),
+};
+
+function randomBytes(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
+
+/** What drives a module in a slot. */
+export function connectModule(device: SlotDevice, kind: ModuleKindName): IdentityModule {
+  return MODULES[kind](connect(device, undefined));
+}
+
+/** Which transport reaches the applet of which card. */
+const CARD_TRANSPORTS: Readonly<Record<CardKindName, (slot: CardTransport) => CardTransport>> = {
+  TF: (slot) => slot,
+  SD: createSdTransport,
+};
 
 /** A binding with everything the client reported on the way. */
 export interface TerminalBinding {
@@ -75,16 +113,22 @@ export interface TerminalBinding {
 }
 
 export interface Terminal {
-  /** Resets the card and selects its applet; whatever sat in the slot is taken out. */
-  insertCard(card: SlotDevice): Promise<void>;
+  /**
+   * Resets the card and selects its applet; whatever sat in the slot is taken out. TF unless the
+   * kind is given.
+   */
+  insertCard(card: SlotDevice, kind?: CardKindName): Promise<void>;
   /** Takes the card out: no power, no serving. */
   removeCard(): void;
-  insertModule(module: SlotDevice): Promise<void>;
+  /** Resets the module. USIM unless the kind is given. */
+  insertModule(module: SlotDevice, kind?: ModuleKindName): Promise<void>;
   /** The applet in the slot, for its services; throws when the slot is empty. */
   card(): CardApplet;
   module(): IdentityModule;
   readonly platform: PlatformClient;
   bind(options?: TerminalBindOptions): Promise<TerminalBinding>;
+  /** Keeps the card in the slot serving: its sessions are those of `bind`. */
+  createRenewal(options?: Pick<RenewalOptions, "onEvent" | "pollMs">): Renewal;
 }
 
 interface CardSlot {
@@ -93,11 +137,12 @@ interface CardSlot {
 }
 
 export function createTerminal(options: TerminalOptions): Terminal {
-  const { tamper = {}, sleep } = options;
+  const { tamper = {}, now } = options;
+  const sleep = options.sleep === undefined ? {} : { sleep: options.sleep };
   const platform = createPlatformClient({
     baseUrl: options.platformUrl,
     fetch: tamper.http === undefined ? options.fetch : tamperFetch(options.fetch, tamper.http),
-    ...(sleep === undefined ? {} : { sleep }),
+    ...sleep,
   });
   let cardSlot: CardSlot | undefined;
   let moduleSlot: IdentityModule | undefined;
@@ -113,41 +158,64 @@ export function createTerminal(options: TerminalOptions): Terminal {
     if (moduleSlot === undefined) throw new Error("no identity module in the slot");
     return moduleSlot;
   };
+  const bindOnce = async (bindOptions: TerminalBindOptions = {}): Promise<TerminalBinding> => {
+    const steps: StepReport[] = [];
+    const outcome = await bind({
+      ...bindOptions,
+      ...offerOf(options),
+      platform,
+      card: card(),
+      module: module(),
+      now,
+      onStep: (report) => steps.push(report),
+    });
+    return { outcome, steps };
+  };
   return {
     platform,
     card,
     module,
     removeCard,
-    async insertCard(device) {
+    async insertCard(device, kind = "TF") {
       removeCard();
       await device.reset();
-      const applet = createCardApplet(connect(device, tamper.card));
+      const applet = createCardApplet(CARD_TRANSPORTS[kind](connect(device, tamper.card)));
       await applet.select();
       cardSlot = { device, applet };
     },
-    async insertModule(device) {
+    async insertModule(device, kind = "USIM") {
       await device.reset();
-      moduleSlot = createUsimModule(connect(device, tamper.module));
+      moduleSlot = MODULES[kind](connect(device, tamper.module));
     },
-    async bind(bindOptions = {}) {
-      const steps: StepReport[] = [];
-      const outcome = await bind({
-        ...bindOptions,
-        ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
-        platform,
+    bind: bindOnce,
+    createRenewal: (renewalOptions = {}) =>
+      createRenewal({
+        ...renewalOptions,
+        ...sleep,
         card: card(),
-        module: module(),
-        now: options.now,
-        onStep: (report) => steps.push(report),
-      });
-      return { outcome, steps };
-    },
+        now,
+        bind: async (signal) => (await bindOnce({ signal })).outcome,
+      }),
+  };
+}
+
+type Offer = Pick<BindOptions, "tenant" | "concealment" | "modes" | "suites" | "confirmationTag">;
+
+function offerOf(options: TerminalOptions): Offer {
+  const { tenant, concealment, suites, confirmationTag } = options;
+  const modes = options.modes ?? (concealment === undefined ? (["signed"] as const) : undefined);
+  return {
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(concealment === undefined ? {} : { concealment }),
+    ...(modes === undefined ? {} : { modes }),
+    ...(suites === undefined ? {} : { suites }),
+    ...(confirmationTag === undefined ? {} : { confirmationTag }),
   };
 }
 
 function connect(device: SlotDevice, hook: Tamper["card"]): CardTransport {
-  const next = async (apdu: Uint8Array): Promise<Uint8Array> => device.transmit(apdu);
-  return { transmit: hook === undefined ? next : (apdu) => hook(apdu, next) };
+  const next = async (message: Uint8Array): Promise<Uint8Array> => device.transmit(message);
+  return { transmit: hook === undefined ? next : (message) => hook(message, next) };
 }
 
 function tamperFetch(fetch: Fetch, hook: NonNullable<Tamper["http"]>): Fetch {

@@ -1,0 +1,176 @@
+import { parseArgs } from "node:util";
+import { CARD_REPORTS, type CardOrderRequest, type CardReportReason } from "#protocol/admin";
+import {
+  CARD_ID_PATTERN,
+  isSamePerson,
+  PERSON_PATTERN,
+  TENANT_PATTERN,
+} from "#protocol/identifiers";
+import { PROBLEM_CODES, type ProblemCode } from "#protocol/wire";
+import { type Command, EXIT, UsageError } from "./command.ts";
+import { printLine, printNote } from "./output.ts";
+import { DEFAULT_HOSTNAME, DEFAULT_PORT } from "./platform-host.ts";
+
+const DEFAULT_URL = `http://${DEFAULT_HOSTNAME}:${DEFAULT_PORT}`;
+/** A report on a subscriber may wait two seconds; a card's order never does. */
+const TIMEOUT_MS = 10_000;
+const ORDERS = ["report", "unlock", "clear"] as const;
+type OrderName = (typeof ORDERS)[number];
+
+interface Values {
+  readonly reason?: string | undefined;
+  readonly by?: readonly string[] | undefined;
+  readonly tenant?: string | undefined;
+}
+
+export const cardsCommand: Command = {
+  name: "cards",
+  summary: "report a card, unlock it, or clear its pairings",
+  help: `Usage: simlatch cards report CARD --reason lost|stolen --by NAME
+       simlatch cards unlock CARD --by NAME --by NAME
+       simlatch cards clear CARD --by NAME --by NAME
+
+Gives an order about one card (16 upper-case hex digits) to a running platform. It is durable when
+the command ends with 0, and holds at every point of presence. The names go into the audit.
+
+  report    no SUCCESS from now on; --reason stolen also locks the card at its next session
+  unlock    lifts the card's lock at its next session and withdraws a report; two different people
+  clear     forgets IMSI, number and key version that the card is pinned to; two different people
+
+A lease that the card holds already runs out by itself: that is the revocation delay.
+
+  --by NAME       who orders it; once for a report, twice for unlock and clear
+  --reason R      lost or stolen
+  --url U         the platform (default ${DEFAULT_URL}); https unless it is on this machine
+  --tenant T      the card's tenant (default "default")
+  --json          the outcome as one JSON object
+
+SIMLATCH_ADMIN_KEY holds the platform's administration key. Exit codes: 0 done, 1 the platform did
+not do it, 2 usage, 3 the key is missing or not the platform's.`,
+  async run(args) {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        reason: { type: "string" },
+        by: { type: "string", multiple: true },
+        url: { type: "string", default: DEFAULT_URL },
+        tenant: { type: "string" },
+        json: { type: "boolean", default: false },
+      },
+    });
+    const { card, body } = readOrder(positionals, values);
+    const url = orderUrl(values.url, card);
+    const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
+    if (adminKey === "") {
+      printNote("simlatch cards: set SIMLATCH_ADMIN_KEY to the platform's administration key");
+      return EXIT.configuration;
+    }
+    const problem = await sendOrder(url, adminKey, body);
+    return reportOutcome(card, body.order, problem, values.json);
+  },
+};
+
+/** What the command line asks for; every mistake is told before anything is sent. */
+function readOrder(
+  positionals: readonly string[],
+  values: Values,
+): { readonly card: string; readonly body: CardOrderRequest } {
+  const [name, card, ...rest] = positionals;
+  const order = ORDERS.find((known) => known === name);
+  if (order === undefined) throw new UsageError("say report, unlock or clear");
+  if (card === undefined || rest.length > 0) throw new UsageError(`${order} wants one card id`);
+  if (!CARD_ID_PATTERN.test(card)) {
+    throw new UsageError("a card id has 16 digits, 0-9 and A-F in upper case");
+  }
+  const { tenant, reason, by = [] } = values;
+  if (tenant !== undefined && !TENANT_PATTERN.test(tenant)) {
+    throw new UsageError("a tenant is named by 1 to 32 of a-z, 0-9 and -");
+  }
+  const scope = tenant === undefined ? {} : { tenant };
+  const names = by.map((each) => each.trim());
+  if (!names.every((each) => PERSON_PATTERN.test(each))) {
+    throw new UsageError("--by wants a name of 1 to 64 printable characters");
+  }
+  if (order === "report") return { card, body: { ...scope, ...readReport(names, reason) } };
+  if (reason !== undefined) throw new UsageError(`${order} takes no --reason`);
+  return { card, body: { ...scope, order, by: readTwo(order, names) } };
+}
+
+function readReport(
+  names: readonly string[],
+  given: string | undefined,
+): { readonly order: "report"; readonly reason: CardReportReason; readonly by: [string] } {
+  const reason = CARD_REPORTS.find((known) => known === given);
+  if (reason === undefined) throw new UsageError("report wants --reason lost or --reason stolen");
+  const [name] = names;
+  if (name === undefined || names.length > 1) throw new UsageError("report wants one --by NAME");
+  return { order: "report", reason, by: [name] };
+}
+
+function readTwo(order: OrderName, names: readonly string[]): [string, string] {
+  const [one, other] = names;
+  if (one === undefined || other === undefined || names.length > 2 || isSamePerson(one, other)) {
+    throw new UsageError(`${order} wants two different people: --by NAME --by NAME`);
+  }
+  return [one, other];
+}
+
+/** The administration key crosses no network in clear. */
+function orderUrl(base: string, card: string): string {
+  const url = URL.parse(`v1/admin/cards/${card}/orders`, base.endsWith("/") ? base : `${base}/`);
+  const isLocal = url !== null && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
+  if (url?.protocol !== "https:" && !(url?.protocol === "http:" && isLocal)) {
+    throw new UsageError("--url wants https://..., or http:// on this machine");
+  }
+  return url.href;
+}
+
+type OrderProblem = ProblemCode | "unreachable" | "unexpected_answer";
+
+/** Undefined when the platform has done it. */
+async function sendOrder(
+  url: string,
+  adminKey: string,
+  body: CardOrderRequest,
+): Promise<OrderProblem | undefined> {
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method: "POST",
+      headers: { authorization: `Bearer ${adminKey}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+      redirect: "error",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (response.status === 204) return undefined;
+    const { code }: { readonly code?: unknown } = JSON.parse(await response.text());
+    return PROBLEM_CODES.find((known) => known === code) ?? "unexpected_answer";
+  } catch (error) {
+    return error instanceof SyntaxError ? "unexpected_answer" : "unreachable";
+  }
+}
+
+const ADVICE: Readonly<Partial<Record<OrderProblem, string>>> = {
+  conflict: "the card is neither locked nor reported, as far as the platform knows",
+  not_found: "no such card in this tenant, or the platform has no administration routes",
+  unauthorized: "SIMLATCH_ADMIN_KEY is not the platform's administration key",
+  unavailable: "a part behind the platform does not answer; give the order again",
+  unreachable: "the platform does not answer; whether the order arrived is not known: repeat it",
+  unexpected_answer: "what answers there is not a simlatch platform",
+};
+
+function reportOutcome(
+  card: string,
+  order: OrderName,
+  problem: OrderProblem | undefined,
+  json: boolean,
+): number {
+  if (json) printLine(JSON.stringify({ card, order, done: problem === undefined, problem }));
+  if (problem === undefined) {
+    if (!json) printLine(`${order} of card ${card}: done`);
+    return EXIT.expected;
+  }
+  printNote(`simlatch cards: ${ADVICE[problem] ?? `the platform said ${problem}`}`);
+  return problem === "unauthorized" ? EXIT.configuration : EXIT.unexpected;
+}

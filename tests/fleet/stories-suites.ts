@@ -1,0 +1,103 @@
+/** Stories of encrypted mode (Fig. 4), other suites, cards and modules. */
+import type { Tamper } from "#tests/emulators/terminal/terminal";
+import type { CardOptions, Fleet, FleetCard, FleetSubscriber } from "./fleet.ts";
+import type { SubscriberKind } from "./modules.ts";
+import {
+  type Check,
+  checkServices,
+  delivered,
+  HOME_OPERATOR,
+  readReasons,
+  type Story,
+  type Told,
+} from "./story.ts";
+
+export const SUITE_STORIES: readonly Story[] = [
+  {
+    name: "encrypted",
+    title: "encrypted mode: the client learns neither IMSI of others nor the result",
+    verdict: "SUCCESS",
+    cardState: "serving",
+    run: tellEncrypted,
+  },
+  {
+    name: "sm-card",
+    title: "an SM card: SM2 certificate, SM3, SM4, encrypted mode",
+    verdict: "SUCCESS",
+    cardState: "serving",
+    run: async (fleet) => tellPair(fleet, { suite: "SM", modes: ["encrypted"] }, "USIM/TUAK"),
+  },
+  {
+    name: "sim",
+    title: "an SD card with a shared AES key beside a SIM with COMP128-3",
+    verdict: "SUCCESS",
+    cardState: "serving",
+    run: async (fleet) => tellPair(fleet, { suite: "AES", kind: "SD" }, "SIM", "SIM"),
+  },
+  {
+    name: "uim",
+    title: "an RSA card beside an R-UIM with CAVE",
+    verdict: "SUCCESS",
+    cardState: "serving",
+    run: async (fleet) => tellPair(fleet, { suite: "RSA-2048" }, "UIM", "CAVE"),
+  },
+];
+
+async function makePair(
+  fleet: Fleet,
+  options: CardOptions,
+  kind: SubscriberKind,
+): Promise<{ readonly card: FleetCard; readonly subscriber: FleetSubscriber }> {
+  const card = await fleet.addCard(options);
+  const subscriber = await fleet.addSubscriber({ operator: HOME_OPERATOR, kind });
+  await fleet.addRule(card, { imsi: subscriber.imsi }, "lock");
+  return { card, subscriber };
+}
+
+/** `strength` is what the audit is to say of the module's proof. */
+async function tellPair(
+  fleet: Fleet,
+  options: CardOptions,
+  kind: SubscriberKind,
+  strength = "USIM",
+): Promise<Told> {
+  const { card, subscriber } = await makePair(fleet, options, kind);
+  const phone = await fleet.assemblePhone(card, subscriber);
+  const binding = await phone.bind();
+  const reasons = await readReasons(fleet, binding);
+  const recorded: Check = {
+    what: `the audit records the strength of the proof: ${strength}`,
+    holds: reasons.some((reason) => reason.endsWith(` ${strength}`)),
+  };
+  return {
+    binding,
+    checks: [...(await checkServices(fleet, phone, card)), recorded, delivered(binding)],
+  };
+}
+
+async function tellEncrypted(fleet: Fleet): Promise<Told> {
+  const { card, subscriber } = await makePair(fleet, { modes: ["encrypted"] }, "USIM/Milenage");
+  const seen: string[] = [];
+  const phone = await fleet.assemblePhone(card, subscriber, record(seen));
+  const binding = await phone.bind();
+  const text = seen.join("\n");
+  const opaque: Check = {
+    what: "neither IMSI nor verdict is readable in what the client carried",
+    holds: seen.length >= 8 && !text.includes(subscriber.imsi) && !text.includes("verdict"),
+  };
+  return {
+    binding,
+    checks: [...(await checkServices(fleet, phone, card)), opaque, delivered(binding)],
+  };
+}
+
+/** Keeps every request and every answer as it passes. */
+function record(seen: string[]): Tamper {
+  return {
+    async http(request, next) {
+      const answer = await next(request);
+      seen.push(request.body, answer.body);
+      return answer;
+    },
+  };
+}
