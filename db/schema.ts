@@ -160,9 +160,9 @@ export const subscribers = sqliteTable(
     imsi: text("imsi").notNull(),
     /** MCC and MNC (TS 23.003, 2.2). */
     operator: text("operator").notNull(),
-    status: text("status", { enum: ["active", "barred"] }).notNull(),
     /** E.164 digits. */
     msisdn: text("msisdn"),
+    status: text("status", { enum: ["active", "barred"] }).notNull(),
   },
   (t) => [primaryKey({ columns: [t.tenant, t.imsi] })],
 );

@@ -12,7 +12,7 @@ const GROUP_OFFSET = 111;
 /** 3 bytes: three digits in 10 bits, the thousands digit in 4, three digits in 10. */
 export function encodeImsiS1(imsi: string): Bytes {
   const last = imsi.slice(-IMSI_S1_DIGITS).padStart(IMSI_S1_DIGITS, "0");
-  const digits = [...last].map((digit) => (digit === "0" ? 10 : Number(digit)));
+  const digits = Array.from(last, (digit) => (digit === "0" ? 10 : Number(digit)));
   const group = (start: number): number => {
     const [hundreds = 0, tens = 0, ones = 0] = digits.slice(start, start + 3);
     return 100 * hundreds + 10 * tens + ones - GROUP_OFFSET;

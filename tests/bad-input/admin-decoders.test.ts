@@ -37,7 +37,7 @@ const ROWS: readonly Row[] = [
   [
     "tenantSettings",
     schemas.tenantSettings,
-    { anchorPublicKey: text(65), cardRoots: [text(300), text(400)] },
+    { anchors: { "P-256": text(65) }, cardRoots: [text(300), text(400)] },
   ],
   ["platformKeyRequest", schemas.platformKeyRequest, { tenant, suite: "P-256" }],
   [
@@ -54,6 +54,7 @@ const ROWS: readonly Row[] = [
       tenant,
       cardId: CARD_ID,
       kind: "TF",
+      suite: "P-256",
       certificates: [text(400), text(500)],
       servicePublicKey: text(65),
       challenge: text(16),

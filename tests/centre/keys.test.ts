@@ -126,8 +126,9 @@ test("only a subscriber with CAVE has SSD to update", async () => {
   }
 });
 
+const change = (phone: Phone, changes: object) => ({ ...phone.enrolment, ...changes });
+
 describe("bad input", () => {
-  const change = (phone: Phone, changes: object) => ({ ...phone.enrolment, ...changes });
   const all = [
     ...PHONES.flatMap((phone) => {
       const { imsi: _imsi, mncLength: _mnc, algorithm: _name, ...keys } = phone.enrolment;

@@ -21,7 +21,7 @@ export interface Phone {
   readonly randBytes: number;
   readonly autnBytes: number;
   /** As POST /v1/admin/subscribers takes it. */
-  readonly enrolment: Readonly<Record<string, unknown>>;
+  readonly enrolment: Readonly<Record<string, string | number>>;
   readonly respond: Respond;
   /** CK || IK of a USIM. */
   readonly confirmationKey?: Respond;
@@ -39,8 +39,6 @@ const K_256 = Uint8Array.fromHex(
 const TOPC = Uint8Array.fromHex("305425427e18c503c8a4b294ea72c95d0c36c6c6b29d0c65de5974d5977f8524");
 const SECRET = new TextEncoder().encode("correct horse battery staple");
 
-const join = (...parts: readonly Uint8Array[]): Uint8Array =>
-  new Uint8Array(parts.flatMap((part) => [...part]));
 const imsiOf = (number: number): string => `46001${String(7_000_000_100 + number)}`;
 
 /** `respond` of a UIM whose SSD_A is `ssdA`. */
@@ -65,7 +63,7 @@ function makeUsim(
     algorithm,
     enrolment: { imsi, mncLength: 2, algorithm, ...keys },
     respond: f2,
-    confirmationKey: (rand) => join(f3(rand), f4(rand)),
+    confirmationKey: (rand) => Buffer.concat([f3(rand), f4(rand)]),
   };
 }
 

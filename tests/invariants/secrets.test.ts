@@ -30,8 +30,8 @@ interface Seen {
 function watchAlgorithms(algorithms: Algorithms, seen: Seen[]): Algorithms {
   const find: Algorithms["find"] = (name) => {
     const row = algorithms.find(name);
-    if (name !== "milenage" || row?.family !== "aka" || row.generateVector === undefined) return row;
-    const { generateVector } = row;
+    const generateVector = row?.family === "aka" ? row.generateVector : undefined;
+    if (name !== "milenage" || row?.family !== "aka" || generateVector === undefined) return row;
     return {
       ...row,
       generateVector(k, opc, rand, sqn, amf) {
