@@ -75,7 +75,7 @@ test("I6: a stranger has the form of its neighbour, the same one each time", asy
   const [cave, chap] = [shapeOf(await scene.ask(CAVE)), shapeOf(await scene.ask(CHAP))];
   for (let i = 0; i < 3; i++) {
     expect(await forms(STRANGER)).toEqual(cave);
-    expect(await forms(`${CAVE.imsi.slice(0, -1)}1`)).toEqual(chap);
+    expect(await forms(`${CAVE.imsi.slice(0, -1)}5`)).toEqual(chap);
     // Past the last one the first comes next.
     expect(await forms("999990000000000")).toEqual(cave);
   }

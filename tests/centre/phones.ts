@@ -76,7 +76,8 @@ function makeSim(number: number, algorithm: string, respond: Respond, strength: 
 const milenage = createAkaFunctions({ k: K, opc: OPC });
 const gsmMilenage = makeSim(5, "gsm-milenage", (rand) => convertRes(milenage.f2(rand)), "SIM");
 const caveImsi = imsiOf(10);
-const chapImsi = imsiOf(11);
+/** Room for a stranger between it and the other UIM. */
+const chapImsi = imsiOf(19);
 
 export const MILENAGE = makeUsim(
   1,

@@ -125,7 +125,7 @@ export async function openScene(changes: Partial<Dependencies> = {}): Promise<Sc
     rows: (query) => sql.all(query),
     dump() {
       const tables = ["slot", "slot_challenge", "slot_rand", "slot_ssd", "slot_status"];
-      return JSON.stringify(tables.map((table) => sql.all(`SELECT * FROM ${table}`)));
+      return rowsAsText(tables.flatMap((table) => sql.all(`SELECT * FROM ${table}`)));
     },
     reopen(next) {
       dependencies = { ...dependencies, ...next };
@@ -135,6 +135,13 @@ export async function openScene(changes: Partial<Dependencies> = {}): Promise<Sc
       database.close();
     },
   };
+}
+
+/** Bytes as hex. */
+export function rowsAsText(rows: readonly SqlRow[]): string {
+  return JSON.stringify(rows, (_key, value: unknown) =>
+    value instanceof Uint8Array ? value.toHex() : value,
+  );
 }
 
 /** The reason of a refusal; else the kind of the outcome. */
