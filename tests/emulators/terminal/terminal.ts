@@ -4,7 +4,7 @@
  * who reads, replaces, drops, repeats or makes up whatever passes.
  */
 import type { StepReport } from "#protocol/steps";
-import type { CardKindName, ModeName, SuiteName } from "#protocol/suites";
+import type { CardKindName, ModeName, ModuleKindName, SuiteName } from "#protocol/suites";
 import { bind, type BindingOutcome, type BindOptions } from "#terminal/bind";
 import type { Sleep } from "#terminal/cancel";
 import { type CardApplet, createCardApplet } from "#terminal/card";
@@ -12,7 +12,9 @@ import type { Concealment } from "#terminal/conceal";
 import type { IdentityModule } from "#terminal/module";
 import { createPlatformClient, type Fetch, type PlatformClient } from "#terminal/platform-client";
 import { createRenewal, type Renewal, type RenewalOptions } from "#terminal/renewal";
+import { createSimModule } from "#terminal/sim";
 import { type CardTransport, createSdTransport } from "#terminal/transport";
+import { createUimModule } from "#terminal/uim";
 import { createUsimModule } from "#terminal/usim";
 
 /** Anything with contacts: an emulator answers at once, a reader later. */
@@ -75,6 +77,8 @@ export interface TerminalOptions {
   readonly suites?: readonly SuiteName[];
   /** False unless given. */
   readonly confirmationTag?: boolean;
+  /** As many bytes as it is asked for; a UIM needs it. */
+  readonly random?: (length: number) => Uint8Array;
 }
 
 export interface TerminalBindOptions {
@@ -82,11 +86,17 @@ export interface TerminalBindOptions {
   readonly deadlineMs?: number;
 }
 
+type CreateModule = (transport: CardTransport, options: TerminalOptions) => IdentityModule;
+
 /** Which adapter drives which module. */
-const MODULES = {
+const MODULES: Readonly<Record<ModuleKindName, CreateModule>> = {
+  SIM: createSimModule,
   USIM: createUsimModule,
-} as const satisfies Readonly<Record<string, (transport: CardTransport) => IdentityModule>>;
-export type EmulatedModuleKind = keyof typeof MODULES;
+  UIM: (transport, { random }) => {
+    if (random === undefined) throw new Error("a UIM needs the terminal's randomness");
+    return createUimModule(transport, random);
+  },
+};
 
 /** Which transport reaches the applet of which card. */
 const CARD_TRANSPORTS: Readonly<Record<CardKindName, (slot: CardTransport) => CardTransport>> = {
@@ -109,7 +119,7 @@ export interface Terminal {
   /** Takes the card out: no power, no serving. */
   removeCard(): void;
   /** Resets the module. USIM unless the kind is given. */
-  insertModule(module: SlotDevice, kind?: EmulatedModuleKind): Promise<void>;
+  insertModule(module: SlotDevice, kind?: ModuleKindName): Promise<void>;
   /** The applet in the slot, for its services; throws when the slot is empty. */
   card(): CardApplet;
   module(): IdentityModule;
@@ -173,7 +183,7 @@ export function createTerminal(options: TerminalOptions): Terminal {
     },
     async insertModule(device, kind = "USIM") {
       await device.reset();
-      moduleSlot = MODULES[kind](connect(device, tamper.module));
+      moduleSlot = MODULES[kind](connect(device, tamper.module), options);
     },
     bind: bindOnce,
     createRenewal: (renewalOptions = {}) =>
