@@ -142,8 +142,8 @@ export interface Revocation {
 }
 
 /**
- * Keys of a subscriber, hex; they never come back. Which ones an algorithm takes, and their lengths,
- * is in docs/operations.md.
+ * Keys of a subscriber, hex; they never come back. Which of them an algorithm takes, and how long
+ * they are, is in docs/operations.md.
  */
 export interface SubscriberKeys {
   /** `milenage` unless given. */
