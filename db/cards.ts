@@ -42,10 +42,10 @@ const trustedRoot = build
   );
 
 /** A card with a shared key has no chain. */
-const chainRevoked =
-  sql<number>`(${cards.wrappedKey} is null and (${exists(revokedLinks)} or ${notExists(trustedRoot)}))`.as(
-    "chain_revoked",
-  );
+const isChainBroken = sql`(${exists(revokedLinks)} or ${notExists(trustedRoot)})`;
+const chainRevoked = sql<number>`(${cards.wrappedKey} is null and ${isChainBroken})`.as(
+  "chain_revoked",
+);
 
 const {
   certificates: _certificates,

@@ -43,7 +43,7 @@ export interface Session {
   readonly subscriberMac: Uint8Array;
   /** IMSI and session keys, wrapped; empty once closed. */
   readonly secrets: Uint8Array;
-  /** h1 while opening, h2 of the round while challenged, h3 while answering, h4 or hu once decided. */
+  /** h1 while opening, h2 while challenged, h3 while answering, h4 or hu once decided. */
   readonly transcript: Uint8Array;
   /** The hash before `transcript`; empty while opening. */
   readonly previous: Uint8Array;

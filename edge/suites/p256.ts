@@ -28,7 +28,7 @@ export function generateP256KeyPair(): KeyPair {
   return { publicKey, privateKey: privateScalar(ecdh) };
 }
 
-/** The x-coordinate (32 bytes) of [privateKey]peer, `peer` compressed or not; undefined off the curve. */
+/** x (32 bytes) of [privateKey]peer, `peer` compressed or not; undefined off the curve. */
 export function p256SharedSecret(privateKey: Uint8Array, peer: Uint8Array): Bytes | undefined {
   const ecdh = createECDH(CURVE);
   ecdh.setPrivateKey(privateKey);

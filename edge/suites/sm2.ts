@@ -1,4 +1,4 @@
-/** SM2 with SM3 (GB/T 32918), signer id 1234567812345678, and ECDH on its curve: all by the core. */
+/** SM2 with SM3 (GB/T 32918), signer id 1234567812345678, and ECDH on its curve, by the core. */
 import { LENGTH } from "#protocol/assigned-numbers";
 import {
   isSm2Point,

@@ -21,7 +21,7 @@ import { MODULE_KIND_NUMBERS, type ModuleKindName } from "#protocol/suites";
 import { openTenant, type Platform } from "../admin/platform.ts";
 
 export const TENANT = "default";
-export const NO_TAG: Uint8Array = new Uint8Array(0);
+const NO_TAG: Uint8Array = new Uint8Array(0);
 const CARD_ID = "00112233445566AA";
 const PLENTY = 100_000;
 

@@ -18,7 +18,10 @@ import type {
   PlatformKeyRequest,
   Revocation,
   RuleUpdate,
+  SsdUpdateOrder,
   SubscriberEnrolment,
+  SubscriberKeyReplacement,
+  SubscriberNumberUpdate,
   SubscriberOrderRequest,
   SubscriberStatusUpdate,
   TenantSettings,
@@ -66,6 +69,9 @@ export interface AdminClient {
   orderCard(cardId: string, order: CardOrderRequest): Promise<void>;
   revokeCertificate(revocation: Revocation): Promise<void>;
   createSubscriber(subscriber: SubscriberEnrolment): Promise<void>;
+  replaceKeys(imsi: string, keys: SubscriberKeyReplacement): Promise<void>;
+  setNumber(imsi: string, update: SubscriberNumberUpdate): Promise<void>;
+  orderSsdUpdate(imsi: string, order: SsdUpdateOrder): Promise<void>;
   setSubscriberStatus(imsi: string, update: SubscriberStatusUpdate): Promise<void>;
   orderSubscriber(imsi: string, order: SubscriberOrderRequest): Promise<void>;
   putRule(id: string, rule: RuleUpdate): Promise<void>;
@@ -124,6 +130,9 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     createSubscriber: async (subscriber) => {
       await post("subscribers", subscriber);
     },
+    replaceKeys: (imsi, keys) => put(`subscribers/${enc(imsi)}/keys`, keys),
+    setNumber: (imsi, update) => put(`subscribers/${enc(imsi)}/number`, update),
+    orderSsdUpdate: (imsi, order) => put(`subscribers/${enc(imsi)}/ssd-update`, order),
     setSubscriberStatus: (imsi, update) => put(`subscribers/${enc(imsi)}/status`, update),
     putRule: (id, rule) => put(`rules/${enc(id)}`, rule),
     deleteRule: async (id, tenant) => {

@@ -23,8 +23,8 @@ const FIRST_STEPS = [
 
 /**
  * The client reports what it sent and got (311 to 316, 320 to 327, 332 to 334), the platform's
- * audit trail what happened in between; likewise in encrypted mode. A trail belongs after the request
- * that led to it. One that fits nowhere comes last: none is left out.
+ * audit trail what happened in between; likewise in encrypted mode. A trail belongs after the
+ * request that led to it. One that fits nowhere comes last: none is left out.
  */
 export function mergeSteps(
   client: readonly StepReport[],

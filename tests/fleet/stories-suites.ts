@@ -36,10 +36,10 @@ export const SUITE_STORIES: readonly Story[] = [
   },
   {
     name: "uim",
-    title: "an RSA card beside an R-UIM with CAVE",
+    title: "an RSA card beside an R-UIM with CAVE, whose shared secret data is updated first",
     verdict: "SUCCESS",
     cardState: "serving",
-    run: async (fleet) => tellPair(fleet, { suite: "RSA-2048" }, "UIM", "CAVE"),
+    run: tellUim,
   },
 ];
 
@@ -73,6 +73,27 @@ async function tellPair(
     binding,
     checks: [...(await checkServices(fleet, phone, card)), recorded, delivered(binding)],
   };
+}
+
+/** Three messages more than elsewhere: RANDSSD, the module's own challenge, AUTHBS. */
+async function tellUim(fleet: Fleet): Promise<Told> {
+  const { card, subscriber } = await makePair(fleet, { suite: "RSA-2048" }, "UIM");
+  await fleet.admin.orderSsdUpdate(subscriber.imsi, { tenant: fleet.tenant });
+  const before = subscriber.device.snapshot();
+  const phone = await fleet.assemblePhone(card, subscriber);
+  const binding = await phone.bind();
+  const reasons = await readReasons(fleet, binding);
+  const checks: Check[] = [
+    {
+      what: "the module took new shared secret data from the network that proved itself",
+      holds: JSON.stringify(before) !== JSON.stringify(subscriber.device.snapshot()),
+    },
+    {
+      what: "the audit records the strength of the proof: CAVE",
+      holds: reasons.some((reason) => reason.endsWith(" CAVE")),
+    },
+  ];
+  return { binding, checks: [...checks, delivered(binding)] };
 }
 
 async function tellEncrypted(fleet: Fleet): Promise<Told> {

@@ -74,7 +74,7 @@ export function delivered(binding: TerminalBinding): Check {
 }
 
 /** The value, or nothing when the card refused. */
-export async function settle<T>(work: Promise<T>): Promise<T | undefined> {
+async function settle<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
