@@ -100,3 +100,19 @@ test("the round after RANDBS has AUTHBS, in a dummy too", async () => {
     expect(shapeOf(asked)).toEqual({ rands: [4, 4, 4, 4], distinct: 4, autn: 3, amf: "", bits: 0 });
   }
 });
+
+test("I6: the quota of an IMSI is split over its slots, and whole where there is one slot", async () => {
+  await scene.enrol(MILENAGE.enrolment);
+  await scene.enrol(COMP128_3.enrolment);
+  const limits = { ...DEFAULT_LIMITS, challengesPerImsiHour: 8, reservedPerImsiHour: 0 };
+  scene.reopen({ limits, slots: 4, slot: 3 });
+  for (const [phone, count] of [
+    [MILENAGE, 2],
+    [COMP128_3, 8],
+  ] as const) {
+    for (let i = 0; i < count; i++) expect((await scene.ask(phone)).objection).toBe("");
+    expect((await scene.ask(phone)).objection).toBe("imsi_quota_exceeded");
+  }
+  const slots = scene.rows("SELECT object FROM slot").map(({ object }) => String(object).slice(-2));
+  expect(slots.toSorted()).toEqual(["#0", "#3"]);
+});

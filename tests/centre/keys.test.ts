@@ -1,6 +1,6 @@
 /** What is replaced at a subscriber: keys, number, SSD; and what each envelope refuses. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { type Scene, openScene, random, res, TENANT, wordOf } from "./scene.ts";
+import { asText, type Scene, openScene, random, res, TENANT, wordOf } from "./scene.ts";
 import { createAkaFunctions } from "../emulators/sim/aka-functions.ts";
 import { expectRefusal, MARKER } from "../admin/refusal.ts";
 import { CAVE, CHAP, COMP128_3, K, MILENAGE, type Phone, PHONES } from "./phones.ts";
@@ -36,6 +36,25 @@ test("I4: replaced keys raise the key version; the SQN goes on from where it was
   const outcome = await asked.answer(res(...asked.vector.rands.map(f2)));
   expect(outcome).toMatchObject({ kind: "verified", subscriber: { keyVersion: 2 } });
 });
+
+test.each(PHONES.map((phone) => [phone.algorithm, phone] as const))(
+  "I13: %s: no key is in the catalog, a view or the log",
+  async (_, phone) => {
+    await scene.enrol(phone.enrolment);
+    const view = await scene.platform.call("GET", `/subscribers/${phone.imsi}`);
+    const record = await find(phone.imsi);
+    const stored = asText(record);
+    expect(stored).toContain(String(record?.wrappedKey.toHex()));
+    const names = ["k", "ki", "opc", "topc", "akey", "ssdA", "ssdB", "secret"];
+    const secrets = names.flatMap((name) => phone.enrolment[name] ?? []).map(String);
+    expect(secrets.length).toBeGreaterThan(0);
+    for (const secret of secrets) {
+      for (const text of [stored, view.text, scene.platform.logged.join("")]) {
+        expect(text).not.toContain(secret);
+      }
+    }
+  },
+);
 
 test("another algorithm may come with the new keys", async () => {
   await scene.enrol(MILENAGE.enrolment);

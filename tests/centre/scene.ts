@@ -125,7 +125,7 @@ export async function openScene(changes: Partial<Dependencies> = {}): Promise<Sc
     rows: (query) => sql.all(query),
     dump() {
       const tables = ["slot", "slot_challenge", "slot_rand", "slot_ssd", "slot_status"];
-      return rowsAsText(tables.flatMap((table) => sql.all(`SELECT * FROM ${table}`)));
+      return asText(tables.flatMap((table) => sql.all(`SELECT * FROM ${table}`)));
     },
     reopen(next) {
       dependencies = { ...dependencies, ...next };
@@ -138,7 +138,7 @@ export async function openScene(changes: Partial<Dependencies> = {}): Promise<Sc
 }
 
 /** Bytes as hex. */
-export function rowsAsText(rows: readonly SqlRow[]): string {
+export function asText(rows: unknown): string {
   return JSON.stringify(rows, (_key, value: unknown) =>
     value instanceof Uint8Array ? value.toHex() : value,
   );
