@@ -59,7 +59,7 @@ async function runStory(
   story: Story,
   sleep: (milliseconds: number) => Promise<void>,
 ): Promise<ScenarioResult> {
-  const { binding, checks } = await story.run(fleet);
+  const { binding, checks } = await story.run(fleet, sleep);
   const { verdict, cardState, sid } = binding.outcome;
   const trails = await readTrails(fleet, binding, sleep);
   const complete = {
