@@ -8,6 +8,7 @@ import {
   CoreInputError,
   requireBytes,
   requireNumber,
+  take,
 } from "./core.ts";
 import type { Field } from "./core.ts";
 import type { MilenageOutput } from "./index.ts";
@@ -176,13 +177,13 @@ export function milenageCustom(
   return ask(fields, (answer) => {
     core.milenageCustom(...r);
     return {
-      macA: answer.slice(0, 8),
-      macS: answer.slice(8, 16),
-      res: answer.slice(16, 24),
-      ck: answer.slice(24, 40),
-      ik: answer.slice(40, 56),
-      ak: answer.slice(56, 62),
-      akStar: answer.slice(62, 68),
+      macA: take(answer, 0, 8),
+      macS: take(answer, 8, 16),
+      res: take(answer, 16, 24),
+      ck: take(answer, 24, 40),
+      ik: take(answer, 40, 56),
+      ak: take(answer, 56, 62),
+      akStar: take(answer, 62, 68),
     };
   });
 }
@@ -208,6 +209,6 @@ export function openCustomAuts(
   const { fields, r } = placeConstants(constants);
   fields.push([OFFSET.k, k], [OFFSET.opc, opc], [OFFSET.rand, rand], [OFFSET.auts, auts]);
   return ask(fields, (answer) =>
-    core.milenageCustomOpenAuts(r[0], r[4]) === 1 ? answer.slice(0, SQN_BYTES) : undefined,
+    core.milenageCustomOpenAuts(r[0], r[4]) === 1 ? take(answer, 0, SQN_BYTES) : undefined,
   );
 }
