@@ -1,5 +1,5 @@
 // What the parts of the facade share: the instance of the core, its arena, and the checks of
-// arguments. Only files of wasm/ import it; everything else asks the facade.
+// arguments. Only files of wasm/ and the timing test import it; everything else asks the facade.
 
 import { coreModule } from "#wasm/module";
 
