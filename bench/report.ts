@@ -6,6 +6,7 @@ import type { BenchRow } from "./core.ts";
 import type { TimingRow } from "./timing.ts";
 
 const ROOT = join(import.meta.dir, "..");
+const RESULTS = join(ROOT, "bench", "results");
 const HEADINGS = ["name", "runtime", "value", "unit", "peer", "peer value", "ratio", "min", "max"];
 const TIMING_HEADINGS = ["name", "samples", "ns", "t", "difference", "detectable", "verdict"];
 const TEXT_COLUMNS = new Set(["name", "runtime", "unit", "peer"]);
@@ -91,13 +92,20 @@ export async function describeCommit(): Promise<string> {
   return changes === "" ? commit : `${commit}-changed`;
 }
 
+/** Results of `bench core` that were written before. */
+export async function readResults(
+  name: string,
+): Promise<{ readonly commit: string; readonly rows: readonly BenchRow[] }> {
+  return await Bun.file(join(RESULTS, `${name}.json`)).json();
+}
+
 /** Writes bench/results/<name>.json; gives its path. */
 export async function writeResults(
   name: string,
   commit: string,
   rows: readonly BenchRow[] | readonly TimingRow[],
 ): Promise<string> {
-  const file = join(ROOT, "bench", "results", `${name}.json`);
+  const file = join(RESULTS, `${name}.json`);
   const processors = cpus();
   const results = {
     commit,

@@ -12,6 +12,7 @@ export const benchCommand: Command = {
   summary: "measure the cryptographic core against its peers, and its timing",
   help: `Usage: simlatch bench core [--seconds N] [--short] [--json] [--write NAME]
        simlatch bench timing [--samples N] [--short] [--json] [--write NAME]
+       simlatch bench summary RUN... [--json] [--write NAME]
 
 core measures Milenage, TUAK, P-256 and SM2 on Bun and in workerd, taking turns with the runtime's
 own cryptography, libosmocore, AES instructions and openssl. Numbers are medians of ${FULL.rounds}
@@ -24,6 +25,9 @@ timing asks whether the time depends on a secret: Welch's t over samples with on
 with random ones, mixed. Beyond 4.5 it does. The control, which must be found, compares tags and
 ends early. "detectable" is the smallest difference in nanoseconds that they would have shown.
 It exits with 1 if the control is missed or anything else is found.
+
+summary puts runs of core together that were written before: medians, and min and max of the runs'
+ratios.
 
   --seconds N   of one sample (${FULL.seconds}); openssl takes one at least
   --samples N   of each operation (${SAMPLES.full}, a quarter of an hour)
@@ -47,9 +51,10 @@ It exits with 1 if the control is missed or anything else is found.
     });
     if (values.write !== undefined && !/^[a-z0-9-]{1,40}$/.test(values.write))
       throw new UsageError(`--write wants a name of letters, digits and hyphens`);
-    const [subject] = positionals;
-    if (positionals.length !== 1 || (subject !== "core" && subject !== "timing"))
-      throw new UsageError("what can be measured is `core` and `timing`");
+    const [subject, ...runs] = positionals;
+    if (subject === "summary" && runs.length > 0) return await runSummary(runs, values);
+    if (runs.length > 0 || (subject !== "core" && subject !== "timing"))
+      throw new UsageError("what can be measured is `core` and `timing`; `summary` takes runs");
     return subject === "core" ? await runCore(values) : await runTiming(values);
   },
 };
@@ -100,6 +105,21 @@ async function runTiming({ json, samples: text, short, write }: Options): Promis
   const judged = short ? rows.filter(({ isControl }) => isControl) : rows;
   const isAsExpected = judged.every(({ isControl, isFound }) => isControl === isFound);
   return isAsExpected ? EXIT.expected : EXIT.unexpected;
+}
+
+async function runSummary(runs: readonly string[], { json, write }: Options): Promise<number> {
+  const { formatTable, readResults, writeResults } = await import("#bench/report");
+  const { summariseRuns } = await import("#bench/summary");
+  const results = await Promise.all(runs.map(readResults));
+  const commits = new Set(results.map(({ commit }) => commit));
+  const [commit] = commits;
+  if (commit === undefined || commits.size !== 1)
+    throw new UsageError("the runs are of different commits");
+  const rows = summariseRuns(results.map((result) => result.rows));
+  if (json) printLine(JSON.stringify(rows, null, 2));
+  else for (const line of formatTable(rows)) printLine(line);
+  if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, rows)}`);
+  return EXIT.expected;
 }
 
 function parseSeconds(text: string): number {

@@ -1,8 +1,9 @@
 /** The short form of `simlatch bench core`: that it runs, not how fast. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { ROW_NAMES } from "#bench/core";
+import { type BenchRow, ROW_NAMES } from "#bench/core";
 import { RUNTIMES } from "#bench/runtimes";
+import { summariseRuns } from "#bench/summary";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const KEYS = "name runtime value unit peer peerValue ratio min max".split(" ");
@@ -48,6 +49,18 @@ test("the short form gives every row on every runtime, in the shape of --json", 
   const compared = rows.filter(({ peerValue }) => peerValue !== null);
   const peers = new Set(compared.map(({ peer }) => peer));
   expect([...peers]).toEqual(["the same on bun", "node:crypto", "crypto.subtle"]);
+});
+
+test("runs are summarised by the median of their ratios", () => {
+  const row = { name: "tuak", runtime: "bun", unit: "permutations/s", peer: "openssl" };
+  const run = (value: number, ratio: number): BenchRow[] => [
+    { ...row, value, peerValue: 1000, ratio, min: 0.1, max: 9 },
+    { ...row, peer: "absent: gcc", value, peerValue: null, ratio: null, min: null, max: null },
+  ];
+  expect(summariseRuns([run(700, 0.7), run(500, 0.5), run(800, 0.8)])).toEqual([
+    { ...row, value: 700, peerValue: 1000, ratio: 0.7, min: 0.5, max: 0.8 },
+    { ...row, peer: "absent: gcc", value: 700, peerValue: null, ratio: null, min: null, max: null },
+  ]);
 });
 
 test("what is to be measured must be named, and the time be a number", async () => {
