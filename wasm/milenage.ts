@@ -6,6 +6,8 @@ import {
   ask,
   coreExports,
   CoreInputError,
+  put,
+  request,
   requireBytes,
   requireNumber,
   take,
@@ -99,17 +101,14 @@ export function generateVectorSeries(
   requireBytes("k", k, KEY_BYTES);
   requireBytes("opc", opc, KEY_BYTES);
   const count = countRecords("challenges", challenges, CHALLENGE_RECORD_BYTES);
-  const fields: Field[] = [
-    [OFFSET.k, k],
-    [OFFSET.opc, opc],
-  ];
   try {
+    put(request, k, OFFSET.k);
+    put(request, opc, OFFSET.opc);
     batch.set(challenges, count * (VECTOR_RECORD_BYTES - CHALLENGE_RECORD_BYTES));
-    return ask(fields, () => {
-      core.generateVectorSeries(count);
-      return batch.slice(0, count * VECTOR_RECORD_BYTES);
-    });
+    core.generateVectorSeries(count);
+    return batch.slice(0, count * VECTOR_RECORD_BYTES);
   } finally {
+    request.fill(0, 0, OFFSET.rand); // the core answers to the batch alone
     clearBatch(count);
   }
 }
