@@ -12,7 +12,6 @@ import {
   isAllZero,
   isZero,
   multiply,
-  multiplySubtract,
   square,
   subtractLoose,
 } from "./field";
@@ -56,18 +55,18 @@ export function copyPoint(out: usize, p: usize): void {
 export function double(p: usize): void {
   square(T0, p + Z); // delta = Z^2
   square(T1, p + Y); // gamma = Y^2
+  multiply(T2, p, T1); // beta = X gamma
   subtractLoose(T3, p, T0);
   combine(T4, 3, p, 3, T0);
   multiply(T3, T3, T4); // alpha = 3 (X - delta) (X + delta)
   addLoose(T4, p + Y, p + Y);
   multiply(p + Z, T4, p + Z); // Z' = 2 Y Z
-  combine(T5, 4, T1, 0, T1);
-  multiply(T2, p, T5); // 4 beta = 4 X gamma
   square(T4, T3);
-  combine(p, 1, T4, -2, T2); // X' = alpha^2 - 8 beta
-  subtractLoose(T4, T2, p);
-  addLoose(T1, T1, T1);
-  multiplySubtract(p + Y, T3, T4, T1, T5); // Y' = alpha (4 beta - X') - 8 gamma^2
+  combine(p, 1, T4, -8, T2); // X' = alpha^2 - 8 beta
+  combine(T2, 4, T2, -1, p);
+  multiply(T3, T3, T2);
+  square(T1, T1);
+  combine(p + Y, 1, T3, -8, T1); // Y' = alpha (4 beta - X') - 8 gamma^2
 }
 
 /**
@@ -85,7 +84,9 @@ function finishAddition(p: usize, z: usize, u1: usize, s1: usize): void {
   addLoose(T8, T8, T6); // limbs below 3 * 2^29, which combine takes
   combine(p, 1, T7, -1, T8);
   subtractLoose(T5, T5, p);
-  multiplySubtract(p + Y, T1, T5, s1, T6);
+  multiply(T5, T1, T5);
+  multiply(T6, s1, T6);
+  combine(p + Y, 1, T5, -1, T6);
 }
 
 /** Whether H = 0 needed no formula: then p has become 2p or O. */
