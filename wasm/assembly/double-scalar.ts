@@ -4,22 +4,27 @@
 import { N, ONE, P, R2_MOD_P, curve } from "./curve";
 import { combine, copy, isZero, multiply, square } from "./field";
 import { fromBytes, isLess, isNull } from "./limbs";
-import { AFFINE_BYTES, double, isOnCurve, setInfinity } from "./point";
+import { AFFINE_BYTES, addAffine, double, isOnCurve, setInfinity } from "./point";
 import {
+  BASE_BLOCKS,
   BASE_ROWS,
+  KEY_BLOCKS,
   KEY_ROWS,
   addBaseRow,
   addEntry,
-  addKeyRow,
   baseTable,
+  loadBaseRow,
+  loadKeyRow,
   prepareOddMultiples,
   recodeForBase,
   recodeForKey,
 } from "./prepared-table";
+import { halveRows, rowCount, rowPoint, setRowCount } from "./row-sums";
 import { DIGITS, recodeSigned } from "./scalar";
 
 const WINDOW_BITS: i32 = 5;
 const MULTIPLES: usize = 8; // odd multiples 1Q, 3Q .. 15Q
+const HALVINGS: i32 = 2; // seven points a row become two; a third inversion would cost more
 
 /** The public key, affine and then Z = 1. */
 export const Q: usize = memory.data(108, 16);
@@ -70,16 +75,26 @@ export function multiplyAndAdd(u: usize, v: usize): void {
   }
 }
 
-/** R1 = [u]G + [v]Q for the prepared table of Q. */
-export function multiplyAndAddPrepared(u: usize, v: usize, table: usize): void {
+/** The points that the tables of Q and G have for each row of u and v, to the rows of row-sums.ts. */
+function loadRows(u: usize, v: usize, table: usize): void {
   const base = baseTable();
   recodeForBase(u);
   recodeForKey(v);
+  for (let row = 0; row < KEY_ROWS; row++) {
+    loadKeyRow(rowPoint(row, 0), table, row);
+    if (row < BASE_ROWS) loadBaseRow(rowPoint(row, KEY_BLOCKS), base, row);
+    setRowCount(row, row < BASE_ROWS ? KEY_BLOCKS + BASE_BLOCKS : KEY_BLOCKS);
+  }
+}
+
+/** R1 = [u]G + [v]Q for the prepared table of Q. */
+export function multiplyAndAddPrepared(u: usize, v: usize, table: usize): void {
+  loadRows(u, v, table);
+  for (let i = 0; i < HALVINGS; i++) halveRows();
   setInfinity(R1);
   for (let row = KEY_ROWS - 1; row >= 0; row--) {
     double(R1);
-    addKeyRow(R1, table, row);
-    if (row < BASE_ROWS) addBaseRow(R1, base, row);
+    for (let index = 0; index < rowCount(row); index++) addAffine(R1, rowPoint(row, index));
   }
 }
 

@@ -25,7 +25,7 @@ const Z: usize = 72;
 
 // Temporaries, 40 bytes apart; no function that uses them calls another that does, except where
 // addition falls back to doubling and is done itself.
-const T: usize = memory.data(400, 16);
+const T: usize = memory.data(360, 16);
 const T0: usize = T;
 const T1: usize = T + 40;
 const T2: usize = T + 80;
@@ -35,7 +35,6 @@ const T5: usize = T + 200;
 const T6: usize = T + 240;
 const T7: usize = T + 280;
 const T8: usize = T + 320;
-const NEGATED: usize = T + 360;
 
 export function setInfinity(p: usize): void {
   memory.fill(p, 0, POINT_BYTES);
@@ -119,34 +118,22 @@ export function add(p: usize, q: usize): void {
   finishAddition(p, T4, T2, T3);
 }
 
-/** p = p + (x, y) for the affine x, y, where Z2 = 1. */
-function addCoordinates(p: usize, x: usize, y: usize): void {
+/** p = p + q for an affine q, where Z2 = 1. */
+export function addAffine(p: usize, q: usize): void {
+  if (isInfinity(p)) {
+    copy(p, q);
+    copy(p + Y, q + Y);
+    copy(p + Z, curve + ONE);
+    return;
+  }
   square(T7, p + Z); // Z1^2
-  multiply(T0, x, T7); // U2 = x Z1^2
+  multiply(T0, q, T7); // U2 = x Z1^2
   multiply(T7, p + Z, T7);
-  multiply(T1, y, T7); // S2 = y Z1^3
+  multiply(T1, q + Y, T7); // S2 = y Z1^3
   subtractLoose(T0, T0, p); // U1 = X1
   subtractLoose(T1, T1, p + Y); // S1 = Y1
   if (finishEqualX(p)) return;
   finishAddition(p, p + Z, p, p + Y);
-}
-
-/** out = the affine x, y as a point. */
-function fromCoordinates(out: usize, x: usize, y: usize): void {
-  copy(out, x);
-  copy(out + Y, y);
-  copy(out + Z, curve + ONE);
-}
-
-/** p = p + q, or p - q if `negative`, for an affine q; -(x, y) = (x, -y). */
-export function addAffine(p: usize, q: usize, negative: bool): void {
-  let y = q + Y;
-  if (negative) {
-    combine(NEGATED, -1, y, 0, y);
-    y = NEGATED;
-  }
-  if (isInfinity(p)) fromCoordinates(p, q, y);
-  else addCoordinates(p, q, y);
 }
 
 /** out = -p for a point p. */
