@@ -92,3 +92,37 @@ export async function readEcdhCases(name: string): Promise<EcdhCase[]> {
   if (cases.length !== file.numberOfTests) throw new Error(`${name} holds ${cases.length}`);
   return cases;
 }
+
+export interface RsaFileCase {
+  tcId: number;
+  result: string;
+  modulus: Uint8Array<ArrayBuffer>;
+  exponent: Uint8Array<ArrayBuffer>;
+  message: Uint8Array<ArrayBuffer>;
+  signature: Uint8Array<ArrayBuffer>;
+}
+
+interface RsaFile {
+  numberOfTests: number;
+  testGroups: Array<{
+    publicKey: { modulus: string; publicExponent: string };
+    tests: Array<{ tcId: number; result: string; msg: string; sig: string }>;
+  }>;
+}
+
+/** All cases of a file of RSA signatures. */
+export async function readRsaCases(name: string): Promise<RsaFileCase[]> {
+  const file: RsaFile = await Bun.file(`${DIRECTORY}/${name}`).json();
+  const cases = file.testGroups.flatMap(({ publicKey, tests }) =>
+    tests.map(({ tcId, result, msg, sig }) => ({
+      tcId,
+      result,
+      modulus: Uint8Array.fromHex(publicKey.modulus.replace(/^00/, "")),
+      exponent: Uint8Array.fromHex(publicKey.publicExponent),
+      message: Uint8Array.fromHex(msg),
+      signature: Uint8Array.fromHex(sig),
+    })),
+  );
+  if (cases.length !== file.numberOfTests) throw new Error(`${name} holds ${cases.length}`);
+  return cases;
+}
