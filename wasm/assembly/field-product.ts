@@ -39,7 +39,7 @@ export class Sm2Field {
   }
 
   @inline column3(q: i64): i64 {
-    return -(q << 9);
+    return q * -0x200;
   }
 
   @inline column6(_q: i64): i64 {
@@ -60,7 +60,7 @@ export function multiplyIn<F>(out: usize, a: usize, b: usize): void {
   let t2 = f.column2(q);
   let t3 = f.column3(q);
   let t6 = f.column6(q);
-  let t7 = -(q << 21);
+  let t7 = q * -0x20_0000;
   let t8 = q << 24;
   t1 -= a0 * i64(load<i32>(b, 4));
   t1 -= a1 * i64(load<i32>(b));
@@ -69,7 +69,7 @@ export function multiplyIn<F>(out: usize, a: usize, b: usize): void {
   t3 += f.column2(q);
   let t4 = f.column3(q);
   t7 += f.column6(q);
-  t8 -= q << 21;
+  t8 += q * -0x20_0000;
   let t9 = q << 24;
   t2 -= a0 * i64(load<i32>(b, 8));
   t2 -= a1 * i64(load<i32>(b, 4));
@@ -95,7 +95,7 @@ export function multiplyIn<F>(out: usize, a: usize, b: usize): void {
   t4 += f.column2(q);
   t5 += f.column3(q);
   t8 += f.column6(q);
-  t9 -= q << 21;
+  t9 += q * -0x20_0000;
   let t10 = q << 24;
   t3 -= a2 * i64(load<i32>(b, 4));
   t3 -= a3 * i64(load<i32>(b));
@@ -104,7 +104,7 @@ export function multiplyIn<F>(out: usize, a: usize, b: usize): void {
   t5 += f.column2(q);
   t6 += f.column3(q);
   t9 += f.column6(q);
-  t10 -= q << 21;
+  t10 += q * -0x20_0000;
   let t11 = q << 24;
   t4 -= a2 * i64(load<i32>(b, 8));
   t4 -= a3 * i64(load<i32>(b, 4));
@@ -130,7 +130,7 @@ export function multiplyIn<F>(out: usize, a: usize, b: usize): void {
   t6 += f.column2(q);
   t7 += f.column3(q);
   t10 += f.column6(q);
-  t11 -= q << 21;
+  t11 += q * -0x20_0000;
   let t12 = q << 24;
   t5 -= a4 * i64(load<i32>(b, 4));
   t5 -= a5 * i64(load<i32>(b));
@@ -139,7 +139,7 @@ export function multiplyIn<F>(out: usize, a: usize, b: usize): void {
   t7 += f.column2(q);
   t8 += f.column3(q);
   t11 += f.column6(q);
-  t12 -= q << 21;
+  t12 += q * -0x20_0000;
   let t13 = q << 24;
   t6 -= a4 * i64(load<i32>(b, 8));
   t6 -= a5 * i64(load<i32>(b, 4));
@@ -165,7 +165,7 @@ export function multiplyIn<F>(out: usize, a: usize, b: usize): void {
   t8 += f.column2(q);
   t9 += f.column3(q);
   t12 += f.column6(q);
-  t13 -= q << 21;
+  t13 += q * -0x20_0000;
   let t14 = q << 24;
   t7 -= a6 * i64(load<i32>(b, 4));
   t7 -= a7 * i64(load<i32>(b));
@@ -174,7 +174,7 @@ export function multiplyIn<F>(out: usize, a: usize, b: usize): void {
   t9 += f.column2(q);
   t10 += f.column3(q);
   t13 += f.column6(q);
-  t14 -= q << 21;
+  t14 += q * -0x20_0000;
   let t15 = q << 24;
   t8 -= a6 * i64(load<i32>(b, 8));
   t8 -= a7 * i64(load<i32>(b, 4));
@@ -199,7 +199,7 @@ export function multiplyIn<F>(out: usize, a: usize, b: usize): void {
   t10 += f.column2(q);
   t11 += f.column3(q);
   t14 += f.column6(q);
-  t15 -= q << 21;
+  t15 += q * -0x20_0000;
   let t16 = q << 24;
   t9 -= a8 * i64(load<i32>(b, 4));
   t10 -= a8 * i64(load<i32>(b, 8));
@@ -267,14 +267,14 @@ export function squareIn<F>(out: usize, a: usize): void {
   t2 += f.column2(q);
   t3 += f.column3(q);
   t6 += f.column6(q);
-  t7 -= q << 21;
+  t7 += q * -0x20_0000;
   t8 += q << 24;
   q = t1 & MASK;
   t2 += t1 >> LIMB_BITS;
   t3 += f.column2(q);
   t4 += f.column3(q);
   t7 += f.column6(q);
-  t8 -= q << 21;
+  t8 += q * -0x20_0000;
   t9 += q << 24;
   // Row 2 and 3
   const d2 = a2 << 1;
@@ -297,14 +297,14 @@ export function squareIn<F>(out: usize, a: usize): void {
   t4 += f.column2(q);
   t5 += f.column3(q);
   t8 += f.column6(q);
-  t9 -= q << 21;
+  t9 += q * -0x20_0000;
   t10 += q << 24;
   q = t3 & MASK;
   t4 += t3 >> LIMB_BITS;
   t5 += f.column2(q);
   t6 += f.column3(q);
   t9 += f.column6(q);
-  t10 -= q << 21;
+  t10 += q * -0x20_0000;
   t11 += q << 24;
   // Row 4 and 5
   const d4 = a4 << 1;
@@ -323,14 +323,14 @@ export function squareIn<F>(out: usize, a: usize): void {
   t6 += f.column2(q);
   t7 += f.column3(q);
   t10 += f.column6(q);
-  t11 -= q << 21;
+  t11 += q * -0x20_0000;
   t12 += q << 24;
   q = t5 & MASK;
   t6 += t5 >> LIMB_BITS;
   t7 += f.column2(q);
   t8 += f.column3(q);
   t11 += f.column6(q);
-  t12 -= q << 21;
+  t12 += q * -0x20_0000;
   t13 += q << 24;
   // Row 6 and 7
   const d6 = a6 << 1;
@@ -345,14 +345,14 @@ export function squareIn<F>(out: usize, a: usize): void {
   t8 += f.column2(q);
   t9 += f.column3(q);
   t12 += f.column6(q);
-  t13 -= q << 21;
+  t13 += q * -0x20_0000;
   t14 += q << 24;
   q = t7 & MASK;
   t8 += t7 >> LIMB_BITS;
   t9 += f.column2(q);
   t10 += f.column3(q);
   t13 += f.column6(q);
-  t14 -= q << 21;
+  t14 += q * -0x20_0000;
   t15 += q << 24;
   // Row 8
   let t16 = -(a8 * a8);
@@ -361,7 +361,7 @@ export function squareIn<F>(out: usize, a: usize): void {
   t10 += f.column2(q);
   t11 += f.column3(q);
   t14 += f.column6(q);
-  t15 -= q << 21;
+  t15 += q * -0x20_0000;
   t16 += q << 24;
   // The product divided by R.
   q = -t9;
