@@ -24,12 +24,21 @@ const SPKI_BYTES = SPKI_HEAD.length + MODULUS_BYTES + SPKI_TAIL.length;
 
 const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: SALT_BYTES };
 
+/** A public key, and what the runtime takes for it. */
+interface ImportedKey {
+  readonly publicKey: Buffer;
+  readonly key: KeyObject;
+}
+
 /** Keys in the runtime's form; bounds what strangers' certificates can fill. */
 const KEYS_MAX = 64;
-const keys = new Map<string, KeyObject>();
+const keys = new Map<string, ImportedKey>();
+/** A key is found by the lowest bytes of its modulus and then compared whole. */
+const NAME_START = -13;
+const NAME_END = -5;
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+  return Buffer.compare(a, b) === 0;
 }
 
 /** Whether a modulus has exactly 2048 bits and is odd. */
@@ -53,25 +62,25 @@ export function rsaPublicKey(modulus: Uint8Array, exponent: Uint8Array): Uint8Ar
 }
 
 /** Reads a key; undefined for one that rsaPublicKey would not make. */
-function importKey(publicKey: Uint8Array): KeyObject | undefined {
+function importKey(publicKey: Buffer): ImportedKey | undefined {
   const modulusEnd = SPKI_HEAD.length + MODULUS_BYTES;
   if (!isEqual(publicKey.subarray(0, SPKI_HEAD.length), SPKI_HEAD)) return undefined;
   if (!isEqual(publicKey.subarray(modulusEnd), SPKI_TAIL)) return undefined;
   if (!isModulus(publicKey.subarray(SPKI_HEAD.length, modulusEnd))) return undefined;
-  return createPublicKey({ key: Buffer.from(publicKey), format: "der", type: "spki" });
+  return { publicKey, key: createPublicKey({ key: publicKey, format: "der", type: "spki" }) };
 }
 
 /** The key in the runtime's form, made once while it stays among the last KEYS_MAX. */
-function keyOf(publicKey: Uint8Array): KeyObject | undefined {
-  const name = publicKey.toHex();
+function keyOf(publicKey: Uint8Array): ImportedKey | undefined {
+  const name = publicKey.subarray(NAME_START, NAME_END).toHex();
   const known = keys.get(name);
-  if (known !== undefined) return known;
-  const key = importKey(publicKey);
-  if (key === undefined) return undefined;
+  if (known !== undefined && isEqual(known.publicKey, publicKey)) return known;
+  const imported = importKey(Buffer.from(publicKey));
+  if (imported === undefined) return undefined;
   const [oldest] = keys.keys();
   if (keys.size >= KEYS_MAX && oldest !== undefined) keys.delete(oldest);
-  keys.set(name, key);
-  return key;
+  keys.set(name, imported);
+  return imported;
 }
 
 function requireSigned(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): void {
@@ -94,10 +103,11 @@ export function verifyRsaPss(
   signature: Uint8Array,
 ): boolean {
   requireSigned(publicKey, message, signature);
-  const key = keyOf(publicKey);
-  if (key === undefined) return false;
+  const imported = keyOf(publicKey);
+  if (imported === undefined) return false;
+  const { key } = imported;
   if (takesKeyObjectInOptions) return verify("sha256", message, { key, ...PSS }, signature);
-  const der = { key: Buffer.from(publicKey), format: "der", type: "spki" } as const;
+  const der = { key: imported.publicKey, format: "der", type: "spki" } as const;
   return createVerify("sha256")
     .update(message)
     .verify({ ...der, ...PSS }, signature);
@@ -115,6 +125,6 @@ export function verifyRsaPkcs1(
   signature: Uint8Array,
 ): boolean {
   requireSigned(publicKey, message, signature);
-  const key = keyOf(publicKey);
-  return key !== undefined && verify("sha256", message, key, signature);
+  const imported = keyOf(publicKey);
+  return imported !== undefined && verify("sha256", message, imported.key, signature);
 }
