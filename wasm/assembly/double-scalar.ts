@@ -4,6 +4,7 @@
 import { N, ONE, P, R2_MOD_P, curve } from "./curve";
 import { combine, copy, isZero, multiply, square } from "./field";
 import { fromBytes, isLess, isNull } from "./limbs";
+import { oddMultiple, prepareOddMultiples } from "./odd-multiples";
 import { AFFINE_BYTES, addAffine, double, isOnCurve, setInfinity } from "./point";
 import {
   BASE_BLOCKS,
@@ -11,11 +12,9 @@ import {
   KEY_BLOCKS,
   KEY_ROWS,
   addBaseRow,
-  addEntry,
   baseTable,
   loadBaseRow,
   loadKeyRow,
-  prepareOddMultiples,
   recodeForBase,
   recodeForKey,
 } from "./prepared-table";
@@ -23,7 +22,6 @@ import { halveRows, rowCount, rowPoint, setRowCount } from "./row-sums";
 import { DIGITS, recodeSigned } from "./scalar";
 
 const WINDOW_BITS: i32 = 5;
-const MULTIPLES: usize = 8; // odd multiples 1Q, 3Q .. 15Q
 const HALVINGS: i32 = 2; // seven points a row become two; a third inversion would cost more
 
 /** The public key, affine and then Z = 1. */
@@ -31,7 +29,6 @@ export const Q: usize = memory.data(108, 16);
 /** [u]G + [v]Q, in Jacobian coordinates. */
 export const R1: usize = memory.data(108, 16);
 
-const ODD_MULTIPLES: usize = memory.data(520, 16); // MULTIPLES entries, and what the last overreads
 const TERM: usize = memory.data(108, 16);
 const ELEMENT: usize = memory.data(40, 16);
 const DIGITS_V: usize = memory.data(272, 16);
@@ -56,6 +53,17 @@ export function isScalarInRange(a: usize): bool {
   return !isNull(a) && isLess(a, curve + N);
 }
 
+/** R1 = R1 + (2 index + 1) Q, or R1 less it. */
+function addOddMultiple(index: usize, isNegative: bool): void {
+  let point = oddMultiple(index);
+  if (isNegative) {
+    copy(TERM, point);
+    combine(TERM + 36, -1, point + 36, 0, point + 36);
+    point = TERM;
+  }
+  addAffine(R1, point);
+}
+
 /**
  * R1 = [u]G + [v]Q for any Q: one chain of doublings for both (Straus), signed digits of v; the last
  * doublings serve the table of G as well.
@@ -64,13 +72,13 @@ export function multiplyAndAdd(u: usize, v: usize): void {
   const base = baseTable();
   recodeForBase(u);
   recodeSigned(DIGITS_V, v, WINDOW_BITS);
-  prepareOddMultiples(ODD_MULTIPLES, Q, MULTIPLES);
+  prepareOddMultiples(Q);
   setInfinity(R1);
   for (let bit = i32(DIGITS) - 1; bit >= 0; bit--) {
     double(R1);
     const digit = i32(load<i8>(DIGITS_V + usize(bit)));
     const size = digit < 0 ? -digit : digit;
-    if (digit !== 0) addEntry(R1, ODD_MULTIPLES, usize(size >> 1), digit < 0);
+    if (digit !== 0) addOddMultiple(usize(size >> 1), digit < 0);
     if (bit < BASE_ROWS) addBaseRow(R1, base, bit);
   }
 }

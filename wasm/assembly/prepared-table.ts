@@ -48,7 +48,6 @@ const RUNNING: usize = memory.data(108, 16);
 const INVERSE: usize = memory.data(40, 16);
 const FACTOR: usize = memory.data(40, 16);
 const COORDINATE: usize = memory.data(40, 16);
-const ENTRY: usize = memory.data(80, 16); // affine x, y; a limb of y is written with eight bytes
 
 const BASE_ROW: usize = memory.data(216, 16); // BASE_BLOCKS affine points
 const ODD: usize = memory.data(40, 16);
@@ -201,12 +200,6 @@ function loadEntry(out: usize, table: usize, e: usize, isNegative: bool): void {
   if (isNegative) combine(out + Y, -1, out + Y, 0, out + Y);
 }
 
-/** point += entry e of the entries at `table`, or less it. */
-export function addEntry(point: usize, table: usize, e: usize, isNegative: bool): void {
-  loadEntry(ENTRY, table, e, isNegative);
-  addAffine(point, ENTRY);
-}
-
 /** One entry of a block to `out`: `signs` of its lowest tooth, `step` signs from tooth to tooth. */
 function loadColumn(out: usize, block: usize, signs: usize, teeth: i32, step: i32): void {
   const entries = usize(1) << usize(teeth - 1);
@@ -246,17 +239,4 @@ export function addBaseRow(point: usize, table: usize, row: i32): void {
   for (let block = 0; block < BASE_BLOCKS; block++) {
     addAffine(point, BASE_ROW + usize(block) * AFFINE_BYTES);
   }
-}
-
-/** Writes P, 3P .. (2 count - 1)P as entries to `out` for a point P with its Z. */
-export function prepareOddMultiples(out: usize, point: usize, count: usize): void {
-  copyPoint(RUNNING, point);
-  double(RUNNING);
-  copyPoint(POINTS, point);
-  for (let e: usize = 1; e < count; e++) {
-    const target = POINTS + e * POINT_BYTES;
-    copyPoint(target, target - POINT_BYTES);
-    add(target, RUNNING);
-  }
-  normalize(out, count);
 }
