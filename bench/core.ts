@@ -84,6 +84,20 @@ const GROUPS: readonly Group[] = [
     runtimePeers: [],
     isComparedWithBun: false,
   },
+  {
+    names: ["rsa pkcs1"],
+    unit: "verifications/s",
+    peers: () => [],
+    runtimePeers: ["node:crypto rsa pkcs1"],
+    isComparedWithBun: false,
+  },
+  {
+    names: ["rsa pss"],
+    unit: "verifications/s",
+    peers: () => [],
+    runtimePeers: ["node:crypto rsa pss"],
+    isComparedWithBun: false,
+  },
 ];
 
 /** The names of the rows; each is measured on every runtime. */

@@ -2,7 +2,7 @@
  * What is measured inside a runtime: the core's operations, and those of the runtime's own
  * cryptography. The same code runs on Bun and in workerd.
  */
-import { createPublicKey, verify } from "node:crypto";
+import { constants, createPublicKey, createVerify, verify } from "node:crypto";
 import { generateVector, verifyP256 } from "#wasm";
 import {
   CHALLENGE_RECORD_BYTES,
@@ -17,6 +17,8 @@ import {
   verifyP256Prepared,
   verifySm2Prepared,
 } from "#wasm/prepared-keys";
+import { rsaVectors } from "#tests/core/rsa-cases";
+import { verifyRsaPkcs1, verifyRsaPss } from "#wasm/rsa";
 import { signSm2, signatureToDer, sm2PublicKey, verifySm2 } from "#wasm/sm2";
 import { TUAK_DEFAULT, generateTuakVector } from "#wasm/tuak";
 import type { Repeat } from "./measure.ts";
@@ -134,8 +136,34 @@ function sm2Tasks(): Record<string, Task> {
   };
 }
 
+function rsaTasks(): Record<string, Task> {
+  const [key, message, pkcs1, pss] = [
+    Uint8Array.fromHex(rsaVectors.public_key),
+    Uint8Array.fromHex(rsaVectors.message),
+    Uint8Array.fromHex(rsaVectors.pkcs1_sha256),
+    Uint8Array.fromHex(rsaVectors.pss_sha256_salt32),
+  ];
+  const der = { key: Buffer.from(key), format: "der", type: "spki" } as const;
+  const nodeKey = createPublicKey(der);
+  const options = { ...der, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+  return {
+    "rsa pkcs1": verification(() => verifyRsaPkcs1(key, message, pkcs1)),
+    "rsa pss": verification(() => verifyRsaPss(key, message, pss)),
+    "node:crypto rsa pkcs1": verification(() => verify("sha256", message, nodeKey, pkcs1)),
+    "node:crypto rsa pss": verification(() =>
+      createVerify("sha256").update(message).verify(options, pss),
+    ),
+  };
+}
+
 /** Every task by its name. */
 export async function createTasks(): Promise<ReadonlyMap<string, Task>> {
-  const tasks = { ...milenageTasks(), ...tuakTasks(), ...(await p256Tasks()), ...sm2Tasks() };
+  const tasks = {
+    ...milenageTasks(),
+    ...tuakTasks(),
+    ...(await p256Tasks()),
+    ...sm2Tasks(),
+    ...rsaTasks(),
+  };
   return new Map(Object.entries(tasks));
 }

@@ -49,7 +49,7 @@ export const answer = arenaPart(arena.ANSWER, ANSWER_BYTES);
 export const messageChunk = arenaPart(arena.MESSAGE, MESSAGE_CHUNK_BYTES);
 
 /** An argument has the wrong length. The message names the argument and never holds its value. */
-export class CoreInputError extends Error {
+export class CoreInputError extends RangeError {
   readonly code = "core_input";
   readonly argument: string;
 

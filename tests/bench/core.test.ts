@@ -17,6 +17,8 @@ const NAMES = [
   "p256 enrolled",
   "sm2 any",
   "sm2 enrolled",
+  "rsa pkcs1",
+  "rsa pss",
 ];
 
 async function bench(...args: readonly string[]): Promise<{ code: number; text: string }> {
@@ -48,7 +50,13 @@ test("the short form gives every row on every runtime, in the shape of --json", 
   // In-process peers are measured also in the short form.
   const compared = rows.filter(({ peerValue }) => peerValue !== null);
   const peers = new Set(compared.map(({ peer }) => peer));
-  expect([...peers]).toEqual(["the same on bun", "node:crypto", "crypto.subtle"]);
+  expect([...peers]).toEqual([
+    "the same on bun",
+    "node:crypto",
+    "crypto.subtle",
+    "node:crypto rsa pkcs1",
+    "node:crypto rsa pss",
+  ]);
 });
 
 test("runs are summarised by the median of their ratios", () => {

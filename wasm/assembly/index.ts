@@ -32,4 +32,6 @@ export {
   verifySm2,
   verifySm2Prepared,
 } from "./sm2-verify";
-export { signSm2, signSm2WithNonce, sm2PublicKey, sm2SharedPoint } from "./sm2-sign";
+export { DECLARED } from "./declared";
+export { p256PublicKey, p256SharedPoint, sm2PublicKey, sm2SharedPoint } from "./ecdh";
+export { signSm2, signSm2WithNonce } from "./sm2-sign";
