@@ -183,7 +183,7 @@ export function encodeStartSession(start: {
 }
 
 /** In encrypted mode of a certificate suite the card names an ephemeral key. */
-function hasEphemeralKey(suite: Suite, mode: ModeName): suite is CertificateSuite {
+export function hasEphemeralKey(suite: Suite, mode: ModeName): suite is CertificateSuite {
   return suite.credential === "certificate" && mode === "encrypted";
 }
 
