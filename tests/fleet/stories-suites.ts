@@ -16,7 +16,7 @@ import {
 export const SUITE_STORIES: readonly Story[] = [
   {
     name: "encrypted",
-    title: "encrypted mode: the client learns neither IMSI of others nor the result",
+    title: "encrypted mode (Fig. 4): IMSI and result are for platform and card alone",
     verdict: "SUCCESS",
     cardState: "serving",
     run: tellEncrypted,
