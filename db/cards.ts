@@ -41,9 +41,9 @@ const trustedRoot = build
     ),
   );
 
-/** A card with a shared key has no chain. */
+/** A card with a shared key has no chain, nor has an MTM card: its endorsement key was checked. */
 const chainRevoked =
-  sql<number>`(${cards.wrappedKey} is null and (${exists(revokedLinks)} or ${notExists(trustedRoot)}))`.as(
+  sql<number>`(${cards.wrappedKey} is null and ${cards.kind} <> 'MTM' and (${exists(revokedLinks)} or ${notExists(trustedRoot)}))`.as(
     "chain_revoked",
   );
 

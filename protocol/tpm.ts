@@ -3,6 +3,7 @@
  * 1.59): numbers of Part 2, and the public areas of the MTM card's keys and of its epoch counter.
  * The platform writes these areas itself, so a key of other attributes has another Name.
  */
+import { LENGTH } from "./assigned-numbers.ts";
 import { type Bytes, concatBytes } from "./bytes.ts";
 
 /** TPM_CC (Part 2, 6.5.2). */
@@ -54,7 +55,7 @@ export const TPM_RH = {
 } as const;
 
 /** Where TPM2_PolicyCounterTimer finds these in TPMS_TIME_INFO (Part 2, 10.11.6). */
-export const TIME_INFO_OFFSET = { clock: 8, resets: 16 } as const;
+export const TIME_INFO_OFFSET = { clock: 8, resets: 16, restarts: 20 } as const;
 
 /** TPMA_OBJECT (Part 2, 8.3). */
 const OBJECT = {
@@ -162,16 +163,20 @@ const ENDORSEMENT_POLICY = [
 ] as const;
 
 /** Template L-2 of the TCG EK Credential Profile (B.3.4): ECC P-256 with AES-128 CFB. */
-export function endorsementKeyTemplate(): Bytes {
+export function endorsementKeyArea(unique: Uint8Array): Bytes {
   const attributes = MADE_HERE | OBJECT.adminWithPolicy | OBJECT.restricted | OBJECT.decrypt;
-  const zeros = encodeSized(new Uint8Array(COORDINATE_BYTES));
   return encodeEccArea({
     attributes,
     authPolicy: Uint8Array.from(ENDORSEMENT_POLICY),
     symmetric: [TPM_ALG.aes, 128, TPM_ALG.cfb],
     scheme: [TPM_ALG.null],
-    unique: concatBytes(zeros, zeros),
+    unique,
   });
+}
+
+/** The unique part of that template. */
+export function endorsementKeyUnique(): Bytes {
+  return encodeTpmPoint(new Uint8Array(LENGTH.point));
 }
 
 /** What makes the primary keys of one card other than those of another in the same TPM. */
@@ -212,10 +217,11 @@ export function decodeMtmNonce(nonce: Uint8Array): TpmClock {
   };
 }
 
-/** What a lease's policy compares (docs/protocol.md, section 8.4): resets, end, epoch. */
+/** What a lease's policy compares (docs/protocol.md, section 8.4). */
 export interface MtmLease {
-  /** resetCount and restartCount, 8 bytes. */
+  /** resetCount and restartCount, 4 bytes each. */
   readonly resets: Bytes;
+  readonly restarts: Bytes;
   /** The clock at which it is over, 8 bytes. */
   readonly end: Bytes;
   /** 8 bytes. */
@@ -225,7 +231,8 @@ export interface MtmLease {
 export function mtmLease(nonce: Uint8Array, seconds: number, epoch: number): MtmLease {
   const { resetCount, restartCount, clock } = decodeMtmNonce(nonce);
   return {
-    resets: concatBytes(encodeU32(resetCount), encodeU32(restartCount)),
+    resets: encodeU32(resetCount),
+    restarts: encodeU32(restartCount),
     end: encodeU64(clock + BigInt(seconds) * 1000n),
     epoch: encodeU64(BigInt(epoch)),
   };

@@ -47,16 +47,19 @@ export async function openLease(tpm: TpmTransport, grant: LeaseGrant): Promise<n
   }
 }
 
-/** Same resets, before the end, same epoch, for TPM2_Sign alone. */
+/** Same resets and restarts, before the end, same epoch, for TPM2_Sign alone. */
 async function runApprovedPolicy(
   tpm: TpmTransport,
   session: number,
-  { resets, end, epoch }: MtmLease,
+  { resets, restarts, end, epoch }: MtmLease,
 ): Promise<void> {
   const { equal, unsignedLess } = TPM_EO;
-  const { resets: resetsAt, clock } = TIME_INFO_OFFSET;
-  await policyCounterTimer(tpm, session, { operand: resets, offset: resetsAt, operation: equal });
-  await policyCounterTimer(tpm, session, { operand: end, offset: clock, operation: unsignedLess });
+  const at = TIME_INFO_OFFSET;
+  const compare = (operand: Uint8Array, offset: number, operation: number): Promise<void> =>
+    policyCounterTimer(tpm, session, { operand, offset, operation });
+  await compare(resets, at.resets, equal);
+  await compare(restarts, at.restarts, equal);
+  await compare(end, at.clock, unsignedLess);
   await policyEpoch(tpm, session, { operand: epoch, offset: 0, operation: equal });
   await policyCommandCode(tpm, session, TPM_CC.sign);
 }

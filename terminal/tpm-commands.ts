@@ -239,9 +239,9 @@ export async function readEpoch(tpm: TpmTransport): Promise<bigint> {
     sessions: [TPM_RH.password],
     parameters: [encodeU16(EPOCH_BYTES), encodeU16(0)],
   });
-  const bytes = required(parameters.sized(), name);
-  if (bytes.length !== EPOCH_BYTES) return required(undefined, name);
-  return new DataView(bytes.buffer).getBigUint64(0);
+  const bytes = parameters.sized();
+  const value = bytes?.length === EPOCH_BYTES ? bytes : undefined;
+  return new DataView(required(value, name).buffer).getBigUint64(0);
 }
 
 /** TPM2_StartAuthSession (11.1) of a policy session; nothing is keyed by its nonces. */

@@ -6,8 +6,8 @@
  */
 import type { CertificateTools, Dependencies } from "#edge/dependencies";
 import { LABEL } from "#protocol/assigned-numbers";
-import { type Bytes, concatBytes, equalBytes } from "#protocol/bytes";
-import { cardIdBytes } from "#protocol/identifiers";
+import { type Bytes, concatBytes, encodeAscii, equalBytes } from "#protocol/bytes";
+import type { BindingResult } from "#protocol/messages";
 import {
   attestationKeyArea,
   decodeMtmNonce,
@@ -18,8 +18,7 @@ import {
   serviceKeyArea,
 } from "#protocol/tpm";
 import type { ProofLabel } from "#protocol/transcript";
-import { decodeAttestation } from "./tpm-attest.ts";
-import { isSameRun, type SignedAttestation } from "./tpm-attest.ts";
+import { decodeAttestation, isSameRun, type SignedAttestation } from "./tpm-attest.ts";
 import { approvedPolicy, policyOfAuthorize, qualifiedName, tpmName } from "./tpm-policy.ts";
 
 type Tools = Pick<CertificateTools, "hash" | "verify">;
@@ -58,8 +57,10 @@ function isSignedInEndorsement(
   publicKey: Uint8Array,
   { attested, statement, signature }: SignedAttestation,
 ): boolean {
+  // Verified first, so that a key which is not this one costs the same time.
+  const isVerified = verify(publicKey, statement, signature);
   const signer = qualifiedName(hash, attestationKeyName(hash, publicKey));
-  return equalBytes(attested.signer, signer) && verify(publicKey, statement, signature);
+  return isVerified && equalBytes(attested.signer, signer);
 }
 
 /** The Name that MakeCredential binds its secret to. */
@@ -73,7 +74,8 @@ function epochName({ hash }: Pick<Tools, "hash">): Bytes {
 
 interface MtmCardName {
   readonly tenant: string;
-  readonly cardId: string;
+  /** 8 bytes; also policyRef. */
+  readonly cardId: Uint8Array;
 }
 
 const POLICY_KEY_PURPOSE = "mtm policy key";
@@ -87,7 +89,7 @@ function policyKeyPair({ vault, tpm }: Pick<Dependencies, "vault" | "tpm">, card
 }
 
 function cardPolicyContext({ tenant, cardId }: MtmCardName): Bytes {
-  return concatBytes(cardIdBytes(cardId), new TextEncoder().encode(tenant));
+  return concatBytes(cardId, encodeAscii(tenant));
 }
 
 /** 65 bytes. */
@@ -104,9 +106,9 @@ export function policyPublicKey(
 export function servicePolicy(
   hash: Tools["hash"],
   policyKey: Uint8Array,
-  cardId: string,
+  cardId: Uint8Array,
 ): Uint8Array {
-  return policyOfAuthorize(hash, tpmName(hash, policyKeyArea(policyKey)), cardIdBytes(cardId));
+  return policyOfAuthorize(hash, tpmName(hash, policyKeyArea(policyKey)), cardId);
 }
 
 /**
@@ -135,12 +137,12 @@ export function authoriseLease(
   dependencies: Pick<Dependencies, "vault" | "tpm">,
   { hash, sign }: Pick<CertificateTools, "hash" | "sign">,
   card: MtmCardName,
-  lease: { readonly cardNonce: Uint8Array; readonly seconds: number; readonly epoch: number },
+  { cardNonce, lease, epoch }: BindingResult,
 ): Uint8Array {
-  const terms = mtmLease(lease.cardNonce, lease.seconds, lease.epoch);
+  const terms = mtmLease(cardNonce, lease.seconds, epoch);
   const approved = approvedPolicy(hash, terms, epochName({ hash }));
   const keyPair = policyKeyPair(dependencies, card);
-  const authorisation = sign(keyPair, concatBytes(approved, cardIdBytes(card.cardId)));
+  const authorisation = sign(keyPair, concatBytes(approved, card.cardId));
   keyPair.privateKey.fill(0);
   return authorisation;
 }

@@ -46,18 +46,21 @@ export function policyOfAuthorize(
 /** What a lease approves, in the order in which the client runs it (Part 3, 23.9 to 23.11). */
 export function approvedPolicy(
   sha256: Sha256,
-  { resets, end, epoch }: MtmLease,
+  { resets, restarts, end, epoch }: MtmLease,
   epochName: Uint8Array,
 ): Uint8Array {
   const compare = (operand: Uint8Array, offset: number, operation: number): Uint8Array =>
     sha256(concatBytes(operand, encodeU16(offset), encodeU16(operation)));
   const extend = (policy: Uint8Array, code: number, ...parts: readonly Uint8Array[]): Uint8Array =>
     sha256(concatBytes(policy, encodeU32(code), ...parts));
-  const sameResets = compare(resets, TIME_INFO_OFFSET.resets, TPM_EO.equal);
-  const beforeEnd = compare(end, TIME_INFO_OFFSET.clock, TPM_EO.unsignedLess);
-  const sameEpoch = compare(epoch, 0, TPM_EO.equal);
-  let policy = extend(START, TPM_CC.policyCounterTimer, sameResets);
-  policy = extend(policy, TPM_CC.policyCounterTimer, beforeEnd);
-  policy = extend(policy, TPM_CC.policyNv, sameEpoch, epochName);
+  const at = TIME_INFO_OFFSET;
+  const times = [
+    compare(resets, at.resets, TPM_EO.equal),
+    compare(restarts, at.restarts, TPM_EO.equal),
+    compare(end, at.clock, TPM_EO.unsignedLess),
+  ];
+  let policy: Uint8Array = START;
+  for (const time of times) policy = extend(policy, TPM_CC.policyCounterTimer, time);
+  policy = extend(policy, TPM_CC.policyNv, compare(epoch, 0, TPM_EO.equal), epochName);
   return extend(policy, TPM_CC.policyCommandCode, encodeU32(TPM_CC.sign));
 }
