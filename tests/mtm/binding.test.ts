@@ -1,55 +1,163 @@
 /** Whole bindings of a TPM, with the platform in this process. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { ecdsaP256 } from "#edge/suites/p256";
 import { encodeAscii } from "#protocol/bytes";
-import type { Fleet, FleetSubscriber } from "#tests/fleet/fleet";
-import { createRig, type Rig } from "#tests/platform/rig";
-import { bindMtm, enrolMtm, type MtmCardAtHand, type Platform } from "./mtm-phone.ts";
+import { CardError } from "#terminal/card";
+import { MtmError } from "#terminal/mtm-card";
+import { incrementEpoch, readClock, readEpoch } from "#terminal/tpm-commands";
+import { createMtmBench, HOME, type MtmBench, TWO } from "./bench.ts";
 import { refusalOf } from "./scene.ts";
-import { hasSwtpm, type SoftwareTpm, startSwtpm } from "./swtpm.ts";
+import { hasSwtpm } from "./swtpm.ts";
 
-const CARD_ID = "4D544D0000000001";
 const DOCUMENT = encodeAscii("pay 100 to the plumber");
 
 describe.skipIf(!hasSwtpm("bindings of MTM cards"))("an MTM card on the platform", () => {
-  let tpm: SoftwareTpm;
-  let rig: Rig;
-  let fleet: Fleet;
-  let platform: Platform;
-  let mtm: MtmCardAtHand;
-  let subscriber: FleetSubscriber;
+  let bench: MtmBench | undefined;
 
-  beforeAll(async () => {
-    tpm = await startSwtpm();
-    rig = await createRig();
-    fleet = await rig.fleet();
-    const { fetch, now, dependencies } = rig;
-    platform = { url: "http://rig.test", fetch, now, deployment: dependencies.deployment };
-    mtm = await enrolMtm(fleet, platform, tpm, CARD_ID);
-    subscriber = await fleet.addSubscriber({ operator: "46001" });
-    await fleet.addRule({ cardId: CARD_ID }, { imsi: subscriber.imsi }, "refuse");
+  async function open(...options: Parameters<typeof createMtmBench>): Promise<MtmBench> {
+    bench = await createMtmBench(...options);
+    return bench;
+  }
+
+  afterEach(async () => {
+    await bench?.dispose();
+    bench = undefined;
   });
 
-  afterAll(async () => {
-    await rig.dispose();
-    await tpm.stop();
-  });
-
-  const isSigned = async (): Promise<boolean> =>
+  const isSigned = async ({ mtm }: MtmBench): Promise<boolean> =>
     ecdsaP256.verify(mtm.servicePublicKey, DOCUMENT, await mtm.card.sign(DOCUMENT));
 
   test("binds, serves several documents, and again after a renewal", async () => {
-    expect(await refusalOf(mtm.card.sign(DOCUMENT))).toBe("TPM2_Sign refused");
-    const { outcome } = await bindMtm(platform, fleet, mtm, subscriber);
-    expect(outcome).toMatchObject({
-      verdict: "SUCCESS",
-      cardState: "serving",
-      receipt: "delivered",
+    const scene = await open();
+    const { mtm } = scene;
+    expect(await mtm.card.sign(DOCUMENT).catch((error: unknown) => error)).toMatchObject({
+      reason: "no_lease",
     });
-    expect(await isSigned()).toBe(true);
-    expect(await isSigned()).toBe(true);
-    const renewed = await bindMtm(platform, fleet, mtm, subscriber);
-    expect(renewed.outcome.verdict).toBe("SUCCESS");
-    expect(await isSigned()).toBe(true);
+    const { outcome, steps } = await scene.bind();
+    expect(outcome).toMatchObject({ verdict: "SUCCESS", cardState: "serving" });
+    expect(outcome.receipt).toBe("delivered");
+    expect(steps.map(({ step }) => step)).toEqual([
+      311, 312, 313, 314, 315, 316, 320, 321, 322, 323, 324, 325, 326, 327, 332, 333, 334,
+    ]);
+    expect(await isSigned(scene)).toBe(true);
+    expect(await isSigned(scene)).toBe(true);
+    expect((await scene.bind()).outcome.verdict).toBe("SUCCESS");
+    expect(await isSigned(scene)).toBe(true);
+    expect((await mtm.card.readStatus()).state.name).toBe("serving");
+  });
+
+  test("a USIM that is ahead is resynchronised: another round, another quote", async () => {
+    const scene = await open();
+    const device = scene.subscriber.cloneAt(4096);
+    const { connect: _connect, ...rest } = scene.subscriber;
+    const { connectModule } = await import("#tests/emulators/terminal/terminal");
+    const ahead = { ...rest, device, connect: () => connectModule(device, "USIM") };
+    const { outcome, steps } = await scene.bind(ahead);
+    expect(outcome.verdict).toBe("SUCCESS");
+    expect(steps.filter(({ step }) => step === 325)).toHaveLength(2);
+  });
+
+  test("I9: a reset ends serving; the same lease replayed is refused; a new binding serves", async () => {
+    const scene = await open();
+    const { tpm, mtm } = scene;
+    await scene.bind();
+    await tpm.reset();
+    expect(await refusalOf(mtm.card.sign(DOCUMENT))).toBe(
+      "TPM2_PolicyCounterTimer TPM_RC_POLICY 0x126",
+    );
+    expect((await mtm.card.readStatus()).state.name).toBe("idle");
+    expect((await scene.bind()).outcome.verdict).toBe("SUCCESS");
+    expect(await isSigned(scene)).toBe(true);
+  });
+
+  test("after a loss of power the client says that the clock is not yet safe", async () => {
+    const scene = await open();
+    await scene.tpm.reset(false);
+    const refused = scene.bind().catch((error: unknown) => error);
+    expect(await refused).toMatchObject({ reason: "clock_unsafe" });
+    while (!(await readClock(scene.tpm)).safe) await Bun.sleep(200);
+    expect((await scene.bind()).outcome.verdict).toBe("SUCCESS");
+  });
+
+  test("the lease ends when R's seconds are over", async () => {
+    const scene = await open("refuse", { SIMLATCH_LEASE_SECONDS: "2" });
+    await scene.bind();
+    expect(await isSigned(scene)).toBe(true);
+    await Bun.sleep(2300);
+    expect(await refusalOf(scene.mtm.card.sign(DOCUMENT))).toBe(
+      "TPM2_PolicyCounterTimer TPM_RC_POLICY 0x126",
+    );
+  });
+
+  test("I2: another SIM gets FAILURE, whose epoch command ends the lease of before", async () => {
+    const scene = await open();
+    const other = await scene.fleet.addSubscriber({ operator: HOME });
+    await scene.bind();
+    const { outcome } = await scene.bind(other);
+    expect(outcome).toMatchObject({ verdict: "FAILURE", cardState: "idle", receipt: "delivered" });
+    await expect(scene.mtm.card.sign(DOCUMENT)).rejects.toThrow(CardError);
+    expect((await scene.bind()).outcome.verdict).toBe("SUCCESS");
+  });
+
+  test("I2: a forged module gets FAILURE; a report on the SIM or the card ends SUCCESS", async () => {
+    const scene = await open();
+    const { fleet, subscriber, mtm } = scene;
+    expect((await scene.bind(subscriber.forge())).outcome.verdict).toBe("FAILURE");
+    expect((await scene.bind()).outcome.verdict).toBe("SUCCESS");
+    const swapped = { order: "report", reason: "swapped", by: ["Ada"] } as const;
+    await fleet.admin.orderSubscriber(subscriber.imsi, swapped);
+    expect((await scene.bind()).outcome.verdict).toBe("FAILURE");
+    await fleet.admin.orderSubscriber(subscriber.imsi, { order: "clear", by: TWO });
+    expect((await scene.bind()).outcome.verdict).toBe("SUCCESS");
+    const lost = { order: "report", reason: "lost", by: ["Ada"] } as const;
+    await fleet.admin.orderCard(mtm.cardId, lost);
+    expect((await scene.bind()).outcome.verdict).toBe("FAILURE");
+  });
+
+  test("I8: lock means no further lease, whatever the SIM, until two people lift it", async () => {
+    const scene = await open("lock");
+    const { fleet, mtm } = scene;
+    await scene.bind();
+    const other = await fleet.addSubscriber({ operator: HOME });
+    expect((await scene.bind(other)).outcome).toMatchObject({ verdict: "FAILURE" });
+    await expect(mtm.card.sign(DOCUMENT)).rejects.toThrow(CardError);
+    expect((await scene.bind()).outcome.verdict).toBe("FAILURE");
+    await scene.tpm.reset();
+    expect((await scene.bind()).outcome.verdict).toBe("FAILURE");
+    await fleet.admin.orderCard(mtm.cardId, { order: "unlock", by: TWO });
+    expect((await scene.bind()).outcome.verdict).toBe("SUCCESS");
+    expect(await isSigned(scene)).toBe(true);
+  });
+
+  test("whoever raises the counter ends the lease and no more: the next binding serves", async () => {
+    const scene = await open();
+    await scene.bind();
+    await incrementEpoch(scene.tpm);
+    await incrementEpoch(scene.tpm);
+    expect(await refusalOf(scene.mtm.card.sign(DOCUMENT))).toBe(
+      "TPM2_PolicyNV TPM_RC_POLICY 0x126",
+    );
+    expect((await scene.bind()).outcome.verdict).toBe("SUCCESS");
+    expect(await isSigned(scene)).toBe(true);
+  });
+
+  test("commands that a TPM has not are refused by name", async () => {
+    const { card } = (await open()).mtm;
+    const refused = [card.readCertificate(), card.encipher(DOCUMENT), card.sealAnswer(DOCUMENT)];
+    for (const work of refused) {
+      const error: unknown = await work.catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(MtmError);
+      expect(error).toMatchObject({ reason: "not_supported", code: "refused" });
+    }
+  });
+
+  test("nothing stays in the chip's slots, and the epochs of both sides agree", async () => {
+    const scene = await open();
+    await scene.bind();
+    await isSigned(scene);
+    expect(BigInt((await scene.mtm.card.readStatus()).epoch)).toBe(await readEpoch(scene.tpm));
+    const objects = await scene.tpm.tool("tpm2_getcap", "handles-transient");
+    const sessions = await scene.tpm.tool("tpm2_getcap", "handles-loaded-session");
+    expect(objects + sessions).toBe("");
   });
 });
