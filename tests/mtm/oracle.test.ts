@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { sha256 } from "#wasm";
 import { attestationKeyName } from "#edge/secure-connection/mtm";
 import { makeCredential } from "#edge/secure-connection/tpm-credential";
-import { approvedPolicy, policyOfAuthorize, tpmName } from "#edge/secure-connection/tpm-policy";
+import { approvedPolicy, tpmName } from "#edge/secure-connection/tpm-policy";
 import { createSuiteTools } from "#edge/suites/tools";
 import { tpmTools } from "#edge/suites/tpm";
 import { concatBytes, encodeHex, decodeHex } from "#protocol/bytes";
