@@ -41,7 +41,7 @@ const trustedRoot = build
     ),
   );
 
-/** A card with a shared key has no chain, nor has an MTM card: its endorsement key was checked. */
+/** A card with a shared key has no chain, nor has an MTM card. */
 const chainRevoked =
   sql<number>`(${cards.wrappedKey} is null and ${cards.kind} <> 'MTM' and (${exists(revokedLinks)} or ${notExists(trustedRoot)}))`.as(
     "chain_revoked",

@@ -20,7 +20,7 @@ import { makeCredential } from "./secure-connection/tpm-credential.ts";
 import type { FailureReason } from "./wire-error.ts";
 
 /** The suite of MTM cards. */
-export function mtmTools({ suites }: Pick<Dependencies, "suites">): CertificateTools {
+function mtmTools({ suites }: Pick<Dependencies, "suites">): CertificateTools {
   const tools = suites("P-256");
   if (!("verify" in tools)) throw new Error("P-256 is a certificate suite");
   return tools;

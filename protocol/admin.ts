@@ -85,10 +85,7 @@ export interface EnrolmentChallenge {
 }
 
 /** POST /v1/admin/cards. */
-export type CardEnrolment =
-  | CertificateCardEnrolment
-  | SharedKeyCardEnrolment
-  | MtmCardEnrolment;
+export type CardEnrolment = CertificateCardEnrolment | SharedKeyCardEnrolment | MtmCardEnrolment;
 
 interface CardEnrolmentBase {
   readonly tenant?: string;

@@ -2,7 +2,14 @@
  * The messages of the exchange as bytes: what the card sees, what the platform sees, one encoding
  * each. A decoder gives undefined for everything that its encoder would not have written.
  */
-import { CARD_KIND, CARD_STATE, LENGTH, LOCK_INSTRUCTION, TAG, VERDICT } from "./assigned-numbers.ts";
+import {
+  CARD_KIND,
+  CARD_STATE,
+  LENGTH,
+  LOCK_INSTRUCTION,
+  TAG,
+  VERDICT,
+} from "./assigned-numbers.ts";
 import {
   type Bytes,
   concatBytes,

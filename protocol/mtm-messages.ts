@@ -55,10 +55,7 @@ export function encodeMtmResult(
   proof: Uint8Array,
   authorisation: Uint8Array,
 ): Bytes {
-  return concatBytes(
-    encodeSigned(result, proof),
-    encodeTlv(TAG.leaseAuthorisation, authorisation),
-  );
+  return concatBytes(encodeSigned(result, proof), encodeTlv(TAG.leaseAuthorisation, authorisation));
 }
 
 export interface MtmResult {

@@ -103,8 +103,6 @@ interface OpenSession {
 export function createMtmCard(options: MtmCardOptions): CardApplet {
   const card = new MtmCard(options);
   const inTurn = takeTurns();
-  const refuse = (name: string) => (): Promise<never> =>
-    Promise.reject(new MtmError("not_supported", name));
   return {
     select: () => inTurn(() => card.deselect()),
     readStatus: () => inTurn(() => card.readStatus()),
@@ -122,6 +120,10 @@ export function createMtmCard(options: MtmCardOptions): CardApplet {
     encipher: refuse("ENCIPHER"),
     decipher: refuse("DECIPHER"),
   };
+}
+
+function refuse(command: string): () => Promise<never> {
+  return () => Promise.reject(new MtmError("not_supported", command));
 }
 
 function takeTurns(): <T>(work: () => Promise<T>) => Promise<T> {

@@ -20,9 +20,8 @@ import {
   flushContext,
   incrementEpoch,
   type PrimaryKey,
-  policyEndorsement,
-  startPolicySession,
 } from "./tpm-commands.ts";
+import { policyEndorsement, startPolicySession } from "./tpm-policy.ts";
 
 const NV_DEFINED = 0x14c;
 

@@ -5,17 +5,15 @@
 import { type Bytes, concatBytes } from "#protocol/bytes";
 import { type MtmLease, policyKeyArea, TIME_INFO_OFFSET, TPM_CC, TPM_EO } from "#protocol/tpm";
 import type { TpmTransport } from "./tpm.ts";
+import { flushContext, loadPublic, verifySignature } from "./tpm-commands.ts";
 import {
-  flushContext,
-  loadPublic,
   policyAuthorize,
   policyCommandCode,
   policyCounterTimer,
   policyDigest,
   policyEpoch,
   startPolicySession,
-  verifySignature,
-} from "./tpm-commands.ts";
+} from "./tpm-policy.ts";
 
 export interface LeaseGrant {
   readonly lease: MtmLease;

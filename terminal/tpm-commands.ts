@@ -21,9 +21,7 @@ const NONE = encodeSized(new Uint8Array(0));
 const OWN_SCHEME = encodeU16(TPM_ALG.null);
 const NO_PCRS = encodeU32(0);
 const COORDINATE_BYTES = 32;
-const POLICY_SESSION = 0x01;
 const TAG_HASHCHECK = 0x8024;
-const SECRET_BYTES = 16;
 
 export type Hierarchy = typeof TPM_RH.owner | typeof TPM_RH.endorsement;
 
@@ -244,96 +242,6 @@ export async function readEpoch(tpm: TpmTransport): Promise<bigint> {
   return new DataView(required(value, name).buffer).getBigUint64(0);
 }
 
-/** TPM2_StartAuthSession (11.1) of a policy session; nothing is keyed by its nonces. */
-export async function startPolicySession(tpm: TpmTransport): Promise<number> {
-  const { handle } = await runTpmCommand(tpm, {
-    name: "TPM2_StartAuthSession",
-    code: TPM_CC.startAuthSession,
-    handles: [TPM_RH.null, TPM_RH.null],
-    parameters: [
-      encodeSized(new Uint8Array(SECRET_BYTES)),
-      NONE,
-      Uint8Array.of(POLICY_SESSION),
-      encodeU16(TPM_ALG.null),
-      encodeU16(TPM_ALG.sha256),
-    ],
-    hasHandle: true,
-  });
-  return handle;
-}
-
-export interface Comparison {
-  readonly operand: Uint8Array;
-  readonly offset: number;
-  /** TPM_EO. */
-  readonly operation: number;
-}
-
-const encodeComparison = ({ operand, offset, operation }: Comparison): Bytes =>
-  concatBytes(encodeSized(operand), encodeU16(offset), encodeU16(operation));
-
-/** TPM2_PolicyCounterTimer (23.10). */
-export async function policyCounterTimer(
-  tpm: TpmTransport,
-  session: number,
-  comparison: Comparison,
-): Promise<void> {
-  await runTpmCommand(tpm, {
-    name: "TPM2_PolicyCounterTimer",
-    code: TPM_CC.policyCounterTimer,
-    handles: [session],
-    parameters: [encodeComparison(comparison)],
-  });
-}
-
-/** TPM2_PolicyNV (23.9) on the epoch counter. */
-export async function policyEpoch(
-  tpm: TpmTransport,
-  session: number,
-  comparison: Comparison,
-): Promise<void> {
-  await runTpmCommand(tpm, {
-    name: "TPM2_PolicyNV",
-    code: TPM_CC.policyNv,
-    handles: [EPOCH_INDEX, EPOCH_INDEX, session],
-    sessions: [TPM_RH.password],
-    parameters: [encodeComparison(comparison)],
-  });
-}
-
-/** TPM2_PolicyCommandCode (23.11). */
-export async function policyCommandCode(
-  tpm: TpmTransport,
-  session: number,
-  code: number,
-): Promise<void> {
-  await runTpmCommand(tpm, {
-    name: "TPM2_PolicyCommandCode",
-    code: TPM_CC.policyCommandCode,
-    handles: [session],
-    parameters: [encodeU32(code)],
-  });
-}
-
-/** TPM2_PolicySecret (23.4) of the endorsement hierarchy, whose authorisation is empty. */
-export async function policyEndorsement(tpm: TpmTransport, session: number): Promise<void> {
-  await runTpmCommand(tpm, {
-    name: "TPM2_PolicySecret",
-    code: TPM_CC.policySecret,
-    handles: [TPM_RH.endorsement, session],
-    sessions: [TPM_RH.password],
-    parameters: [NONE, NONE, NONE, encodeU32(0)],
-  });
-}
-
-/** TPM2_PolicyGetDigest (23.19). */
-export async function policyDigest(tpm: TpmTransport, session: number): Promise<Bytes> {
-  const name = "TPM2_PolicyGetDigest";
-  const code = TPM_CC.policyGetDigest;
-  const { parameters } = await runTpmCommand(tpm, { name, code, handles: [session] });
-  return required(parameters.sized(), name);
-}
-
 /** TPM2_LoadExternal (12.3) of a public key, in the owner's hierarchy. */
 export async function loadPublic(
   tpm: TpmTransport,
@@ -364,28 +272,6 @@ export async function verifySignature(
     parameters: [encodeSized(digest), encodeSignature(signature)],
   });
   return required(takeTicket(parameters), name);
-}
-
-export interface Approval {
-  readonly approvedPolicy: Uint8Array;
-  readonly policyRef: Uint8Array;
-  readonly keyName: Uint8Array;
-  /** TPMT_TK_VERIFIED. */
-  readonly ticket: Uint8Array;
-}
-
-/** TPM2_PolicyAuthorize (23.16). */
-export async function policyAuthorize(
-  tpm: TpmTransport,
-  session: number,
-  { approvedPolicy, policyRef, keyName, ticket }: Approval,
-): Promise<void> {
-  await runTpmCommand(tpm, {
-    name: "TPM2_PolicyAuthorize",
-    code: TPM_CC.policyAuthorize,
-    handles: [session],
-    parameters: [encodeSized(approvedPolicy), encodeSized(policyRef), encodeSized(keyName), ticket],
-  });
 }
 
 /** TPM2_Sign (20.2) of a digest, authorised by a session; r and s. */

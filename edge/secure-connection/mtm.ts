@@ -132,7 +132,7 @@ export function isServiceKeyCertified(
   );
 }
 
-/** The platform's word that a lease's policy may stand for the service key's: r and s over aHash. */
+/** The platform's word that a lease's policy may stand for the service key's: r, s over aHash. */
 export function authoriseLease(
   dependencies: Pick<Dependencies, "vault" | "tpm">,
   { hash, sign }: Pick<CertificateTools, "hash" | "sign">,

@@ -4,13 +4,8 @@ import { ecdsaP256 } from "#edge/suites/p256";
 import { encodeU64, TPM_CC, TPM_RH } from "#protocol/tpm";
 import { openLease } from "#terminal/mtm-lease";
 import { runTpmCommand } from "#terminal/tpm";
-import {
-  defineEpoch,
-  flushContext,
-  incrementEpoch,
-  readEpoch,
-  startPolicySession,
-} from "#terminal/tpm-commands";
+import { defineEpoch, flushContext, incrementEpoch, readEpoch } from "#terminal/tpm-commands";
+import { startPolicySession } from "#terminal/tpm-policy";
 import {
   CARD_ID,
   createLeaseScene,
@@ -182,12 +177,32 @@ describe.skipIf(!hasSwtpm("leases of MTM cards"))("the TPM under a lease", () =>
   test("a TPM in lockout still serves: nothing here has a value to guess", async () => {
     await tpm.tool("tpm2_dictionarylockout", "-s", "-n", "1", "-t", "1000", "-l", "1000");
     await tpm.tool("tpm2_createprimary", "-c", "guarded.ctx", "-p", "secret");
-    await tpm.tool("tpm2_create", "-C", "guarded.ctx", "-P", "secret", "-u", "k.pub", "-r", "k.priv");
+    await tpm.tool(
+      "tpm2_create",
+      "-C",
+      "guarded.ctx",
+      "-P",
+      "secret",
+      "-u",
+      "k.pub",
+      "-r",
+      "k.priv",
+    );
     await tpm.tool("tpm2_flushcontext", "-t");
     const guess = tpm.tool("tpm2_create", "-C", "guarded.ctx", "-P", "wrong", "-u", "k", "-r", "l");
     expect(await guess.catch(String)).toContain("0x98E");
     await tpm.tool("tpm2_flushcontext", "-t");
-    const locked = tpm.tool("tpm2_create", "-C", "guarded.ctx", "-P", "secret", "-u", "k", "-r", "l");
+    const locked = tpm.tool(
+      "tpm2_create",
+      "-C",
+      "guarded.ctx",
+      "-P",
+      "secret",
+      "-u",
+      "k",
+      "-r",
+      "l",
+    );
     expect(await locked.catch(String)).toContain("0x921");
     await tpm.tool("tpm2_flushcontext", "-t");
     const grant = await grantLease(tpm, scene);

@@ -23,6 +23,7 @@ import {
 import { withAttestationKey } from "#terminal/mtm-card";
 import { readMtmKeys } from "#terminal/mtm-enrolment";
 import { quote, readClock, readEpoch } from "#terminal/tpm-commands";
+import { rejectionOf } from "#tests/terminal/rejection";
 import { random } from "#tests/platform/rig";
 import { createLeaseScene, epochName } from "./scene.ts";
 import { hasSwtpm, type SoftwareTpm, startSwtpm } from "./swtpm.ts";
@@ -48,7 +49,6 @@ describe.skipIf(!hasSwtpm("tpm2-tools as oracle"))("tpm2-tools", () => {
     const { policyKey, authPolicy } = await createLeaseScene(tpm);
     const nonce = encodeMtmNonce(await readClock(tpm));
     const lease = mtmLease(nonce, 3600, Number(await readEpoch(tpm)));
-    const number = (bytes: Uint8Array): string => BigInt(`0x${encodeHex(bytes)}`).toString();
     await put("epoch.bin", lease.epoch);
     const index = `0x${EPOCH_INDEX.toString(16)}`;
     const session = ["-S", "trial.ctx"] as const;
@@ -94,7 +94,7 @@ describe.skipIf(!hasSwtpm("tpm2-tools as oracle"))("tpm2-tools", () => {
     const files = ["-u", "ak.pem", "-m", "quote.msg", "-s", "quote.sig", "-g", "sha256"] as const;
     await tpm.tool("tpm2_checkquote", ...files, "-q", encodeHex(h3));
     const other = tpm.tool("tpm2_checkquote", ...files, "-q", encodeHex(random(32)));
-    await expect(other).rejects.toThrow("tpm2_checkquote");
+    expect(String(await rejectionOf(other))).toContain("tpm2_checkquote");
   });
 
   test("open a credential that we made", async () => {
@@ -109,11 +109,14 @@ describe.skipIf(!hasSwtpm("tpm2-tools as oracle"))("tpm2-tools", () => {
     if (keyName === undefined) throw new Error("no name");
     const secret = random(16);
     const named = { keyName, secret };
-    const made = makeCredential({ tpm: tpmTools }, tools, endorsementKey, named);
-    if (made === undefined) throw new Error("no credential");
+    const credential = makeCredential({ tpm: tpmTools }, tools, endorsementKey, named);
+    if (credential === undefined) throw new Error("no credential");
     // The tool's own header: magic and version, then both parts sized.
     const header = concatBytes(encodeU32(0xbadcc0de), encodeU32(1));
-    await put("blob", concatBytes(header, encodeSized(made.blob), encodeSized(made.secret)));
+    await put(
+      "blob",
+      concatBytes(header, encodeSized(credential.blob), encodeSized(credential.secret)),
+    );
     await tpm.tool("tpm2_startauthsession", "--policy-session", "-S", "ek.session");
     await tpm.tool("tpm2_policysecret", "-S", "ek.session", "-c", "e");
     const keys = ["-c", "ak.ctx", "-C", "ek.ctx", "-P", "session:ek.session"];
@@ -133,6 +136,11 @@ describe.skipIf(!hasSwtpm("tpm2-tools as oracle"))("tpm2-tools", () => {
     expect(get("ak2.name")).toBe(encodeHex(attestationKeyName(sha256, attestationKey)));
   });
 });
+
+/** As the tools want numbers. */
+function number(bytes: Uint8Array): string {
+  return BigInt(`0x${encodeHex(bytes)}`).toString();
+}
 
 /** SubjectPublicKeyInfo of a point on P-256 (RFC 5480). */
 function encodePem(point: Uint8Array): Uint8Array {

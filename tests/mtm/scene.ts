@@ -27,7 +27,7 @@ import {
 } from "#terminal/tpm-commands";
 
 export const CARD_ID = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]);
-export const DOCUMENT = encodeAscii("pay 100 to the plumber");
+const DOCUMENT = encodeAscii("pay 100 to the plumber");
 
 export interface LeaseScene {
   readonly policyKey: KeyPair;

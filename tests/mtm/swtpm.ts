@@ -36,8 +36,10 @@ async function findPort(): Promise<number> {
     const first = await listen(0);
     const port = portOf(first);
     const second = await listen(port + 1).catch(() => undefined);
-    await Promise.all([first, second].map((server) => server && closeServer(server)));
-    if (second !== undefined) return port;
+    await closeServer(first);
+    if (second === undefined) continue;
+    await closeServer(second);
+    return port;
   }
 }
 
@@ -73,10 +75,17 @@ export async function startSwtpm(): Promise<SoftwareTpm> {
   const control = server + 1;
   const child = Bun.spawn(
     [
-      ...["swtpm", "socket", "--tpm2", "--tpmstate", `dir=${folder}`],
-      ...["--server", `type=tcp,port=${server},bindaddr=127.0.0.1`],
-      ...["--ctrl", `type=tcp,port=${control},bindaddr=127.0.0.1`],
-      ...["--flags", "not-need-init,startup-clear"],
+      "swtpm",
+      "socket",
+      "--tpm2",
+      "--tpmstate",
+      `dir=${folder}`,
+      "--server",
+      `type=tcp,port=${server},bindaddr=127.0.0.1`,
+      "--ctrl",
+      `type=tcp,port=${control},bindaddr=127.0.0.1`,
+      "--flags",
+      "not-need-init,startup-clear",
     ],
     { stdout: "ignore", stderr: "ignore" },
   );

@@ -13,6 +13,10 @@ import { bindMtm, enrolMtm } from "./mtm-phone.ts";
 import { refusalOf } from "./scene.ts";
 import { hasSwtpm, type SoftwareTpm, startSwtpm } from "./swtpm.ts";
 
+const WORLD = {
+  fetch: (url: string, init: RequestInit): Promise<Response> => fetch(url, init),
+  now: (): number => Date.now(),
+};
 const DOCUMENT = Uint8Array.of(4, 5, 6);
 
 describe.skipIf(!hasSwtpm("MTM cards on workerd"))("on workerd", () => {
@@ -39,9 +43,7 @@ describe.skipIf(!hasSwtpm("MTM cards on workerd"))("on workerd", () => {
   }, 60_000);
 
   test("a TPM is enrolled, binds, serves, and after a reset does not", async () => {
-    const fetchNow = (url: string, init: RequestInit): Promise<Response> => fetch(url, init);
-    const now = (): number => Date.now();
-    const world = { deployment, fetch: fetchNow, now };
+    const world = { deployment, ...WORLD };
     const fleet = await createFleet({ ...world, platformUrl: edge.url, adminKey, random });
     const platform = { ...world, url: edge.url };
     const mtm = await enrolMtm(fleet, platform, tpm, CARD_ID);

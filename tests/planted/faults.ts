@@ -4,6 +4,7 @@ import { SEQUENCE_FAULTS } from "./faults-sequence.ts";
 import { CARD_FAULTS } from "./faults-card.ts";
 import { DECISION_FAULTS } from "./faults-decision.ts";
 import { ORDER_FAULTS } from "./faults-orders.ts";
+import { MTM_FAULTS } from "./faults-mtm.ts";
 import type { Fault } from "./fault.ts";
 
 export const FAULTS: readonly Fault[] = [
@@ -12,4 +13,5 @@ export const FAULTS: readonly Fault[] = [
   ...CARD_FAULTS,
   ...DECISION_FAULTS,
   ...ORDER_FAULTS,
+  ...MTM_FAULTS,
 ];
