@@ -13,6 +13,7 @@ import type {
   EnrolmentChallenge,
   EnrolmentRequest,
   FloorUpdate,
+  MtmEnrolmentChallenge,
   PlatformKey,
   PlatformKeyActivation,
   PlatformKeyRequest,
@@ -63,6 +64,7 @@ export interface AdminClient {
   createConcealmentKey(request: ConcealmentKeyRequest): Promise<ConcealmentKey>;
   setFloor(update: FloorUpdate): Promise<void>;
   requestEnrolment(request: EnrolmentRequest): Promise<EnrolmentChallenge>;
+  requestMtmEnrolment(request: EnrolmentRequest): Promise<MtmEnrolmentChallenge>;
   enrolCard(card: CardEnrolment): Promise<void>;
   getCard(cardId: string, tenant?: string): Promise<CardRecordView>;
   setCardStatus(cardId: string, update: CardStatusUpdate): Promise<void>;
@@ -107,6 +109,10 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     setFloor: (update) => put("floor", update),
     requestEnrolment: async (request) => {
       const challenge: EnrolmentChallenge = JSON.parse(await post("enrolments", request));
+      return challenge;
+    },
+    requestMtmEnrolment: async (request) => {
+      const challenge: MtmEnrolmentChallenge = JSON.parse(await post("enrolments", request));
       return challenge;
     },
     enrolCard: async (card) => {

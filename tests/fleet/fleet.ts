@@ -6,7 +6,7 @@ import type { RuleUpdate } from "#protocol/admin";
 import { type Bytes, decodeBase64Url, encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { DEFAULT_TENANT } from "#protocol/identifiers";
 import {
-  type CardKindName,
+  type AppletKindName,
   type ModeName,
   type Suite,
   suiteNamed,
@@ -60,7 +60,7 @@ export interface CardOptions {
   /** Signed mode alone unless given. */
   readonly modes?: readonly ModeName[];
   /** TF unless given. */
-  readonly kind?: CardKindName;
+  readonly kind?: AppletKindName;
   /** A card with a clock: seconds. */
   readonly clock?: { readonly now: () => number };
   readonly certificate?: CertificateOverrides;
@@ -68,7 +68,7 @@ export interface CardOptions {
 
 export interface FleetCard {
   readonly cardId: string;
-  readonly kind: CardKindName;
+  readonly kind: AppletKindName;
   readonly suite: Suite;
   /** The one that its sessions have. */
   readonly mode: ModeName;
@@ -113,7 +113,7 @@ export interface Fleet {
   addSubscriber(options: SubscriberOptions): Promise<FleetSubscriber>;
   /** A rule for this card; its id is made here. */
   addRule(
-    card: FleetCard,
+    card: Pick<FleetCard, "cardId">,
     condition: RuleUpdate["condition"],
     onMismatch: RuleUpdate["onMismatch"],
   ): Promise<void>;

@@ -5,6 +5,7 @@ import { CARD_FAULTS } from "./faults-card.ts";
 import { CENTRE_FAULTS } from "./faults-centre.ts";
 import { DECISION_FAULTS } from "./faults-decision.ts";
 import { ORDER_FAULTS } from "./faults-orders.ts";
+import { MTM_FAULTS } from "./faults-mtm.ts";
 import type { Fault } from "./fault.ts";
 
 export const FAULTS: readonly Fault[] = [
@@ -14,4 +15,5 @@ export const FAULTS: readonly Fault[] = [
   ...DECISION_FAULTS,
   ...CENTRE_FAULTS,
   ...ORDER_FAULTS,
+  ...MTM_FAULTS,
 ];

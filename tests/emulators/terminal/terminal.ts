@@ -4,7 +4,7 @@
  * who reads, replaces, drops, repeats or makes up whatever passes.
  */
 import type { StepReport } from "#protocol/steps";
-import type { CardKindName, ModeName, ModuleKindName, SuiteName } from "#protocol/suites";
+import type { AppletKindName, ModeName, ModuleKindName, SuiteName } from "#protocol/suites";
 import { bind, type BindingOutcome, type BindOptions } from "#terminal/bind";
 import type { Sleep } from "#terminal/cancel";
 import { type CardApplet, createCardApplet } from "#terminal/card";
@@ -109,7 +109,7 @@ export function connectModule(
 }
 
 /** Which transport reaches the applet of which card. */
-const CARD_TRANSPORTS: Readonly<Record<CardKindName, (slot: CardTransport) => CardTransport>> = {
+const CARD_TRANSPORTS: Readonly<Record<AppletKindName, (slot: CardTransport) => CardTransport>> = {
   TF: (slot) => slot,
   SD: createSdTransport,
 };
@@ -125,7 +125,7 @@ export interface Terminal {
    * Resets the card and selects its applet; whatever sat in the slot is taken out. TF unless the
    * kind is given.
    */
-  insertCard(card: SlotDevice, kind?: CardKindName): Promise<void>;
+  insertCard(card: SlotDevice, kind?: AppletKindName): Promise<void>;
   /** Takes the card out: no power, no serving. */
   removeCard(): void;
   /** Resets the module. USIM unless the kind is given. */
