@@ -9,6 +9,7 @@ import type { SharedCardKey } from "#edge/secure-connection/card-key";
 import { isProvenByCard, type SecureConnection } from "#edge/secure-connection/connection";
 import { deriveMacKeys, type DirectionKeys } from "#edge/secure-connection/key-schedule";
 import type { StoredPlatformKey } from "#edge/secure-connection/platform-key";
+import { tpmTools } from "#edge/suites/tpm";
 import { CARD_KIND, INS, LABEL, TAG } from "#protocol/assigned-numbers";
 import { type Bytes, equalBytes } from "#protocol/bytes";
 import { cardIdBytes } from "#protocol/identifiers";
@@ -43,7 +44,7 @@ export interface Scene {
   /** Absent in the symmetric suites. */
   readonly ephemeral: Ephemeral | undefined;
   readonly tools: SuiteTools;
-  readonly dependencies: Pick<Dependencies, "vault" | "random">;
+  readonly dependencies: Pick<Dependencies, "vault" | "random" | "tpm">;
   readonly storedKey: StoredPlatformKey;
   readonly sharedKey: SharedCardKey;
 }
@@ -100,7 +101,7 @@ export async function createScene(
     ephemeral,
     slot: await insertCard(profile, cardDraws, kept),
     tools: fixTools(setting, platformDraws, ephemeral),
-    dependencies: { vault: openVault, random: platformDraws.random },
+    dependencies: { vault: openVault, random: platformDraws.random, tpm: tpmTools },
     storedKey: {
       tenant: TENANT,
       suite: name,

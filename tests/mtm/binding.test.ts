@@ -7,6 +7,7 @@ import { rejectionOf } from "#tests/terminal/rejection";
 import { MtmError } from "#terminal/mtm-card";
 import { incrementEpoch, readClock, readEpoch } from "#terminal/tpm-commands";
 import { createMtmBench, HOME, type MtmBench, TWO } from "./bench.ts";
+import { random } from "#tests/platform/rig";
 import { refusalOf } from "./scene.ts";
 import { hasSwtpm } from "./swtpm.ts";
 
@@ -51,7 +52,7 @@ describe.skipIf(!hasSwtpm("bindings of MTM cards"))("an MTM card on the platform
     const scene = await open();
     const device = scene.subscriber.cloneAt(4096);
     const { connect: _connect, ...rest } = scene.subscriber;
-    const ahead = { ...rest, device, connect: () => connectModule(device, "USIM") };
+    const ahead = { ...rest, device, connect: () => connectModule(device, "USIM", random) };
     const { outcome, steps } = await scene.bind(ahead);
     expect(outcome.verdict).toBe("SUCCESS");
     expect(steps.filter(({ step }) => step === 325)).toHaveLength(2);
