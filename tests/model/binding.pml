@@ -32,6 +32,11 @@
 #ifndef MODES
 #define MODES 3
 #endif
+/* The patent, paragraphs 54 to 74: a signature over RES alone, and a result that names no session. */
+#ifdef WEAK_PATENT
+#define WEAK_I7_BARE_RES
+#define WEAK_I1_UNBOUND
+#endif
 #define SIDS 2
 #define NONCES 2
 #ifdef WEAK_I3_SESSION_ID
@@ -386,7 +391,8 @@ inline endSession() {
 #define ACCEPTS_STOLEN_KEY false
 #endif
 /* While two session ids are alike, it does not matter which is used first. */
-#define ALIKE (tCard[0] == tCard[1] && tMode[0] == tMode[1])
+#define ALIKE \
+  (tCard[0] == tCard[1] && tMode[0] == tMode[1] && phase[0] == UNKNOWN && phase[1] == UNKNOWN)
 #define START(s, m, stolen) \
   :: d_step { nonces < NONCES && !locked && HAS(m) && !(s > nonces && ALIKE) && \
        (!stolen || ACCEPTS_STOLEN_KEY) -> \
@@ -425,7 +431,12 @@ inline endSession() {
 /* A result names the card and the epoch; neither nonce nor transcript is compared. */
 #define RESULT_VERIFIES(s) (tCard[s] == OURS && sentEpoch[s] > cardEpoch)
 #else
+#ifdef WEAK_I1_CARD
+/* A result names nonce and epoch; the card it is for is not in it. */
+#define RESULT_VERIFIES(s) (pNonce[s] == now && sentEpoch[s] > cardEpoch)
+#else
 #define RESULT_VERIFIES(s) (SAME_H3(s, now) && sentEpoch[s] > cardEpoch && !cStolenKey[now])
+#endif
 #endif
 #define RESULT(s) \
   :: d_step { now != NONE && step == 3 && sent[s] && RESULT_VERIFIES(s) -> \
@@ -498,8 +509,11 @@ ltl i8 { [] !badI8 }
   sentLock[s] == pLock[s] && sentEpoch[s] == pEpoch[s]))
 #define EPOCHS_DIFFER \
   (pEpoch[0] == 0 || pEpoch[1] == 0 || tCard[0] != tCard[1] || pEpoch[0] != pEpoch[1])
-ltl i12 { [] (ram != 0 || (COMMITTED(0) && COMMITTED(1) && EPOCHS_DIFFER && \
-  audit[OURS] == epoch[OURS] && audit[THEIRS] == epoch[THEIRS])) }
+#define ALL_IN_STEP (ram != 0 || (COMMITTED(0) && COMMITTED(1) && EPOCHS_DIFFER && \
+  audit[OURS] == epoch[OURS] && audit[THEIRS] == epoch[THEIRS]))
+ltl i12 { [] ALL_IN_STEP }
+/* The six in one search. */
+ltl all { [] (!badI1 && !badI2 && ONCE(0) && ONCE(1) && !badI7 && !badI8 && ALL_IN_STEP) }
 
 /* Witnesses: each of these is false, and its trace is a run that should exist. */
 #define SERVES(n, m) (cReceipt[n] == 2 && cMode[n] == m)
