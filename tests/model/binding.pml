@@ -18,8 +18,13 @@
  * Parties. Card OURS, honest; card THEIRS, whose key the attacker has. Module OURS (K secret, it
  * answers whom the terminal lets ask, a RAND of the centre once: the relay of README's limits is
  * *inside* the model); module THEIRS, K known. A platform key of generation 0 that was stolen, one
- * of generation 1 that was not; card OURS has floor 1. Rules: each card with its own module; any
- * other pair of a proven IMSI locks. An operator withdraws card OURS' rule at any moment, once.
+ * of generation 1 that was not; card OURS has floor 1. Rules: each card with its own module, and
+ * lock on mismatch. Once, at any moment, an operator gives card OURS' rule another IMSI, of nobody
+ * here.
+ *
+ * Reductions. What commutes is done in one order only, and bytes that every comparison treats alike
+ * are one value; each place says so. In the protocol as it is no run is lost by that, only its
+ * doubles; in a weakened one some attacks may be.
  *
  * Left out: time and quotas (any step may come late, so expiry only removes traces), dummies, AUTS
  * and RANDBS rounds (round is 0), the confirmation tag, unlock, orders, what a card says of its
@@ -372,7 +377,7 @@ end:
   :: d_step { ram != 0 -> printf("     platform: killed, what was in memory is lost\n"); forget() }
   /* Seen by whoever reads the rule next, so not before it decides something. */
   :: d_step { ruleOurs && ram == 0 && (RULE_DECIDES(0) || RULE_DECIDES(1)) ->
-       printf("     operator: withdraws the rule of card 0\n");
+       printf("     operator: gives the rule of card 0 another IMSI\n");
        ruleOurs = false }
   od
 }

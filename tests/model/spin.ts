@@ -36,9 +36,9 @@ export async function buildVerifier(
   const folder = await mkdtemp(join(tmpdir(), "simlatch-model-"));
   await copyFile(join(import.meta.dir, MODEL), join(folder, MODEL));
   const defines = macros.map((macro) => `-D${macro}`);
-  const search = shortest ? ["-O1", "-DBFS"] : ["-O2"];
+  const search = shortest ? ["-O0", "-DBFS"] : ["-O2", "-DNOREDUCE"];
   await run(folder, ["spin", "-a", ...defines, MODEL]);
-  await run(folder, ["gcc", ...search, "-DSAFETY", "-DNOFAIR", "-o", "pan", "pan.c"]);
+  await run(folder, ["gcc", ...search, "-DSAFETY", "-o", "pan", "pan.c"]);
   return {
     async check(claim) {
       const output = await run(folder, ["./pan", `-m${DEPTH_MAX}`, "-N", claim]);
