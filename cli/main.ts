@@ -7,6 +7,7 @@ import { type Command, EXIT, UsageError } from "./command.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
 import { keysCommand } from "./keys.ts";
+import { modelCommand } from "./model.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
@@ -20,6 +21,7 @@ const COMMANDS: readonly Command[] = [
   keysCommand,
   cardsCommand,
   plantedCommand,
+  modelCommand,
   benchCommand,
 ];
 
