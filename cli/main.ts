@@ -4,13 +4,16 @@
 import { benchCommand } from "./bench.ts";
 import { cardsCommand } from "./cards.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
+import { conformanceCommand } from "./conformance.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
+import { emulateCommand } from "./emulate.ts";
 import { keysCommand } from "./keys.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
 import { serveCommand } from "./serve.ts";
+import { terminalCommand } from "./terminal.ts";
 
 const COMMANDS: readonly Command[] = [
   quickstartCommand,
@@ -19,6 +22,9 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   cardsCommand,
+  terminalCommand,
+  emulateCommand,
+  conformanceCommand,
   plantedCommand,
   benchCommand,
 ];
