@@ -65,7 +65,7 @@ function createModuleForTests(
   const gsmMilenage = { ...identity, algorithm: "gsm-milenage", ki: k, opc } as const;
   const uim = { ...identity, random, aKey: k.slice(0, 8), uimId: k.slice(8, 12), hrpdSecret: k };
   const devices = {
-    usim: () => createUsim({ ...identity, k, opc, gsmMode: true }),
+    usim: () => createUsim({ ...identity, k, opc, gsmMode: true, gsmSecurityContext: true }),
     sim: () => createSim(gsmMilenage),
     uim: () => createUim(uim),
   };
