@@ -21,7 +21,7 @@ Runs an emulated card or identity module behind vsmartcard's virtual reader (pac
 vsmartcard-vpcd) until Ctrl-C, or until the reader goes away. vpcd's first reader listens on
 ${CARD_ADDRESS} (the card's default), its second on ${MODULE_ADDRESS} (the module's).
 
-Without --platform a card has the public keys of \`simlatch conformance\`, and a module those of
+Without --platform a card has the keys of cli/test-card, which are public, and a module those of
 TS 35.208, test set 1. With it, it gets keys of its own and is enrolled there; a card also makes
 its own operator the tenant's, so give it a platform to try things on (\`simlatch dev\`).
 

@@ -8,7 +8,7 @@ import { createSim } from "#tests/emulators/sim/sim";
 import { createUim } from "#tests/emulators/sim/uim";
 import { createUsim } from "#tests/emulators/sim/usim";
 import type { VpcdDevice } from "#tests/emulators/vpcd/connect";
-import { createTestCard, TEST_CARD_ID } from "./conformance/test-card.ts";
+import { createTestCard, TEST_CARD_ID } from "./test-card/test-card.ts";
 import type { EmulateRequest } from "./emulate.ts";
 
 export interface EmulatedPart {

@@ -4,7 +4,6 @@
 import { benchCommand } from "./bench.ts";
 import { cardsCommand } from "./cards.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
-import { conformanceCommand } from "./conformance.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
 import { emulateCommand } from "./emulate.ts";
@@ -24,7 +23,6 @@ const COMMANDS: readonly Command[] = [
   cardsCommand,
   terminalCommand,
   emulateCommand,
-  conformanceCommand,
   plantedCommand,
   benchCommand,
 ];

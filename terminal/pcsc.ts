@@ -4,7 +4,7 @@
  * card in one reader until the card is removed, does not answer in time, or `close`. A command that
  * failed was not repeated: whether the card ran it is for the caller to find out from the card.
  */
-import type { Card, CardMode, Client, Reader } from "pcsc-mini";
+import type { Card, CardDisposition, CardMode, Client, Reader } from "pcsc-mini";
 import type { CardTransport } from "./transport.ts";
 
 export type PcscErrorCode =
@@ -59,7 +59,10 @@ export interface PcscConnection extends CardTransport {
   transaction<T>(work: () => Promise<T>): Promise<T>;
   /** Warm reset: the card forgets selection, session and lease. */
   reset(): Promise<void>;
-  /** Leaves the card powered, as it is; further calls change nothing. */
+  /**
+   * Leaves the card powered, as it is; further calls change nothing. After a timeout it waits for
+   * the reader to give up, and throws "timeout" when that takes too long.
+   */
   close(): Promise<void>;
 }
 
@@ -145,52 +148,68 @@ interface Link {
 }
 
 function connectionTo(link: Link, atr: Uint8Array): PcscConnection {
-  const { library, client, card, mode, options } = link;
-  const { reader, timeoutMs = TIMEOUT_MS } = options;
+  const { library, card, mode } = link;
   const { LEAVE, RESET } = library.CardDisposition;
   const output = new ArrayBuffer(RESPONSE_BYTES_MAX);
-  let end: PcscErrorCode | undefined;
-  let last: Promise<unknown> = Promise.resolve();
-  /** One after the other: the library refuses a second call beside the first. */
-  const inTurn = <T>(call: () => Promise<T>): Promise<T> => {
-    const turn = last.then(async () => {
-      if (end !== undefined) throw new PcscError("closed", reader);
-      try {
-        return await limitTime(call(), timeoutMs, reader);
-      } catch (error) {
-        const problem = toPcscError(reader, error);
-        if (FINAL.has(problem.code)) release(problem.code);
-        throw problem;
-      }
-    });
-    last = turn.catch(() => undefined);
-    return turn;
-  };
-  /** A call that still hangs in the reader is left to it; its answer goes nowhere. */
-  const release = (code: PcscErrorCode): void => {
-    end = code;
-    client.stop();
-  };
+  const line = createLine(link);
   return {
     atr,
-    transmit: (apdu) => inTurn(async () => Uint8Array.from(await card.transmit(apdu, output))),
+    transmit: (apdu) => line.run(async () => Uint8Array.from(await card.transmit(apdu, output))),
     async transaction(work) {
-      const held = await inTurn(() => card.transaction());
+      const held = await line.run(() => card.transaction());
       try {
         return await work();
       } finally {
-        if (end === undefined) await inTurn(() => held.end(LEAVE));
+        if (line.isOpen()) await line.run(() => held.end(LEAVE));
       }
     },
-    reset: () => inTurn(async () => void (await card.reconnect(mode, RESET))),
-    async close() {
+    reset: () => line.run(async () => void (await card.reconnect(mode, RESET))),
+    close: () => line.close(LEAVE),
+  };
+}
+
+/** The calls to one card, one after the other: the library refuses a second beside the first. */
+interface Line {
+  run<T>(call: () => Promise<T>): Promise<T>;
+  isOpen(): boolean;
+  close(then: CardDisposition): Promise<void>;
+}
+
+function createLine({ library, client, card, options }: Link): Line {
+  const { reader, timeoutMs = TIMEOUT_MS } = options;
+  let last: Promise<unknown> = Promise.resolve();
+  let pending: Promise<unknown> = Promise.resolve();
+  let released: Promise<void> | undefined;
+  /** Once the reader is done with a call that hangs in it; its answer goes nowhere. */
+  const release = async (then: CardDisposition): Promise<void> => {
+    await pending.catch(() => undefined);
+    // A card that is gone cannot be left, but its handle must be given back all the same.
+    await card.disconnect(then).catch(() => undefined);
+    client.stop();
+  };
+  return {
+    isOpen: () => released === undefined,
+    run<T>(call: () => Promise<T>): Promise<T> {
+      const turn = last.then(async () => {
+        if (released !== undefined) throw new PcscError("closed", reader);
+        try {
+          const running = call();
+          pending = running;
+          return await limitTime(running, timeoutMs, reader);
+        } catch (error) {
+          const problem = toPcscError(reader, error);
+          // Whatever the card was about, it begins anew for whoever comes next.
+          if (FINAL.has(problem.code)) released = release(library.CardDisposition.RESET);
+          throw problem;
+        }
+      });
+      last = turn.catch(() => undefined);
+      return turn;
+    },
+    async close(then) {
       await last;
-      if (end !== undefined) return;
-      try {
-        await inTurn(() => card.disconnect(LEAVE));
-      } finally {
-        if (end === undefined) release("closed");
-      }
+      released ??= release(then);
+      await limitTime(released, timeoutMs, reader);
     },
   };
 }

@@ -2,14 +2,22 @@
  * Readers and cards that misbehave, behind a real PC/SC service: each ends in a typed error, nothing
  * is half done, and the same card binds when it is tried again.
  */
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { bind, type BindingOutcome } from "#terminal/bind";
 import { CardError, createCardApplet } from "#terminal/card";
 import { ModuleError } from "#terminal/module";
 import { createPcscTransport, type PcscConnection, PcscError } from "#terminal/pcsc";
 import { createPlatformClient } from "#terminal/platform-client";
 import { createUsimModule } from "#terminal/usim";
-import { createFleet, type FleetCard, type FleetSubscriber } from "#tests/fleet/fleet";
+import { createFleet, type Fleet, type FleetCard, type FleetSubscriber } from "#tests/fleet/fleet";
 import { connectVpcd, type VpcdConnection, type VpcdDevice } from "#tests/emulators/vpcd/connect";
 import { decodeHex } from "#protocol/bytes";
 import { type Platform, startTestPlatform } from "./scene.ts";
@@ -31,6 +39,7 @@ type Fault = (apdu: Uint8Array, goOn: () => Promise<Uint8Array>) => Promise<Uint
 describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () => {
   let service: PcscService;
   let platform: Platform;
+  let fleet: Fleet;
   let card: FleetCard;
   let subscriber: FleetSubscriber;
   let slots: VpcdConnection[] = [];
@@ -39,7 +48,7 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
   beforeAll(async () => {
     [service, platform] = await Promise.all([startPcscService(), startTestPlatform()]);
     const { SIMLATCH_ADMIN_KEY: adminKey = "", SIMLATCH_DEPLOYMENT = "" } = platform.environment;
-    const fleet = await createFleet({
+    fleet = await createFleet({
       platformUrl: platform.url,
       adminKey,
       deployment: decodeHex(SIMLATCH_DEPLOYMENT) ?? new Uint8Array(0),
@@ -47,6 +56,10 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
       now: Date.now,
       random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     });
+  });
+
+  // A card may ask for so many challenges a minute; each test has its own.
+  beforeEach(async () => {
     card = await fleet.addCard();
     subscriber = await fleet.addSubscriber({ operator: "00101" });
     await fleet.addRule(card, { imsi: subscriber.imsi }, "refuse");
@@ -59,8 +72,8 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
   });
 
   async function leave(): Promise<void> {
-    for (const connection of open) await connection.close().catch(() => undefined);
     for (const slot of slots) slot.remove();
+    for (const connection of open) await connection.close().catch(() => undefined);
     [open, slots] = [[], []];
   }
 
@@ -180,14 +193,14 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
     open.push(one, other);
     const order: string[] = [];
     const status = Uint8Array.of(0x00, 0xca, 0x00, 0x80, 0x00);
-    await one.transaction(async () => {
-      const waiting = other.transmit(status).then(() => order.push("other"));
+    const waiting = await one.transaction(async () => {
+      const later = other.transmit(status).then(() => order.push("other"));
       await Bun.sleep(200);
       await one.transmit(status);
       order.push("one");
-      return waiting.catch(() => undefined) && undefined;
+      return { later };
     });
-    await Bun.sleep(500);
+    await waiting.later;
     expect(order).toEqual(["one", "other"]);
     await other.reset();
     const reset = await one.transmit(status).catch((error: unknown) => error);
