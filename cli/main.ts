@@ -6,12 +6,14 @@ import { cardsCommand } from "./cards.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
+import { emulateCommand } from "./emulate.ts";
 import { keysCommand } from "./keys.ts";
 import { modelCommand } from "./model.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
 import { serveCommand } from "./serve.ts";
+import { terminalCommand } from "./terminal.ts";
 
 const COMMANDS: readonly Command[] = [
   quickstartCommand,
@@ -20,6 +22,8 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   cardsCommand,
+  terminalCommand,
+  emulateCommand,
   plantedCommand,
   modelCommand,
   benchCommand,
