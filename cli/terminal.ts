@@ -123,9 +123,9 @@ async function bindOnce(request: Request): Promise<number> {
   const cleanups: (() => Promise<void>)[] = [];
   try {
     const cardSlot = await createPcscTransport({ reader: cardReader, timeoutMs });
-    cleanups.push(cardSlot.close);
+    cleanups.push(() => cardSlot.close());
     const moduleSlot = await createPcscTransport({ reader: moduleReader, timeoutMs });
-    cleanups.push(moduleSlot.close);
+    cleanups.push(() => moduleSlot.close());
     const outcome = await bindWith(request, cardSlot, moduleSlot, (step) => steps.push(step));
     if (json) printLine(JSON.stringify({ ...outcome, steps: steps.map(describeStep) }));
     else printOutcome(outcome, steps);

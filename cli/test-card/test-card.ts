@@ -1,5 +1,5 @@
 /** An emulated card with keys that are public, to try things on. */
-import { suiteNamed, type CardKindName, type ModeName, type SuiteName } from "#protocol/suites";
+import { suiteNamed, type AppletKindName, type ModeName, type SuiteName } from "#protocol/suites";
 import { type Card, createCard } from "#tests/emulators/card/card";
 import type { CardProfile } from "#tests/emulators/card/context";
 import { generateCardKeys } from "#tests/emulators/card/keys";
@@ -10,7 +10,7 @@ import { sharedKeyOf, signingKeysOf, TEST_DEPLOYMENT, TEST_TENANT } from "./test
 export interface TestCardOptions {
   readonly suite: SuiteName;
   readonly modes: readonly ModeName[];
-  readonly kind: CardKindName;
+  readonly kind: AppletKindName;
   readonly now: Date;
   readonly random: (length: number) => Uint8Array;
 }

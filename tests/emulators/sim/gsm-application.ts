@@ -1,5 +1,5 @@
 /**
- * What makes a card of the class A0 a SIM (TS 51.011): MF, DF_GSM, DF_TELECOM and RUN GSM ALGORITHM.
+ * What makes a card of class A0 a SIM (TS 51.011): MF, DF_GSM, DF_TELECOM, RUN GSM ALGORITHM.
  * A SIM is nothing else; a UICC may have it beside its USIM (TS 102 221, annex B).
  */
 import { SW_A0, isChvSatisfied, isInDirectory } from "./a0-card.ts";
