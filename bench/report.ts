@@ -85,10 +85,17 @@ async function git(...args: readonly string[]): Promise<string> {
   return text;
 }
 
-/** The commit of the measured code; with "-changed" if files differ from it. */
+/** The commit of the measured code; with "-changed" if files other than results differ from it. */
 export async function describeCommit(): Promise<string> {
   const commit = await git("rev-parse", "HEAD");
-  const changes = await git("status", "--porcelain", "--untracked-files=no");
+  const changes = await git(
+    "status",
+    "--porcelain",
+    "--untracked-files=no",
+    "--",
+    ".",
+    ":!bench/results",
+  );
   return changes === "" ? commit : `${commit}-changed`;
 }
 
