@@ -27,7 +27,7 @@ interface SuiteRow {
 export interface CertificateSuite extends SuiteRow {
   readonly credential: "certificate";
   readonly scheme: "ECDSA" | "SM2" | "RSASSA-PSS" | "RSASSA-PKCS1-v1_5";
-  /** What certificates are signed with, the card's and its issuers'; RSA has one for both paddings. */
+  /** What certificates are signed with; RSA has one for both paddings. */
   readonly family: CertificateFamily;
   /** Bytes of element C1: an uncompressed point, or a modulus. */
   readonly publicKeyBytes: number;
