@@ -1,10 +1,11 @@
 /** The card registry. */
-import { and, eq, exists, getTableColumns, gte, notExists, sql } from "drizzle-orm";
+import { and, eq, exists, getTableColumns, gt, gte, notExists, sql } from "drizzle-orm";
 
 import type { CardStatus } from "#protocol/admin";
 
 import { build, type CatalogDatabase, prepareStatement, readRows, writeRows } from "./database.ts";
 import type {
+  CardListing,
   CardRecord,
   CardTerms,
   InsertOutcome,
@@ -105,6 +106,21 @@ const insertCard = prepareStatement(
     .returning({ cardId: cards.cardId }),
 );
 
+const {
+  tenant: _tenant,
+  wrappedKey: _wrappedKey,
+  ...listed
+} = columns;
+
+const selectPage = prepareStatement(
+  build
+    .select(listed)
+    .from(cards)
+    .where(and(eq(cards.tenant, tenant), gt(cards.cardId, sql.placeholder("after"))))
+    .orderBy(cards.cardId)
+    .limit(sql.placeholder("limit")),
+);
+
 const updateStatus = prepareStatement(
   build
     .update(cards)
@@ -162,5 +178,8 @@ export function createCards(database: CatalogDatabase): Repositories["cards"] {
     await writeRows(database, insertRevoked, { tenant: name, fingerprint });
   }
 
-  return { find, findTerms, insert, setStatus, revokeCertificate };
+  const list = async (name: string, after: string, limit: number): Promise<CardListing[]> =>
+    readRows(database, selectPage, { tenant: name, after, limit });
+
+  return { find, findTerms, insert, setStatus, revokeCertificate, list };
 }

@@ -67,6 +67,9 @@ export interface RegisteredCard extends Omit<CardRecord, "certificates" | "finge
   readonly chainRevoked: boolean;
 }
 
+/** A card without its shared key. */
+export type CardListing = Omit<CardRecord, "tenant" | "wrappedKey" | "certificates" | "fingerprints">;
+
 export interface ConcealmentKeyRecord {
   readonly tenant: string;
   /** 65 bytes. */
@@ -99,7 +102,27 @@ export interface SubscriberRecord {
   readonly keyVersion: number;
   /** How many updates of SSD were ordered. */
   readonly ssdUpdates: number;
+  /** The highest SEQ that another centre is known to have issued; 0 when none is. */
+  readonly seqFloor: number;
 }
+
+/** A subscriber as it is to be from now on, and the key version that it was read with. */
+export interface SubscriberChange {
+  readonly record: SubscriberRecord;
+  readonly knownKeyVersion: number;
+}
+
+/** The IMSIs of what was written; the others were changed by somebody else meanwhile. */
+export interface SavedSubscribers {
+  readonly inserted: ReadonlySet<string>;
+  readonly updated: ReadonlySet<string>;
+}
+
+/** A subscriber without its keys. */
+export type SubscriberListing = Omit<
+  SubscriberRecord,
+  "tenant" | "wrappedKey" | "wrappedOperator" | "wrappedSsd" | "uimId" | "ssdUpdates" | "seqFloor"
+>;
 
 /** What replaces the authentication data of a subscriber. */
 export type SubscriberKeyRecord = Pick<
@@ -162,6 +185,8 @@ export interface Repositories {
     insert(record: CardRecord): Promise<InsertOutcome>;
     setStatus(tenant: string, cardId: string, status: CardStatus): Promise<boolean>;
     revokeCertificate(tenant: string, fingerprint: string): Promise<void>;
+    /** At most `limit` behind `after`, in the order of the card id. */
+    list(tenant: string, after: string, limit: number): Promise<CardListing[]>;
   };
   readonly concealmentKeys: {
     /** Stores a key under the next id and returns it; undefined when all 255 were used. */
@@ -188,6 +213,15 @@ export interface Repositories {
     /** False unless the subscriber has that algorithm. */
     orderSsdUpdate(tenant: string, imsi: string, algorithm: string): Promise<boolean>;
     setStatus(tenant: string, imsi: string, status: SubscriberStatus): Promise<boolean>;
+    /** Those of the IMSIs that are there, in any order. */
+    findMany(tenant: string, imsis: readonly string[]): Promise<SubscriberRecord[]>;
+    /** All in one unit. A change never touches the status and never lowers the floor of SEQ. */
+    saveMany(
+      inserts: readonly SubscriberRecord[],
+      changes: readonly SubscriberChange[],
+    ): Promise<SavedSubscribers>;
+    /** At most `limit` behind `after`, in the order of the IMSI. */
+    list(tenant: string, after: string, limit: number): Promise<SubscriberListing[]>;
   };
   readonly rules: {
     findApplicable(tenant: string, cardId: string): Promise<ApplicableRules>;

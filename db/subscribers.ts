@@ -11,6 +11,7 @@ import type {
   SubscriberRecord,
 } from "./records.ts";
 import { auc, subscribers } from "./schema.ts";
+import { createSubscriberBatches, selectWithKeys, toSubscriber } from "./subscriber-batches.ts";
 
 const tenant = sql.placeholder("tenant");
 const imsi = sql.placeholder("imsi");
@@ -25,28 +26,7 @@ const uimId = sql.placeholder("uimId");
 const isThisSubscriber = and(eq(subscribers.tenant, tenant), eq(subscribers.imsi, imsi));
 const isItsAuc = and(eq(auc.tenant, tenant), eq(auc.imsi, imsi));
 
-const selectSubscriber = prepareStatement(
-  build
-    .select({
-      tenant: subscribers.tenant,
-      imsi: subscribers.imsi,
-      operator: subscribers.operator,
-      msisdn: subscribers.msisdn,
-      status: subscribers.status,
-      algorithm: auc.algorithm,
-      wrappedKey: auc.wrappedKey,
-      wrappedOperator: auc.wrappedOperator,
-      wrappedSsd: auc.wrappedSsd,
-      uimId: auc.uimId,
-      amf: auc.amf,
-      indBits: auc.indBits,
-      keyVersion: auc.keyVersion,
-      ssdUpdates: auc.ssdUpdates,
-    })
-    .from(subscribers)
-    .innerJoin(auc, and(eq(auc.tenant, subscribers.tenant), eq(auc.imsi, subscribers.imsi)))
-    .where(isThisSubscriber),
-);
+const selectSubscriber = prepareStatement(selectWithKeys().where(isThisSubscriber));
 
 const shape = { imsi: auc.imsi, algorithm: auc.algorithm, amf: auc.amf };
 const hasAlgorithm = and(eq(auc.tenant, tenant), eq(auc.algorithm, algorithm));
@@ -88,6 +68,7 @@ const insertAuc = prepareStatement(
       indBits: sql.placeholder("indBits"),
       keyVersion: sql.placeholder("keyVersion"),
       ssdUpdates: sql.placeholder("ssdUpdates"),
+      seqFloor: sql.placeholder("seqFloor"),
     })
     .onConflictDoNothing()
     .returning({ imsi: auc.imsi }),
@@ -141,15 +122,7 @@ export function createSubscribers(database: CatalogDatabase): Repositories["subs
 
   async function find(name: string, number: string): Promise<SubscriberRecord | undefined> {
     const [row] = await readRows(database, selectSubscriber, { tenant: name, imsi: number });
-    return (
-      row && {
-        ...row,
-        msisdn: row.msisdn ?? undefined,
-        wrappedOperator: row.wrappedOperator ?? undefined,
-        wrappedSsd: row.wrappedSsd ?? undefined,
-        uimId: row.uimId ?? undefined,
-      }
-    );
+    return row && toSubscriber(row);
   }
 
   async function findNeighbour(
@@ -178,6 +151,7 @@ export function createSubscribers(database: CatalogDatabase): Repositories["subs
   }
 
   return {
+    ...createSubscriberBatches(database),
     find,
     findNeighbour,
     insert,

@@ -16,6 +16,8 @@ export type {
   RegisteredCard,
   Repositories,
   StoredRule,
+  SubscriberChange,
+  SubscriberListing,
   SubscriberRecord,
   TenantRecord,
 } from "#db/records";

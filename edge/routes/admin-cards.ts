@@ -72,7 +72,9 @@ export function createCardRoutes(dependencies: Dependencies, writers: Writers): 
 /** 9999-12-31T23:59:59Z, as X.509 writes "never" (RFC 5280, 4.1.2.5). */
 const LAST_DATE_MS = 253_402_300_799_000;
 
-function viewCard(card: Omit<CardRecord, "certificates" | "fingerprints">): CardRecordView {
+export function viewCard(
+  card: Omit<CardRecord, "certificates" | "fingerprints" | "wrappedKey">,
+): CardRecordView {
   return {
     tenant: card.tenant,
     cardId: card.cardId,

@@ -10,9 +10,9 @@ import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
 import type { Writers } from "../state/writers.ts";
 import { orderAtSlots } from "../subscriber-orders.ts";
 import { subscriberPath, subscriberStatusUpdate, tenantQuery } from "./admin-schemas.ts";
+import { MCC_DIGITS } from "../subscriber-profile.ts";
 import { respondProblem, validateJson, validatePath, validateQuery } from "./problem.ts";
 import {
-  MCC_DIGITS,
   ssdUpdateOrder,
   subscriberEnrolment,
   subscriberKeyReplacement,
@@ -133,6 +133,7 @@ function toRecord(dependencies: Dependencies, enrolment: Enrolment): SubscriberR
     indBits,
     keyVersion: 1,
     ssdUpdates: 0,
+    seqFloor: 0,
   };
 }
 

@@ -5,6 +5,7 @@
 import type { Context, Env, ErrorHandler, MiddlewareHandler, Next, NotFoundHandler } from "hono";
 import { type GenericSchema, type InferInput, type InferOutput, safeParse } from "valibot";
 
+import { concatBytes } from "#protocol/bytes";
 import type { ProblemCode } from "#protocol/wire";
 import { failure, type Result, success } from "#protocol/result";
 
@@ -57,9 +58,10 @@ type Validator<Part extends string, Schema extends ObjectSchema> = MiddlewareHan
 /** Hands the handler `c.req.valid("json")`; a body of another shape is malformed. */
 export function validateJson<Schema extends ObjectSchema>(
   schema: Schema,
+  bytesMax = BODY_BYTES_MAX,
 ): Validator<"json", Schema> {
   return async function validateJsonBody(c, next) {
-    const body = await readJson(c.req.raw.body);
+    const body = await readJson(c.req.raw.body, bytesMax);
     if (!body.ok) return respondProblem(c, body.reason);
     return validatePart(c, next, "json", schema, body.value);
   };
@@ -99,9 +101,10 @@ async function validatePart(
 
 async function readJson(
   body: ReadableStream<Uint8Array> | null,
+  bytesMax: number,
 ): Promise<Result<unknown, "malformed" | "body_too_large">> {
   try {
-    const bytes = body === null ? new Uint8Array(0) : await readBounded(body);
+    const bytes = body === null ? new Uint8Array(0) : await readBounded(body, bytesMax);
     if (bytes === undefined) return failure("body_too_large");
     return success(
       JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)),
@@ -112,19 +115,22 @@ async function readJson(
   }
 }
 
-/** Undefined as soon as more than BODY_BYTES_MAX arrived, whatever Content-Length claims. */
-async function readBounded(body: ReadableStream<Uint8Array>): Promise<Uint8Array | undefined> {
+/** Undefined as soon as more than `bytesMax` arrived, whatever Content-Length claims. */
+async function readBounded(
+  body: ReadableStream<Uint8Array>,
+  bytesMax: number,
+): Promise<Uint8Array | undefined> {
   const reader = body.getReader();
-  const bytes = new Uint8Array(BODY_BYTES_MAX);
+  const chunks: Uint8Array[] = [];
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return bytes.subarray(0, length);
-    if (length + value.length > BODY_BYTES_MAX) {
+    if (done) return concatBytes(...chunks);
+    length += value.length;
+    if (length > bytesMax) {
       await reader.cancel();
       return undefined;
     }
-    bytes.set(value, length);
-    length += value.length;
+    chunks.push(value);
   }
 }

@@ -1,25 +1,21 @@
 /** What subscribers are enrolled with, under whichever algorithm (protocol/admin.ts). */
 import * as v from "valibot";
 
+import type { Dependencies } from "../dependencies.ts";
 import {
-  readKeys,
-  type SubscriberKeys,
-} from "../access-authentication/authentication-centre/subscriber-keys.ts";
-import type { Algorithm, Dependencies } from "../dependencies.ts";
+  ALGORITHM_DEFAULT,
+  AMF_BYTES,
+  AMF_DEFAULT,
+  IND_BITS_DEFAULT,
+  IND_BITS_MAX,
+  MCC_DIGITS,
+  MSISDN_PATTERN,
+  type Profile,
+  readProfile,
+} from "../subscriber-profile.ts";
 import { hex, imsi, tenant } from "./fields.ts";
 
-const AMF_BYTES = 2;
-/** TS 23.003, 2.2. */
-export const MCC_DIGITS = 3;
-const ALGORITHM_DEFAULT = "milenage";
-/** Separation bit 0: GSM and UMTS (TS 33.102, annex H). */
-const AMF_DEFAULT = new Uint8Array(AMF_BYTES);
-const IND_BITS_DEFAULT = 5;
-/** Leaves 32 bits of SEQ: hundreds of restores, each of which jumps by 2^24. */
-const IND_BITS_MAX = 16;
-
-/** E.164, the digits alone. */
-const msisdn = v.pipe(v.string(), v.regex(/^[1-9][0-9]{4,14}$/));
+const msisdn = v.pipe(v.string(), v.regex(MSISDN_PATTERN));
 const algorithmName = v.optional(v.string(), ALGORITHM_DEFAULT);
 
 const enrolmentEntries = {
@@ -33,12 +29,6 @@ const enrolmentEntries = {
 };
 const replacementEntries = { tenant, algorithm: algorithmName };
 
-export interface Profile {
-  readonly name: string;
-  readonly algorithm: Algorithm;
-  readonly keys: SubscriberKeys;
-}
-
 type Tools = Pick<Dependencies, "algorithms" | "limits">;
 
 /** The MSIN has at least one digit; AMF and IND belong to SQN, which a USIM alone has. */
@@ -48,7 +38,7 @@ export function subscriberEnrolment(tools: Tools) {
     v.check(({ imsi: digits, mncLength }) => digits.length > MCC_DIGITS + mncLength),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const { amf, indBits, msisdn: number, ...given } = dataset.value;
-      const profile = readProfile(tools, given.algorithm, keysIn(given, enrolmentEntries));
+      const profile = profileIn(tools, given, enrolmentEntries);
       const hasSqn = profile?.algorithm.family === "aka";
       if (profile === undefined || (!hasSqn && (amf !== undefined || indBits !== undefined))) {
         addIssue();
@@ -72,7 +62,7 @@ export function subscriberKeyReplacement(tools: Tools) {
     v.looseObject(replacementEntries),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const given = dataset.value;
-      const profile = readProfile(tools, given.algorithm, keysIn(given, replacementEntries));
+      const profile = profileIn(tools, given, replacementEntries);
       if (profile === undefined) {
         addIssue();
         return NEVER;
@@ -85,22 +75,15 @@ export function subscriberKeyReplacement(tools: Tools) {
 export const subscriberNumberUpdate = v.strictObject({ tenant, msisdn: v.nullable(msisdn) });
 export const ssdUpdateOrder = v.strictObject({ tenant });
 
-/** What is left beside the members that every subscriber has. */
-function keysIn(given: object, entries: object): Record<string, unknown> {
-  return Object.fromEntries(
+/** The algorithm's keys are what is left beside the members that every subscriber has. */
+function profileIn(
+  tools: Tools,
+  given: { readonly algorithm: string } & Readonly<Record<string, unknown>>,
+  entries: object,
+): Profile | undefined {
+  const keys = Object.fromEntries(
     Object.entries(given).filter(([name]) => !Object.hasOwn(entries, name)),
   );
-}
-
-/** Only algorithms that this platform can challenge with; test algorithms where they are let in. */
-function readProfile(
-  { algorithms, limits }: Tools,
-  name: string,
-  given: Record<string, unknown>,
-): Profile | undefined {
-  const algorithm = algorithms.find(name);
-  if (algorithm === undefined || algorithm.status === "experimental") return undefined;
-  if (algorithm.status === "test" && limits.testAlgorithms === 0) return undefined;
-  const keys = readKeys(algorithm, given);
-  return keys && { name, algorithm, keys };
+  const read = readProfile(tools, given.algorithm, keys);
+  return read.ok ? read.profile : undefined;
 }
