@@ -6,12 +6,17 @@ import {
   PERSON_PATTERN,
   TENANT_PATTERN,
 } from "#protocol/identifiers";
-import { PROBLEM_CODES, type ProblemCode } from "#protocol/wire";
+import {
+  ADMIN_ADVICE,
+  type AdminProblem,
+  adminUrl,
+  askAdmin,
+  DEFAULT_URL,
+  readAdminKey,
+} from "./admin-client.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
-import { DEFAULT_HOSTNAME, DEFAULT_PORT } from "./platform-host.ts";
 
-const DEFAULT_URL = `http://${DEFAULT_HOSTNAME}:${DEFAULT_PORT}`;
 /** A report on a subscriber may wait two seconds; a card's order never does. */
 const TIMEOUT_MS = 10_000;
 const ORDERS = ["report", "unlock", "clear"] as const;
@@ -60,8 +65,8 @@ not do it, 2 usage, 3 the key is missing or not the platform's.`,
       },
     });
     const { card, body } = readOrder(positionals, values);
-    const url = orderUrl(values.url, card);
-    const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
+    const url = adminUrl(values.url, `cards/${card}/orders`);
+    const adminKey = readAdminKey();
     if (adminKey === "") {
       printNote("simlatch cards: set SIMLATCH_ADMIN_KEY to the platform's administration key");
       return EXIT.configuration;
@@ -116,54 +121,29 @@ function readTwo(order: OrderName, names: readonly string[]): [string, string] {
   return [one, other];
 }
 
-/** The administration key crosses no network in clear. */
-function orderUrl(base: string, card: string): string {
-  const url = URL.parse(`v1/admin/cards/${card}/orders`, base.endsWith("/") ? base : `${base}/`);
-  const isLocal = url !== null && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
-  if (url?.protocol !== "https:" && !(url?.protocol === "http:" && isLocal)) {
-    throw new UsageError("--url wants https://..., or http:// on this machine");
-  }
-  return url.href;
-}
-
-type OrderProblem = ProblemCode | "unreachable" | "unexpected_answer";
-
 /** Undefined when the platform has done it. */
 async function sendOrder(
   url: string,
   adminKey: string,
   body: CardOrderRequest,
-): Promise<OrderProblem | undefined> {
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      method: "POST",
-      headers: { authorization: `Bearer ${adminKey}`, "content-type": "application/json" },
-      body: JSON.stringify(body),
-      redirect: "error",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    if (response.status === 204) return undefined;
-    const { code }: { readonly code?: unknown } = JSON.parse(await response.text());
-    return PROBLEM_CODES.find((known) => known === code) ?? "unexpected_answer";
-  } catch (error) {
-    return error instanceof SyntaxError ? "unexpected_answer" : "unreachable";
-  }
+): Promise<AdminProblem | undefined> {
+  const answer = await askAdmin({ method: "POST", url, adminKey, body, timeoutMs: TIMEOUT_MS });
+  if (!answer.ok) return answer.problem;
+  return answer.body === undefined ? undefined : "unexpected_answer";
 }
 
-const ADVICE: Readonly<Partial<Record<OrderProblem, string>>> = {
+const ADVICE: Readonly<Partial<Record<AdminProblem, string>>> = {
+  ...ADMIN_ADVICE,
   conflict: "the card is neither locked nor reported, as far as the platform knows",
   not_found: "no such card in this tenant, or the platform has no administration routes",
-  unauthorized: "SIMLATCH_ADMIN_KEY is not the platform's administration key",
   unavailable: "a part behind the platform does not answer; give the order again",
   unreachable: "the platform does not answer; whether the order arrived is not known: repeat it",
-  unexpected_answer: "what answers there is not a simlatch platform",
 };
 
 function reportOutcome(
   card: string,
   order: OrderName,
-  problem: OrderProblem | undefined,
+  problem: AdminProblem | undefined,
   json: boolean,
 ): number {
   if (json) printLine(JSON.stringify({ card, order, done: problem === undefined, problem }));

@@ -7,6 +7,7 @@ import { type Command, EXIT, UsageError } from "./command.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
 import { emulateCommand } from "./emulate.ts";
+import { importCommand } from "./import.ts";
 import { keysCommand } from "./keys.ts";
 import { modelCommand } from "./model.ts";
 import { printLine, printNote } from "./output.ts";
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   cardsCommand,
+  importCommand,
   terminalCommand,
   emulateCommand,
   plantedCommand,
