@@ -113,20 +113,21 @@ const insertAucs = prepareStatement(
     .returning({ imsi: auc.imsi }),
 );
 
+/** Names of their own: drizzle writes them without their table's. */
 const changed = build
   .select({
-    tenant: sql<string>`${at(0)}`.as("tenant"),
-    imsi: sql<string>`${at(1)}`.as("imsi"),
-    operator: sql<string>`${at(2)}`.as("operator"),
-    msisdn: sql<string>`${at(3)}`.as("msisdn"),
-    algorithm: sql<string>`${at(5)}`.as("algorithm"),
-    wrappedKey: sql<Uint8Array>`${bytesAt(6)}`.as("wrapped_key"),
-    wrappedOperator: sql<Uint8Array>`${bytesAt(7)}`.as("wrapped_operator"),
-    wrappedSsd: sql<Uint8Array>`${bytesAt(8)}`.as("wrapped_ssd"),
-    uimId: sql<Uint8Array>`${bytesAt(9)}`.as("uim_id"),
-    amf: sql<Uint8Array>`${bytesAt(10)}`.as("amf"),
-    keyVersion: sql<number>`${at(12)}`.as("key_version"),
-    seqFloor: sql<number>`${at(14)}`.as("seq_floor"),
+    tenant: sql<string>`${at(0)}`.as("new_tenant"),
+    imsi: sql<string>`${at(1)}`.as("new_imsi"),
+    operator: sql<string>`${at(2)}`.as("new_operator"),
+    msisdn: sql<string>`${at(3)}`.as("new_msisdn"),
+    algorithm: sql<string>`${at(5)}`.as("new_algorithm"),
+    wrappedKey: sql<Uint8Array>`${bytesAt(6)}`.as("new_wrapped_key"),
+    wrappedOperator: sql<Uint8Array>`${bytesAt(7)}`.as("new_wrapped_operator"),
+    wrappedSsd: sql<Uint8Array>`${bytesAt(8)}`.as("new_wrapped_ssd"),
+    uimId: sql<Uint8Array>`${bytesAt(9)}`.as("new_uim_id"),
+    amf: sql<Uint8Array>`${bytesAt(10)}`.as("new_amf"),
+    keyVersion: sql<number>`${at(12)}`.as("new_key_version"),
+    seqFloor: sql<number>`${at(14)}`.as("new_seq_floor"),
     knownKeyVersion: sql<number>`${at(15)}`.as("known_key_version"),
   })
   .from(sql`json_each(${rows})`)
