@@ -17,11 +17,7 @@ import { openHlrSource } from "./import/osmo-hlr.ts";
 import { createReport, type Report } from "./import/report.ts";
 import { createRowBuilder, readDefault } from "./import/rows.ts";
 import { createCsvSource, type Source } from "./import/source.ts";
-import {
-  readTransportKey,
-  TRANSPORT_MODES,
-  type TransportKey,
-} from "./import/transport-key.ts";
+import { readTransportKey, TRANSPORT_MODES, type TransportKey } from "./import/transport-key.ts";
 import { printLine, printNote } from "./output.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -173,7 +169,9 @@ function openHlr(path: string): { readonly source: Source; readonly close: () =>
     close() {
       const count = source.leftOut();
       if (count > 0) {
-        printNote(`${count} subscribers have 2G keys of their own, too: only the 3G keys are taken`);
+        printNote(
+          `${count} subscribers have 2G keys of their own, too: only the 3G keys are taken`,
+        );
       }
       source.close();
     },
@@ -250,7 +248,13 @@ async function runImport(source: Source, run: Run): Promise<number> {
         seed: crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n,
       }),
       send: (rows) =>
-        askAdmin({ method: "POST", url, adminKey, body: { ...terms, rows }, timeoutMs: TIMEOUT_MS }),
+        askAdmin({
+          method: "POST",
+          url,
+          adminKey,
+          body: { ...terms, rows },
+          timeoutMs: TIMEOUT_MS,
+        }),
       sleep: (milliseconds) => Bun.sleep(milliseconds),
     },
     withProgress(report, source),

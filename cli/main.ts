@@ -7,6 +7,7 @@ import { type Command, EXIT, UsageError } from "./command.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
 import { emulateCommand } from "./emulate.ts";
+import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { keysCommand } from "./keys.ts";
 import { modelCommand } from "./model.ts";
@@ -24,6 +25,7 @@ const COMMANDS: readonly Command[] = [
   keysCommand,
   cardsCommand,
   importCommand,
+  exportCommand,
   terminalCommand,
   emulateCommand,
   plantedCommand,

@@ -106,11 +106,7 @@ const insertCard = prepareStatement(
     .returning({ cardId: cards.cardId }),
 );
 
-const {
-  tenant: _tenant,
-  wrappedKey: _wrappedKey,
-  ...listed
-} = columns;
+const { tenant: _tenant, wrappedKey: _wrappedKey, ...listed } = columns;
 
 const selectPage = prepareStatement(
   build

@@ -68,7 +68,10 @@ export interface RegisteredCard extends Omit<CardRecord, "certificates" | "finge
 }
 
 /** A card without its shared key. */
-export type CardListing = Omit<CardRecord, "tenant" | "wrappedKey" | "certificates" | "fingerprints">;
+export type CardListing = Omit<
+  CardRecord,
+  "tenant" | "wrappedKey" | "certificates" | "fingerprints"
+>;
 
 export interface ConcealmentKeyRecord {
   readonly tenant: string;

@@ -207,19 +207,19 @@ export function createSubscriberBatches(
     };
   }
 
-  const list = async (name: string, after: string, limit: number): Promise<SubscriberListing[]> =>
-    (await readRows(database, selectPage, { tenant: name, after, limit })).map((row) => ({
-      ...row,
-      msisdn: row.msisdn ?? undefined,
-    }));
+  async function list(name: string, after: string, limit: number): Promise<SubscriberListing[]> {
+    const found = await readRows(database, selectPage, { tenant: name, after, limit });
+    return found.map(({ msisdn, ...row }) => Object.assign(row, { msisdn: msisdn ?? undefined }));
+  }
 
   return { findMany, saveMany, list };
 }
 
+const hexOf = (bytes: Uint8Array | undefined): string | null =>
+  bytes === undefined ? null : encodeHex(bytes);
+
 /** Byte strings in hex; what is absent is null. */
 function toArray(record: SubscriberRecord, knownKeyVersion: number): readonly unknown[] {
-  const hexOf = (bytes: Uint8Array | undefined): string | null =>
-    bytes === undefined ? null : encodeHex(bytes);
   return [
     record.tenant,
     record.imsi,

@@ -5,7 +5,7 @@
  * its tokens have run out; a registered card never changes by an import.
  */
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
-import type { RowChange, RowFault, RowOutcome } from "#protocol/import";
+import type { CardBatch, RowChange, RowFault, RowOutcome } from "#protocol/import";
 import type { Dependencies, RegisteredCard } from "./dependencies.ts";
 import { checkEnrolment, type EnrolmentInput } from "./enrolment.ts";
 import { nameSharedKey } from "./secure-connection/card-key.ts";
@@ -15,7 +15,7 @@ import type { FailureReason } from "./wire-error.ts";
 export async function importCard(
   dependencies: Dependencies,
   input: EnrolmentInput,
-  dryRun: boolean,
+  { dryRun }: Required<Pick<CardBatch, "dryRun">>,
 ): Promise<RowOutcome> {
   const { cards } = dependencies.repositories;
   const known = await cards.find(input.tenant, input.cardId);
@@ -23,10 +23,6 @@ export async function importCard(
     const changes = compareCard(dependencies, input, known);
     input.key?.fill(0);
     return changes.length === 0 ? { outcome: "unchanged" } : { outcome: "conflict", changes };
-  }
-  const { suite } = dependencies.suites(input.suite);
-  if (!suite.modes.some((mode) => input.modes?.includes(mode) ?? true)) {
-    return { outcome: "refused", column: "modes", reason: "out_of_range" };
   }
   const checked = await checkEnrolment(dependencies, input);
   if (!checked.ok) return { outcome: "refused", ...faultOf(checked.reason) };
@@ -71,15 +67,9 @@ function isSameCredential(
 }
 
 function faultOf(reason: FailureReason): RowFault {
-  switch (reason) {
-    case "token_invalid":
-      return { column: "token", reason };
-    case "chain_invalid":
-      return { column: "certificates", reason };
-    case "possession_unproven":
-      return { column: "proof", reason };
-    default:
-      // A service key that is none, or the card's own key.
-      return { column: "servicePublicKey", reason: "malformed" };
-  }
+  if (reason === "token_invalid") return { column: "token", reason };
+  if (reason === "chain_invalid") return { column: "certificates", reason };
+  if (reason === "possession_unproven") return { column: "proof", reason };
+  // A service key that is none, or the card's own key.
+  return { column: "servicePublicKey", reason: "malformed" };
 }

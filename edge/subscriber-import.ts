@@ -5,7 +5,7 @@
  * length (SQN would move), and the floor of SEQ only rises (invariant I4).
  */
 import { encodeHex, equalBytes } from "#protocol/bytes";
-import type { RowChange, RowOutcome } from "#protocol/import";
+import type { RowChange, RowOutcome, SubscriberBatch } from "#protocol/import";
 import {
   compareKeys,
   wrapKeys,
@@ -15,10 +15,8 @@ import type { Dependencies, SubscriberChange, SubscriberRecord } from "./depende
 import { AMF_DEFAULT, IND_BITS_DEFAULT } from "./subscriber-profile.ts";
 import { createRowReader, type SubscriberRowInput } from "./subscriber-row.ts";
 
-export interface SubscriberBatchInput {
-  readonly tenant: string;
-  readonly dryRun: boolean;
-  readonly update: boolean;
+/** A batch whose rows are still anything. */
+export interface SubscriberBatchInput extends Required<Omit<SubscriberBatch, "rows">> {
   readonly rows: readonly unknown[];
 }
 
@@ -138,11 +136,7 @@ function seqFloorOf({ sqn }: SubscriberRowInput, indBits: number): number {
 }
 
 /** The keys are cleared once the wrapped ones are there. */
-function makeRecord(
-  tools: Tools,
-  tenant: string,
-  row: SubscriberRowInput,
-): SubscriberRecord {
+function makeRecord(tools: Tools, tenant: string, row: SubscriberRowInput): SubscriberRecord {
   const { imsi, operator, msisdn, profile } = row;
   const indBits = row.indBits ?? IND_BITS_DEFAULT;
   return {

@@ -123,7 +123,10 @@ function readChecked(tools: Tools, value: Row): RowRead {
   const operator = imsi.slice(0, MCC_DIGITS + mncLength);
   const { profile } = read;
   const amfBytes = amf === undefined ? undefined : decodeHex(amf);
-  return { ok: true, row: { imsi, operator, msisdn, status, amf: amfBytes, indBits, sqn, profile } };
+  return {
+    ok: true,
+    row: { imsi, operator, msisdn, status, amf: amfBytes, indBits, sqn, profile },
+  };
 }
 
 interface Checked extends Readonly<Record<string, unknown>> {

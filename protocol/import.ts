@@ -121,4 +121,3 @@ export interface CardPage {
   readonly rows: readonly Omit<CardRecordView, "tenant">[];
   readonly next: string | null;
 }
-

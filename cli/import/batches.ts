@@ -31,7 +31,13 @@ interface Sent {
 const RETRY_DELAYS_MS = [250, 1000, 4000] as const;
 /** A batch of cards is full at this many characters, whatever its number of rows. */
 const BATCH_CHARACTERS_MAX = 600_000;
-const OUTCOMES: readonly unknown[] = ["inserted", "unchanged", "updated", "conflict", "refused"];
+const OUTCOMES: ReadonlySet<unknown> = new Set([
+  "inserted",
+  "unchanged",
+  "updated",
+  "conflict",
+  "refused",
+]);
 
 /** Undefined when every line was answered; else why the platform did not. */
 export async function runBatches(
@@ -124,7 +130,7 @@ function readOutcomes(body: unknown, count: number): readonly RowOutcome[] | und
 
 function isOutcome(value: unknown): boolean {
   if (typeof value !== "object" || value === null || !("outcome" in value)) return false;
-  if (!OUTCOMES.includes(value.outcome)) return false;
+  if (!OUTCOMES.has(value.outcome)) return false;
   if ("changes" in value) return Array.isArray(value.changes);
   const reasons: readonly unknown[] = ROW_REASONS;
   return value.outcome !== "refused" || ("reason" in value && reasons.includes(value.reason));

@@ -7,6 +7,7 @@ import { encodeCsvRecord } from "#protocol/csv";
 import type { RowChange, RowOutcome } from "#protocol/import";
 import { columnNamed, columnOfMember, type Table } from "./columns.ts";
 import { type LineFault, REASON_TEXT } from "./fault.ts";
+import { createProgress, type Progress } from "./progress.ts";
 import type { BatchSink } from "./batches.ts";
 
 export interface ReportOptions {
@@ -40,9 +41,6 @@ export interface Report extends BatchSink {
   finish(): Summary;
 }
 
-const BAR_AFTER_MS = 1000;
-const BAR_EVERY_MS = 200;
-const BAR_CELLS = 24;
 /** Which an import leaves as they are, --update or not. */
 const FIXED_MEMBERS = new Set(["status", "indBits"]);
 
@@ -50,36 +48,17 @@ export function createReport(options: ReportOptions): Report {
   const { table, json, dryRun, writeLine, clock } = options;
   const start = clock();
   const counts = { rows: 0, inserted: 0, updated: 0, unchanged: 0, failed: 0 };
-  let drawnAt = start;
-  let isDrawn = false;
-
-  function clearBar(): void {
-    if (isDrawn) options.writeBar("\r\u001B[K");
-    isDrawn = false;
-  }
-
-  function tellFault({ line, column, reason, detail }: LineFault): void {
-    clearBar();
-    options.writeFailure(encodeCsvRecord([String(line), column, reason, detail ?? ""]));
-    if (json) {
-      writeLine(JSON.stringify({ line, column, reason, ...(detail === undefined ? {} : { detail }) }));
-      return;
-    }
-    const place = column === "" ? "" : `, ${/^[0-9]+$/.test(column) ? "column " : ""}${column}`;
-    const more = detail === undefined ? "" : ` ${detail}`;
-    options.writeNote(`${options.unit} ${line}${place}: ${REASON_TEXT[reason]}${more}`);
-  }
+  const bar = createProgress({
+    isTerminal: options.isTerminal,
+    write: options.writeBar,
+    clock,
+  });
+  const tell = createTeller(options, bar);
 
   function fail(faults: readonly LineFault[]): void {
     counts.rows += 1;
     counts.failed += 1;
-    for (const fault of faults) tellFault(fault);
-  }
-
-  function tellRow(sign: string, name: string, outcome: "inserted" | "updated", text: string): void {
-    clearBar();
-    if (json) writeLine(JSON.stringify({ outcome, [table.key]: name, changes: text }));
-    else writeLine(`${sign} ${name}${text === "" ? "" : `  ${text}`}`);
+    for (const fault of faults) tell.fault(fault);
   }
 
   return {
@@ -101,27 +80,58 @@ export function createReport(options: ReportOptions): Report {
         case "updated": {
           counts.rows += 1;
           counts[outcome.outcome] += 1;
-          if (outcome.outcome === "inserted" && dryRun) tellRow("+", name, "inserted", "");
-          if (outcome.outcome !== "updated") return;
-          const changes = outcome.changes.map((change) => describeChange(table, change));
-          tellRow("~", name, "updated", changes.join(", "));
+          if (outcome.outcome === "inserted" && dryRun) tell.inserted(name);
+          if (outcome.outcome === "updated") tell.updated(name, outcome.changes);
         }
       }
     },
-    progress(share) {
-      const now = clock();
-      const isDue = now - start >= BAR_AFTER_MS && now - drawnAt >= BAR_EVERY_MS;
-      if (!options.isTerminal || !isDue) return;
-      drawnAt = now;
-      isDrawn = true;
-      options.writeBar(`\r\u001B[K${drawBar(counts.rows, share, now - start)}`);
+    progress: (share) => {
+      bar.draw(counts.rows, share);
     },
     finish() {
-      clearBar();
+      bar.clear();
       const summary = { ...counts, dryRun };
       if (json) writeLine(JSON.stringify(summary));
       else writeLine(describeSummary(table, summary, clock() - start));
       return summary;
+    },
+  };
+}
+
+interface Teller {
+  fault(fault: LineFault): void;
+  inserted(name: string): void;
+  updated(name: string, changes: readonly RowChange[]): void;
+}
+
+function createTeller(
+  { table, json, unit, writeLine, writeNote, writeFailure }: ReportOptions,
+  bar: Progress,
+): Teller {
+  return {
+    fault({ line, column, reason, detail }) {
+      bar.clear();
+      writeFailure(encodeCsvRecord([String(line), column, reason, detail ?? ""]));
+      if (json) {
+        writeLine(JSON.stringify({ line, column, reason, detail }));
+        return;
+      }
+      const place = column === "" ? "" : `, ${/^[0-9]+$/.test(column) ? "column " : ""}${column}`;
+      const more = detail === undefined ? "" : ` ${detail}`;
+      writeNote(`${unit} ${line}${place}: ${REASON_TEXT[reason]}${more}`);
+    },
+    inserted(name) {
+      bar.clear();
+      writeLine(json ? JSON.stringify({ outcome: "inserted", [table.key]: name }) : `+ ${name}`);
+    },
+    updated(name, changes) {
+      bar.clear();
+      const said = changes.map((change) => describeChange(table, change));
+      if (json) {
+        writeLine(JSON.stringify({ outcome: "updated", [table.key]: name, changes: said }));
+      } else {
+        writeLine(`~ ${name}  ${said.join(", ")}`);
+      }
     },
   };
 }
@@ -149,16 +159,6 @@ function describeChange(table: Table, { column, from, to }: RowChange): string {
   return columnNamed(table, name)?.isSecret === true || from === to
     ? `${name} replaced`
     : `${name} ${from === "" ? "none" : from} -> ${to}`;
-}
-
-function drawBar(rows: number, share: number | undefined, elapsedMs: number): string {
-  const rate = Math.round((rows * 1000) / elapsedMs);
-  const counted = `${rows.toLocaleString("en")} rows, ${rate.toLocaleString("en")}/s`;
-  if (share === undefined || share === 0) return counted;
-  const full = Math.round(share * BAR_CELLS);
-  const left = Math.ceil((elapsedMs * (1 - share)) / share / 1000);
-  const bar = `${"#".repeat(full)}${".".repeat(BAR_CELLS - full)}`;
-  return `[${bar}] ${Math.floor(share * 100)}%  ${counted}, ${left} s left`;
 }
 
 function describeSummary(table: Table, summary: Summary, elapsedMs: number): string {

@@ -50,7 +50,7 @@ export function createRowBuilder(options: RowOptions): (item: SourceRow) => Buil
     for (const column of OWN_KEYS) {
       const key = row[column];
       if (typeof key !== "string") continue;
-      const first = keys.note(BigInt(Bun.hash(key.toLowerCase(), seed)), line);
+      const first = keys.note(Bun.hash.wyhash(key.toLowerCase(), seed), line);
       if (first !== undefined) {
         return { line, column, reason: "key_of_another_line", detail: String(first) } as const;
       }

@@ -22,7 +22,7 @@ export interface TransportKey {
   readonly checkValue: string;
 }
 
-const KEY_BYTES: readonly number[] = [16, 24, 32];
+const KEY_BYTES: ReadonlySet<number> = new Set([16, 24, 32]);
 const BLOCK_BYTES = 16;
 const HALF_BYTES = 8;
 const CHECK_BYTES = 3;
@@ -32,7 +32,7 @@ const INITIAL_VALUE = new Uint8Array(HALF_BYTES).fill(0xa6);
 /** `text` holds 32, 48 or 64 hex digits and white space around them; undefined otherwise. */
 export function readTransportKey(text: string, mode: TransportMode): TransportKey | undefined {
   const key = decodeHex(text.trim());
-  if (key === undefined || !KEY_BYTES.includes(key.length)) return undefined;
+  if (key === undefined || !KEY_BYTES.has(key.length)) return undefined;
   const name = `aes-${key.length * 8}-ecb`;
   const cipher = createCipheriv(name, key, null).setAutoPadding(false);
   const decipher = createDecipheriv(name, key, null).setAutoPadding(false);
@@ -79,7 +79,9 @@ export function readTransportKey(text: string, mode: TransportMode): TransportKe
       block.set(decryptBlocks(block));
       halves.set(block.subarray(HALF_BYTES), at);
     }
-    return equalBytes(block.subarray(0, HALF_BYTES), INITIAL_VALUE) ? halves : "transport_integrity";
+    return equalBytes(block.subarray(0, HALF_BYTES), INITIAL_VALUE)
+      ? halves
+      : "transport_integrity";
   }
 
   return { open, checkValue };

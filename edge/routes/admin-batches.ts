@@ -53,7 +53,7 @@ export function createBatchRoutes(dependencies: Dependencies): Hono {
       const read = readCardRow(tenant, value);
       outcomes.push(
         "card" in read
-          ? await importCard(dependencies, read.card, dryRun)
+          ? await importCard(dependencies, read.card, { dryRun })
           : { outcome: "refused", ...read },
       );
     }
@@ -62,7 +62,7 @@ export function createBatchRoutes(dependencies: Dependencies): Hono {
   });
 
   routes.get("/subscribers", validateQuery(subscriberPageQuery), async (c) => {
-    const { tenant, after, limit } = c.req.valid("query");
+    const { tenant, after = "", limit } = c.req.valid("query");
     const rows = (await subscribers.list(tenant, after, limit)).map(viewListing);
     const next = rows.length < limit ? null : (rows.at(-1)?.imsi ?? null);
     const page: SubscriberPage = { rows, next };
@@ -70,13 +70,16 @@ export function createBatchRoutes(dependencies: Dependencies): Hono {
   });
 
   routes.get("/cards", validateQuery(cardPageQuery), async (c) => {
-    const { tenant, after, limit } = c.req.valid("query");
+    const { tenant, after = "", limit } = c.req.valid("query");
     const found = await cards.list(tenant, after, limit);
     const rows = found.map((card) => {
       const { tenant: _tenant, ...view } = viewCard({ tenant, ...card });
       return view;
     });
-    const page: CardPage = { rows, next: rows.length < limit ? null : (rows.at(-1)?.cardId ?? null) };
+    const page: CardPage = {
+      rows,
+      next: rows.length < limit ? null : (rows.at(-1)?.cardId ?? null),
+    };
     return c.json(page);
   });
 
@@ -106,7 +109,8 @@ function readCardRow(tenant: string, value: unknown): CardRowRead {
   const parsed = safeParse("key" in value ? sharedKeyCard : certificateCard, { ...value, tenant });
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    const column = String(issue.path?.[0]?.key ?? "");
+    const key = issue.path?.[0]?.key;
+    const column = typeof key === "string" ? key : "";
     if (issue.expected === "never") return { column: "", reason: "unknown_member" };
     return { column, reason: Object.hasOwn(value, column) ? "malformed" : "missing" };
   }

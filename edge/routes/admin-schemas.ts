@@ -8,11 +8,7 @@ import { CARD_REPORTS } from "#protocol/admin";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
 import { isSamePerson, OPERATOR_PATTERN, PERSON_PATTERN } from "#protocol/identifiers";
-import {
-  CARD_BATCH_ROWS_MAX,
-  PAGE_ROWS_MAX,
-  SUBSCRIBER_BATCH_ROWS_MAX,
-} from "#protocol/import";
+import { CARD_BATCH_ROWS_MAX, PAGE_ROWS_MAX, SUBSCRIBER_BATCH_ROWS_MAX } from "#protocol/import";
 import { STRENGTHS, suiteNamed, type SuiteName, SUITES } from "#protocol/suites";
 
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX } from "../secure-connection/limits.ts";
@@ -65,7 +61,7 @@ export const generationPath = v.strictObject({
   generation: v.pipe(v.string(), v.regex(/^[1-9][0-9]{0,9}$/), v.transform(Number), counter),
 });
 export const tenantQuery = v.strictObject({ tenant });
-/** Rows behind `after`, which is empty for the first page. */
+/** Rows behind `after`, which is absent for the first page. */
 const pageLimit = v.pipe(
   v.optional(v.string(), String(PAGE_ROWS_MAX)),
   v.regex(/^[1-9][0-9]{0,3}$/),
@@ -74,12 +70,12 @@ const pageLimit = v.pipe(
 );
 export const subscriberPageQuery = v.strictObject({
   tenant,
-  after: v.optional(imsi, ""),
+  after: v.optional(imsi),
   limit: pageLimit,
 });
 export const cardPageQuery = v.strictObject({
   tenant,
-  after: v.optional(cardId, ""),
+  after: v.optional(cardId),
   limit: pageLimit,
 });
 

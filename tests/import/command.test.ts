@@ -16,7 +16,8 @@ const fresh = (count: number): number[] => Array.from({ length: count }, () => (
 const HEADER = "imsi,mnc_length,msisdn,k,opc\n";
 const lineOf = (number: number, rest = "", key = keyOf(number)): string =>
   `${imsiOf(number)},2,${rest},${key},${OPC}\n`;
-const view = (number: number): Promise<unknown> => scene.call("GET", `/subscribers/${imsiOf(number)}`);
+const view = (number: number): Promise<unknown> =>
+  scene.call("GET", `/subscribers/${imsiOf(number)}`);
 
 test("dry run, import, the same again, and an update", async () => {
   const [one = 0, two = 0] = fresh(2);
@@ -24,7 +25,9 @@ test("dry run, import, the same again, and an update", async () => {
   const dry = await scene.importRows(csv, ["--dry-run"]);
   expect(dry).toMatchObject({ code: 0, stderr: "" });
   expect(dry.stdout).toMatch(
-    new RegExp(`^\\+ ${imsiOf(one)}\\n\\+ ${imsiOf(two)}\\nsubscribers: 2 rows, would be inserted 2,`),
+    new RegExp(
+      `^\\+ ${imsiOf(one)}\\n\\+ ${imsiOf(two)}\\nsubscribers: 2 rows, would be inserted 2,`,
+    ),
   );
   expect(dry.stdout).toContain("nothing was changed");
   expect(await view(one)).toMatchObject({ code: "not_found" });
@@ -156,7 +159,10 @@ test("what the platform does not answer is listed, and what was never sent", asy
   const outcome = await scene.run(["import", "subscribers", path, "--url", url, "--json"]);
   await dead.stop(true);
   expect(outcome.code).toBe(1);
-  const lines = outcome.stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  const lines = outcome.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
   const faults = lines.slice(0, -1);
   expect(new Set(faults.map(({ reason }) => reason))).toEqual(new Set(["not_answered"]));
   const last = faults.at(-1);
@@ -222,40 +228,42 @@ test("the command line's mistakes are told before anything is sent", async () =>
   const wrong = await scene.run(["import", "subscribers", csv, "--url", scene.url], "x".repeat(40));
   expect(wrong.code).toBe(3);
   expect(wrong.stderr).toContain("line 2: got no answer from the platform");
-  const nobody = await scene.run([...args.slice(0, 2), csv, ...args.slice(3), "--tenant", "nobody"]);
+  const nobody = await scene.run([
+    ...args.slice(0, 2),
+    csv,
+    ...args.slice(3),
+    "--tenant",
+    "nobody",
+  ]);
   expect(nobody).toMatchObject({ code: 1 });
   expect(nobody.stderr).toContain("no such tenant");
 });
 
-test(
-  "a whole import on workerd: insert, again, update, failures",
-  async () => {
-    const edge = await openScene("workerd");
-    try {
-      const numbers = Array.from({ length: 2500 }, (_, i) => i);
-      const rows = numbers.map((number) => `${imsiOf(number)},2,${keyOf(number)},${OP},32000\n`);
-      const csv = `imsi,mnc_length,k,op,sqn\n${rows.join("")}${imsiOf(9)},2,${K},${OP},1\n`;
-      const first = await edge.importRows(csv, ["--json"]);
-      expect(first.code).toBe(1);
-      expect(JSON.parse(first.stdout.split("\n")[0] ?? "")).toEqual({
-        line: 2502,
-        column: "imsi",
-        reason: "duplicate",
-        detail: "11",
-      });
-      expect(summaryOf(first)).toMatchObject({ rows: 2501, inserted: 2500, failed: 1 });
-      const again = `imsi,mnc_length,k,op,sqn,msisdn\n${rows
-        .map((row, number) => row.replace("\n", number === 7 ? ",46707\n" : ",\n"))
-        .join("")}`;
-      const second = await edge.importRows(again, ["--json", "--update"]);
-      expect(summaryOf(second)).toMatchObject({ updated: 1, unchanged: 2499, failed: 0 });
-      expect(await edge.call("GET", `/subscribers/${imsiOf(7)}`)).toMatchObject({
-        msisdn: "46707",
-        keyVersion: 1,
-      });
-    } finally {
-      await edge.stop();
-    }
-  },
-  120_000,
-);
+test("a whole import on workerd: insert, again, update, failures", async () => {
+  const edge = await openScene("workerd");
+  try {
+    const numbers = Array.from({ length: 2500 }, (_, i) => i);
+    const rows = numbers.map((number) => `${imsiOf(number)},2,${keyOf(number)},${OP},32000\n`);
+    const csv = `imsi,mnc_length,k,op,sqn\n${rows.join("")}${imsiOf(9)},2,${K},${OP},1\n`;
+    const first = await edge.importRows(csv, ["--json"]);
+    expect(first.code).toBe(1);
+    expect(JSON.parse(first.stdout.split("\n")[0] ?? "")).toEqual({
+      line: 2502,
+      column: "imsi",
+      reason: "duplicate",
+      detail: "11",
+    });
+    expect(summaryOf(first)).toMatchObject({ rows: 2501, inserted: 2500, failed: 1 });
+    const again = `imsi,mnc_length,k,op,sqn,msisdn\n${rows
+      .map((row, number) => row.replace("\n", number === 7 ? ",46707\n" : ",\n"))
+      .join("")}`;
+    const second = await edge.importRows(again, ["--json", "--update"]);
+    expect(summaryOf(second)).toMatchObject({ updated: 1, unchanged: 2499, failed: 0 });
+    expect(await edge.call("GET", `/subscribers/${imsiOf(7)}`)).toMatchObject({
+      msisdn: "46707",
+      keyVersion: 1,
+    });
+  } finally {
+    await edge.stop();
+  }
+}, 120_000);

@@ -18,6 +18,8 @@ export interface Finished {
 export interface Scene {
   readonly url: string;
   readonly folder: string;
+  /** 16 bytes. */
+  readonly deployment: Uint8Array;
   readonly log: readonly string[];
   /** A file in the scene's folder; gives its path. */
   file(name: string, content: string | Uint8Array): string;
@@ -32,9 +34,10 @@ export interface Scene {
 export async function openScene(runtime: "bun" | "workerd" = "bun"): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), "simlatch-import-"));
   const log: string[] = [];
+  const deployment = random(16);
   const environment = {
     SIMLATCH_MASTER_KEY: encodeBase64Url(random(32)),
-    SIMLATCH_DEPLOYMENT: encodeHex(random(16)),
+    SIMLATCH_DEPLOYMENT: encodeHex(deployment),
     SIMLATCH_ADMIN_KEY: ADMIN_KEY,
     SIMLATCH_SLOTS: "2",
   };
@@ -48,6 +51,7 @@ export async function openScene(runtime: "bun" | "workerd" = "bun"): Promise<Sce
   const scene: Scene = {
     url: host.url,
     folder,
+    deployment,
     log,
     file(name, content) {
       const path = join(folder, name);

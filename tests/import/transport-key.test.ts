@@ -67,6 +67,8 @@ test("what has not the length of a sealed value, or is no key", () => {
   }
 });
 
+const row = (number: number, k: string, opc: string): string => `${imsiOf(number)},2,${k},${opc}\n`;
+
 function seal(hex: string): string {
   const cipher = createCipheriv("aes-128-ecb", Buffer.from(KEY_128, "hex"), null);
   return cipher.setAutoPadding(false).update(hex, "hex", "hex");
@@ -75,8 +77,6 @@ function seal(hex: string): string {
 test("an import under a transport key: the platform gets the keys in clear, nobody else does", async () => {
   const keyFile = scene.file("transport.key", `${KEY_128}\n`);
   const check = readTransportKey(KEY_128, "ecb")?.checkValue ?? "";
-  const row = (number: number, k: string, opc: string): string =>
-    `${imsiOf(number)},2,${k},${opc}\n`;
   const header = "imsi,mnc_length,k,opc\n";
   const transport = ["--transport-key-file", keyFile, "--transport-check", check];
   const sealed = await scene.importRows(

@@ -33,10 +33,7 @@ export type KeysRead =
  * The keys in `given`, hex, when they are exactly those of the algorithm: every one in its length,
  * an operator constant or what it is derived from but not both, both halves of SSD or none.
  */
-export function readKeys(
-  algorithm: Algorithm,
-  given: Readonly<Record<string, unknown>>,
-): KeysRead {
+export function readKeys(algorithm: Algorithm, given: Readonly<Record<string, unknown>>): KeysRead {
   const keys = new Map<string, Uint8Array>();
   const fault = fillKeys(keys, algorithm, given) ?? findGap(algorithm, keys);
   if (fault === undefined) return { ok: true, keys };
@@ -76,7 +73,8 @@ function findGap(algorithm: Algorithm, keys: SubscriberKeys): RowFault | undefin
     const isDerived = from !== undefined && keys.has(from);
     if (value !== undefined && isDerived) return { column: from, reason: "one_of_two" };
     const isOptional = role === "ssd" && !hasSsd;
-    if (value === undefined && !isDerived && !isOptional) return { column: name, reason: "missing" };
+    if (value === undefined && !isDerived && !isOptional)
+      return { column: name, reason: "missing" };
     const isZero = value !== undefined && value.every((byte) => byte === 0);
     if (role === "ssd" && isZero) return { column: name, reason: "ssd_of_zeros" };
   }
@@ -98,7 +96,9 @@ export function compareKeys(
       .filter((material) => material.role === role)
       .flatMap(({ name }) => keys.get(name) ?? []);
   const nameOf = (role: KeyMaterial["role"]): string[] =>
-    algorithm.keys.flatMap((material) => (material.role === role ? [material.name] : [])).slice(0, 1);
+    algorithm.keys
+      .flatMap((material) => (material.role === role ? [material.name] : []))
+      .slice(0, 1);
   const [key = NO_OPERATOR] = given("key");
   const derived = deriveOperator(algorithm, key, keys);
   const operator = derived ?? given("operator")[0] ?? NO_OPERATOR;
