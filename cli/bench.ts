@@ -5,12 +5,15 @@ import { printLine, printNote } from "./output.ts";
 const FULL = { rounds: 7, seconds: 0.25 };
 const SHORT = { rounds: 1, seconds: 0.002 };
 const SECONDS_MAX = 60;
+const IMPORT = { full: { rows: 1_000_000, rounds: 3 }, short: { rows: 2000, rounds: 1 } };
+const ROWS_MAX = 10_000_000;
 const SAMPLES = { full: 1_000_000, short: 2000, min: 1000, max: 10_000_000 };
 
 export const benchCommand: Command = {
   name: "bench",
   summary: "measure the cryptographic core against its peers, and its timing",
   help: `Usage: simlatch bench core [--seconds N] [--short] [--json] [--write NAME]
+       simlatch bench import [--rows N] [--short] [--json] [--write NAME]
        simlatch bench timing [--samples N] [--short] [--json] [--write NAME]
        simlatch bench summary RUN... [--json] [--write NAME]
 
@@ -21,6 +24,9 @@ permutations: two a vector, and 510 in one with 255 iterations. Their peer is op
 long input, a permutation each 136 bytes. A peer that this machine lacks is named as absent;
 libosmocore needs gcc, pkg-config and libosmocore-dev.
 
+import brings a file of ${IMPORT.full.rows} subscribers into a platform of its own, ${IMPORT.full.rounds} times: rows a second, and
+processor time and memory of both programs; min and max are of the rounds.
+
 timing asks whether the time depends on a secret: Welch's t over samples with one fixed secret and
 with random ones, mixed. Beyond 4.5 it does. The control, which must be found, compares tags and
 ends early. "detectable" is the smallest difference in nanoseconds that they would have shown.
@@ -30,6 +36,7 @@ summary puts runs of core together that were written before: medians, and min an
 ratios.
 
   --seconds N   of one sample (${FULL.seconds}); openssl takes one at least
+  --rows N      of the file (${IMPORT.full.rows})
   --samples N   of each operation (${SAMPLES.full}, a quarter of an hour)
   --short       a few milliseconds, without programs outside; the numbers say nothing, and of timing
                 only the control counts
@@ -43,6 +50,7 @@ ratios.
       allowPositionals: true,
       options: {
         json: { type: "boolean", default: false },
+        rows: { type: "string" },
         samples: { type: "string" },
         seconds: { type: "string" },
         short: { type: "boolean", default: false },
@@ -53,15 +61,19 @@ ratios.
       throw new UsageError(`--write wants a name of letters, digits and hyphens`);
     const [subject, ...runs] = positionals;
     if (subject === "summary" && runs.length > 0) return await runSummary(runs, values);
-    if (runs.length > 0 || (subject !== "core" && subject !== "timing"))
-      throw new UsageError("what can be measured is `core` and `timing`; `summary` takes runs");
-    return subject === "core" ? await runCore(values) : await runTiming(values);
+    const run = subject !== undefined && runs.length === 0 ? SUBJECTS.get(subject) : undefined;
+    if (run === undefined) {
+      const known = [...SUBJECTS.keys()].join(", ");
+      throw new UsageError(`what can be measured is ${known}; \`summary\` takes runs`);
+    }
+    return run(values);
   },
 };
 
 interface Options {
   readonly json: boolean;
   readonly short: boolean;
+  readonly rows?: string | undefined;
   readonly samples?: string | undefined;
   readonly seconds?: string | undefined;
   readonly write?: string | undefined;
@@ -87,6 +99,22 @@ async function runCore({ json, seconds: text, short, write }: Options): Promise<
   return EXIT.expected;
 }
 
+async function runImport({ json, rows: text, short, write }: Options): Promise<number> {
+  const { rows, rounds } = short ? IMPORT.short : IMPORT.full;
+  const { benchImport } = await import("#bench/import");
+  const { describeCommit, formatTable, writeResults } = await import("#bench/report");
+  const commit = await describeCommit();
+  const measured = await benchImport({
+    rows: text === undefined ? rows : parseRows(text),
+    rounds,
+    onRound: printNote,
+  });
+  if (json) printLine(JSON.stringify(measured, null, 2));
+  else for (const line of formatTable(measured)) printLine(line);
+  if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, measured)}`);
+  return EXIT.expected;
+}
+
 async function runTiming({ json, samples: text, short, write }: Options): Promise<number> {
   const fallback = short ? SAMPLES.short : SAMPLES.full;
   const samples = text === undefined ? fallback : parseSamples(text);
@@ -106,6 +134,12 @@ async function runTiming({ json, samples: text, short, write }: Options): Promis
   const isAsExpected = judged.every(({ isControl, isFound }) => isControl === isFound);
   return isAsExpected ? EXIT.expected : EXIT.unexpected;
 }
+
+const SUBJECTS: ReadonlyMap<string, (options: Options) => Promise<number>> = new Map([
+  ["core", runCore],
+  ["timing", runTiming],
+  ["import", runImport],
+]);
 
 async function runSummary(runs: readonly string[], { json, write }: Options): Promise<number> {
   const { formatTable, readResults, writeResults } = await import("#bench/report");
@@ -127,6 +161,13 @@ function parseSeconds(text: string): number {
   if (text.trim() === "" || !(seconds > 0 && seconds <= SECONDS_MAX))
     throw new UsageError(`--seconds wants a number up to ${SECONDS_MAX}, not "${text}"`);
   return seconds;
+}
+
+function parseRows(text: string): number {
+  const rows = Number(text);
+  if (!/^[1-9][0-9]*$/.test(text) || rows > ROWS_MAX)
+    throw new UsageError(`--rows wants a number up to ${ROWS_MAX}, not "${text}"`);
+  return rows;
 }
 
 function parseSamples(text: string): number {

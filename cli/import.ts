@@ -13,6 +13,7 @@ import {
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { runBatches } from "./import/batches.ts";
 import { CARD_TABLE, columnNamed, SUBSCRIBER_TABLE, type Table } from "./import/columns.ts";
+import { TABLE_ROWS_MAX } from "./import/line-table.ts";
 import { openHlrSource } from "./import/osmo-hlr.ts";
 import { createReport, type Report } from "./import/report.ts";
 import { createRowBuilder, readDefault } from "./import/rows.ts";
@@ -48,7 +49,7 @@ line that was not taken is listed with its column and the reason.
   --transport-check HEX     the transport key's check value, 6 hex digits, to be compared
   --plain COLUMN            a key that is in clear all the same; any number of times
   --allow-shared-keys       two subscribers of the file may have one key
-  --url U                   the platform (default ${DEFAULT_URL}); https unless it is on this machine
+  --url U                   the platform (default ${DEFAULT_URL}); https if it is elsewhere
   --tenant T                whose they are (default "default")
   --json                    failures and changes as JSON objects, a line each; the last is the sum
 
@@ -245,6 +246,7 @@ async function runImport(source: Source, run: Run): Promise<number> {
         table,
         ...settings,
         allowSharedKeys: values["allow-shared-keys"],
+        rowsMax: TABLE_ROWS_MAX,
         seed: crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n,
       }),
       send: (rows) =>

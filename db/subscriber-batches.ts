@@ -95,7 +95,8 @@ const insertSubscribers = prepareStatement(
   build
     .insert(subscribers)
     .select(
-      sql`select ${at(0)}, ${at(1)}, ${at(2)}, ${at(3)}, ${at(4)} from json_each(${rows}) where true`,
+      sql`select ${at(0)}, ${at(1)}, ${at(2)}, ${at(3)}, ${at(4)}
+        from json_each(${rows}) where true`,
     )
     .onConflictDoNothing()
     .returning({ imsi: subscribers.imsi }),

@@ -1,7 +1,7 @@
 /** From a line's values to the row that the platform takes, checked for what only a file shows. */
 import { type Column, columnNamed, type Table } from "./columns.ts";
 import type { LineFault, LineReason } from "./fault.ts";
-import { createLineTable, TABLE_ROWS_MAX } from "./line-table.ts";
+import { createLineTable } from "./line-table.ts";
 import type { SourceRow } from "./source.ts";
 import type { TransportKey } from "./transport-key.ts";
 
@@ -13,6 +13,8 @@ export interface RowOptions {
   /** Keys that are in clear although there is a transport key. */
   readonly plain: ReadonlySet<string>;
   readonly allowSharedKeys: boolean;
+  /** TABLE_ROWS_MAX, but for tests. */
+  readonly rowsMax: number;
   /** Makes the digests of keys in memory say nothing to others. */
   readonly seed: bigint;
 }
@@ -32,7 +34,7 @@ const CARD_ID = /^[0-9A-F]{16}$/;
 const NUMBER_DIGITS_MAX = 15;
 
 export function createRowBuilder(options: RowOptions): (item: SourceRow) => BuiltRow | LineFault {
-  const { table, transport, plain, defaults, allowSharedKeys, seed } = options;
+  const { table, transport, plain, defaults, allowSharedKeys, seed, rowsMax } = options;
   const names = createLineTable();
   const keys = createLineTable();
   let count = 0;
@@ -60,7 +62,7 @@ export function createRowBuilder(options: RowOptions): (item: SourceRow) => Buil
 
   return function buildRow({ line, values }) {
     count += 1;
-    if (count > TABLE_ROWS_MAX) return { line, column: table.key, reason: "too_many_rows" };
+    if (count > rowsMax) return { line, column: table.key, reason: "too_many_rows" };
     const duplicate = findDuplicate(line, values);
     if (duplicate !== undefined) return duplicate;
     const row: Record<string, unknown> = {};

@@ -162,7 +162,9 @@ test("a registered card is never changed by a list", async () => {
   };
   const outcome = await importCards([changed]);
   expect(outcome.code).toBe(1);
-  expect(outcome.stderr).toContain("line 2, kind: differs from what is there, and no import");
+  expect(outcome.stderr).toContain(
+    "line 2, kind: differs from what is there, and no import changes it",
+  );
   expect(outcome.stderr).toContain("line 2, certificates: differs");
   expect(outcome.stderr).toContain("line 2, service_public_key: differs");
   expect(await view(String(one["cardId"]))).toMatchObject({

@@ -85,7 +85,7 @@ function createRandom(seed: number): (below: number) => number {
 const PIECES = ['"', '""', ",", "\n", "\r\n", "\r", "a", "é", "=", "'", "\u0000", "\uFEFF", " "];
 
 test(
-  "fuzz: any bytes in any chunks give one item a line, the same whatever the chunks",
+  "fuzz: whatever the bytes, one item a line, and the same in whatever chunks",
   () => {
     const random = createRandom(0x5eed);
     const seen = new Set<string>();

@@ -5,6 +5,7 @@ import { CARD_FAULTS } from "./faults-card.ts";
 import { CENTRE_FAULTS } from "./faults-centre.ts";
 import { DECISION_FAULTS } from "./faults-decision.ts";
 import { ORDER_FAULTS } from "./faults-orders.ts";
+import { IMPORT_FAULTS } from "./faults-import.ts";
 import { MTM_FAULTS } from "./faults-mtm.ts";
 import type { Fault } from "./fault.ts";
 
@@ -15,5 +16,6 @@ export const FAULTS: readonly Fault[] = [
   ...DECISION_FAULTS,
   ...CENTRE_FAULTS,
   ...ORDER_FAULTS,
+  ...IMPORT_FAULTS,
   ...MTM_FAULTS,
 ];
