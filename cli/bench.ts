@@ -25,8 +25,8 @@ long input, a permutation each 136 bytes. A peer that this machine lacks is name
 libosmocore needs gcc, pkg-config and libosmocore-dev.
 
 import brings a file of ${IMPORT.full.rows} subscribers into a platform of its own, in each of
-${IMPORT.full.rounds} rounds: rows a second, and processor time and memory of both programs; min and max
-are of the rounds.
+${IMPORT.full.rounds} rounds: rows a second, processor time and memory of both programs. min and
+max are of the rounds.
 
 timing asks whether the time depends on a secret: Welch's t over samples with one fixed secret and
 with random ones, mixed. Beyond 4.5 it does. The control, which must be found, compares tags and

@@ -10,15 +10,12 @@ import {
   ADMIN_ADVICE,
   type AdminProblem,
   adminUrl,
-  askAdmin,
-  DEFAULT_URL,
-  readAdminKey,
-} from "./admin-client.ts";
+  callAdmin,
+  DEFAULT_PLATFORM_URL,
+} from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
 
-/** A report on a subscriber may wait two seconds; a card's order never does. */
-const TIMEOUT_MS = 10_000;
 const ORDERS = ["report", "unlock", "clear"] as const;
 type OrderName = (typeof ORDERS)[number];
 
@@ -46,7 +43,7 @@ A lease that the card holds already runs out by itself: that is the revocation d
 
   --by NAME       who orders it; once for a report, twice for unlock and clear
   --reason R      lost or stolen
-  --url U         the platform (default ${DEFAULT_URL}); https unless it is on this machine
+  --url U         the platform (default ${DEFAULT_PLATFORM_URL}); https unless it is on this machine
   --tenant T      the card's tenant (default "default")
   --json          the outcome as one JSON object
 
@@ -59,20 +56,20 @@ not do it, 2 usage, 3 the key is missing or not the platform's.`,
       options: {
         reason: { type: "string" },
         by: { type: "string", multiple: true },
-        url: { type: "string", default: DEFAULT_URL },
+        url: { type: "string", default: DEFAULT_PLATFORM_URL },
         tenant: { type: "string" },
         json: { type: "boolean", default: false },
       },
     });
     const { card, body } = readOrder(positionals, values);
     const url = adminUrl(values.url, `cards/${card}/orders`);
-    const adminKey = readAdminKey();
+    const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
     if (adminKey === "") {
       printNote("simlatch cards: set SIMLATCH_ADMIN_KEY to the platform's administration key");
       return EXIT.configuration;
     }
-    const problem = await sendOrder(url, adminKey, body);
-    return reportOutcome(card, body.order, problem, values.json);
+    const told = await callAdmin(url, adminKey, { method: "POST", body });
+    return reportOutcome(card, body.order, told.ok ? undefined : told.reason, values.json);
   },
 };
 
@@ -121,23 +118,10 @@ function readTwo(order: OrderName, names: readonly string[]): [string, string] {
   return [one, other];
 }
 
-/** Undefined when the platform has done it. */
-async function sendOrder(
-  url: string,
-  adminKey: string,
-  body: CardOrderRequest,
-): Promise<AdminProblem | undefined> {
-  const answer = await askAdmin({ method: "POST", url, adminKey, body, timeoutMs: TIMEOUT_MS });
-  if (!answer.ok) return answer.problem;
-  return answer.body === undefined ? undefined : "unexpected_answer";
-}
-
-const ADVICE: Readonly<Partial<Record<AdminProblem, string>>> = {
+const ADVICE: typeof ADMIN_ADVICE = {
   ...ADMIN_ADVICE,
   conflict: "the card is neither locked nor reported, as far as the platform knows",
   not_found: "no such card in this tenant, or the platform has no administration routes",
-  unavailable: "a part behind the platform does not answer; give the order again",
-  unreachable: "the platform does not answer; whether the order arrived is not known: repeat it",
 };
 
 function reportOutcome(

@@ -7,17 +7,15 @@ import {
   ADMIN_ADVICE,
   type AdminProblem,
   adminUrl,
-  askAdmin,
-  DEFAULT_URL,
-  readAdminKey,
-} from "./admin-client.ts";
+  callAdmin,
+  DEFAULT_PLATFORM_URL,
+} from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { CARD_TABLE } from "./import/columns.ts";
 import { type LineFault, REASON_TEXT } from "./import/fault.ts";
 import { createCsvSource, type SourceItem } from "./import/source.ts";
 import { printNote } from "./output.ts";
 
-const TIMEOUT_MS = 60_000;
 /** Challenges asked for at once. */
 const UNDER_WAY_MAX = 8;
 
@@ -34,7 +32,7 @@ restored is the database, not an export. Cells that a spreadsheet would compute 
 challenges reads the column card_id of FILE and asks for an enrolment challenge for each card: what
 personalisation has the card prove, and \`simlatch import cards\` then wants back within a day.
 
-  --url U       the platform (default ${DEFAULT_URL}); https unless it is on this machine
+  --url U       the platform (default ${DEFAULT_PLATFORM_URL}); https unless it is on this machine
   --tenant T    whose they are (default "default")
 
 SIMLATCH_ADMIN_KEY holds the platform's administration key. Exit codes: 0 all is written, 1 it is
@@ -43,7 +41,10 @@ not, 2 usage, 3 the key is missing or not the platform's.`,
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { tenant: { type: "string" }, url: { type: "string", default: DEFAULT_URL } },
+      options: {
+        tenant: { type: "string" },
+        url: { type: "string", default: DEFAULT_PLATFORM_URL },
+      },
     });
     const [name, file, ...rest] = positionals;
     const { tenant, url } = values;
@@ -54,7 +55,7 @@ not, 2 usage, 3 the key is missing or not the platform's.`,
     if (rest.length > 0 || (file !== undefined) !== wantsFile) {
       throw new UsageError("say subscribers, cards, or challenges and a file of card ids");
     }
-    const exporter = { url, tenant, adminKey: readAdminKey() };
+    const exporter = { url, tenant, adminKey: process.env["SIMLATCH_ADMIN_KEY"] ?? "" };
     adminUrl(url, "");
     if (name !== "subscribers" && name !== "cards" && !wantsFile) {
       throw new UsageError("say subscribers, cards or challenges");
@@ -137,14 +138,11 @@ async function exportPages(
       ...(tenant === undefined ? {} : { tenant }),
       ...(after === "" ? {} : { after }),
     });
-    const page = await askAdmin({
+    const page = await callAdmin(adminUrl(url, `${path}?${query.toString()}`), adminKey, {
       method: "GET",
-      url: adminUrl(url, `${path}?${query.toString()}`),
-      adminKey,
-      timeoutMs: TIMEOUT_MS,
     });
-    if (!page.ok) return reportProblem(page.problem);
-    const { records, next } = read(page.body);
+    if (!page.ok) return reportProblem(page.reason);
+    const { records, next } = read(page.value);
     await write(records);
     after = next;
   }
@@ -162,7 +160,10 @@ async function write(records: readonly (readonly string[])[]): Promise<void> {
 }
 
 function reportProblem(problem: AdminProblem): number {
-  const advice = ADMIN_ADVICE[problem] ?? `the platform said ${problem}`;
+  const advice =
+    problem === "unreachable"
+      ? "the platform does not answer"
+      : (ADMIN_ADVICE[problem] ?? `the platform said ${problem}`);
   printNote(`simlatch export: ${advice}; what was written is not all`);
   return problem === "unauthorized" ? EXIT.configuration : EXIT.unexpected;
 }
@@ -202,15 +203,12 @@ async function askChallenge(
   if (!CARD_ID_PATTERN.test(cardId)) {
     return { line: item.line, column: "card_id", reason: "malformed" };
   }
-  const answer = await askAdmin({
+  const answer = await callAdmin(adminUrl(url, "enrolments"), adminKey, {
     method: "POST",
-    url: adminUrl(url, "enrolments"),
-    adminKey,
     body: { ...(tenant === undefined ? {} : { tenant }), cardId },
-    timeoutMs: TIMEOUT_MS,
   });
-  if (!answer.ok) return answer.problem;
+  if (!answer.ok) return answer.reason;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the operator's own platform
-  const { challenge, token } = answer.body as EnrolmentChallenge;
+  const { challenge, token } = answer.value as EnrolmentChallenge;
   return [cardId, challenge, token];
 }

@@ -6,10 +6,9 @@ import {
   ADMIN_ADVICE,
   type AdminProblem,
   adminUrl,
-  askAdmin,
-  DEFAULT_URL,
-  readAdminKey,
-} from "./admin-client.ts";
+  callAdmin,
+  DEFAULT_PLATFORM_URL,
+} from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { runBatches } from "./import/batches.ts";
 import { CARD_TABLE, columnNamed, SUBSCRIBER_TABLE, type Table } from "./import/columns.ts";
@@ -49,7 +48,7 @@ line that was not taken is listed with its column and the reason.
   --transport-check HEX     the transport key's check value, 6 hex digits, to be compared
   --plain COLUMN            a key that is in clear all the same; any number of times
   --allow-shared-keys       two subscribers of the file may have one key
-  --url U                   the platform (default ${DEFAULT_URL}); https if it is elsewhere
+  --url U                   the platform (default ${DEFAULT_PLATFORM_URL}); https if it is elsewhere
   --tenant T                whose they are (default "default")
   --json                    failures and changes as JSON objects, a line each; the last is the sum
 
@@ -67,7 +66,7 @@ are not, 2 usage, 3 the administration key or the transport key is missing or wr
     if (isHlr && table !== SUBSCRIBER_TABLE) throw new UsageError("an osmo-hlr has no cards");
     const path = adminUrl(values.url, `${table.name}/batch`);
     const settings = await readSettings(table, values);
-    const adminKey = readAdminKey();
+    const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
     if (adminKey === "") {
       printNote("simlatch import: set SIMLATCH_ADMIN_KEY to the platform's administration key");
       return EXIT.configuration;
@@ -103,7 +102,7 @@ function parseOptions(args: readonly string[]) {
       "transport-key-file": { type: "string" },
       "transport-mode": { type: "string", default: "ecb" },
       update: { type: "boolean", default: false },
-      url: { type: "string", default: DEFAULT_URL },
+      url: { type: "string", default: DEFAULT_PLATFORM_URL },
     },
   });
 }
@@ -250,10 +249,8 @@ async function runImport(source: Source, run: Run): Promise<number> {
         seed: crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n,
       }),
       send: (rows) =>
-        askAdmin({
+        callAdmin(url, adminKey, {
           method: "POST",
-          url,
-          adminKey,
           body: { ...terms, rows },
           timeoutMs: TIMEOUT_MS,
         }),
@@ -281,6 +278,7 @@ function withProgress(report: Report, source: Source): Report {
 function adviseOn(problem: AdminProblem): string {
   if (problem === "not_found") return "no such tenant, or no administration routes there";
   if (problem === "unreachable") return "the platform does not answer; import the file again";
+  if (problem === "unavailable") return "a part behind the platform does not answer; try again";
   return ADMIN_ADVICE[problem] ?? `the platform said ${problem}`;
 }
 

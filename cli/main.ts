@@ -11,6 +11,7 @@ import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { keysCommand } from "./keys.ts";
 import { modelCommand } from "./model.ts";
+import { mtmCommand } from "./mtm.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   importCommand,
   exportCommand,
   terminalCommand,
+  mtmCommand,
   emulateCommand,
   plantedCommand,
   modelCommand,

@@ -3,7 +3,8 @@
  * the lines. A batch may be sent again, since the same row twice changes nothing the second time.
  */
 import { type BatchAnswer, ROW_REASONS, type RowOutcome } from "#protocol/import";
-import type { AdminAnswer, AdminProblem } from "../admin-client.ts";
+import type { Result } from "#protocol/result";
+import type { AdminProblem } from "../admin-call.ts";
 import type { LineFault } from "./fault.ts";
 import type { BuiltRow } from "./rows.ts";
 import type { Source, SourceRow } from "./source.ts";
@@ -12,7 +13,7 @@ export interface BatchOptions {
   readonly rowsMax: number;
   readonly underWayMax: number;
   readonly build: (row: SourceRow) => BuiltRow | LineFault;
-  readonly send: (rows: readonly object[]) => Promise<AdminAnswer>;
+  readonly send: (rows: readonly object[]) => Promise<Result<unknown, AdminProblem>>;
   readonly sleep: (milliseconds: number) => Promise<void>;
 }
 
@@ -111,12 +112,12 @@ async function ask(
   if (rows.length === 0) return [];
   let answer = await send(rows);
   for (const delay of RETRY_DELAYS_MS) {
-    if (answer.ok || (answer.problem !== "unreachable" && answer.problem !== "unavailable")) break;
+    if (answer.ok || (answer.reason !== "unreachable" && answer.reason !== "unavailable")) break;
     await sleep(delay);
     answer = await send(rows);
   }
-  if (!answer.ok) return answer.problem;
-  return readOutcomes(answer.body, rows.length) ?? "unexpected_answer";
+  if (!answer.ok) return answer.reason;
+  return readOutcomes(answer.value, rows.length) ?? "unexpected_answer";
 }
 
 function readOutcomes(body: unknown, count: number): readonly RowOutcome[] | undefined {
