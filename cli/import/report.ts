@@ -36,7 +36,7 @@ export interface Summary {
   readonly dryRun: boolean;
 }
 
-export interface Report extends BatchSink {
+export interface Report extends Omit<BatchSink, "flush"> {
   progress(share: number | undefined): void;
   finish(): Summary;
 }
