@@ -9,6 +9,9 @@ import { HOSTS, type OpenHost } from "./hosts.ts";
 
 const HOST_TIMEOUT_MS = 30_000;
 
+const byImsi = (records: readonly SubscriberRecord[]) =>
+  records.toSorted((a, b) => (a.imsi < b.imsi ? -1 : 1));
+
 describe.each([...HOSTS])("subscribers in batches on $name", (host) => {
   let opened: OpenHost;
   let repositories: Repositories;
@@ -23,8 +26,6 @@ describe.each([...HOSTS])("subscribers in batches on $name", (host) => {
     const tenant = await saveTenant(repositories);
     return [tenant, Array.from({ length: count }, () => makeSubscriber(tenant))];
   };
-  const byImsi = (records: readonly SubscriberRecord[]) =>
-    records.toSorted((a, b) => (a.imsi < b.imsi ? -1 : 1));
 
   test("a thousand at once are found as saved, and each once", async () => {
     const [tenant, records] = await make(1000);
