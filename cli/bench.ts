@@ -6,6 +6,7 @@ const FULL = { rounds: 7, seconds: 0.25 };
 const SHORT = { rounds: 1, seconds: 0.002 };
 const SECONDS_MAX = 60;
 const IMPORT = { full: { rows: 1_000_000, rounds: 3 }, short: { rows: 2000, rounds: 1 } };
+const CENTRE = { full: { subscribers: 1000, rounds: 7 }, short: { subscribers: 32, rounds: 1 } };
 const ROWS_MAX = 10_000_000;
 const SAMPLES = { full: 1_000_000, short: 2000, min: 1000, max: 10_000_000 };
 
@@ -14,6 +15,7 @@ export const benchCommand: Command = {
   summary: "measure the cryptographic core against its peers, and its timing",
   help: `Usage: simlatch bench core [--seconds N] [--short] [--json] [--write NAME]
        simlatch bench import [--rows N] [--short] [--json] [--write NAME]
+       simlatch bench centre [--short] [--json] [--write NAME]
        simlatch bench timing [--samples N] [--short] [--json] [--write NAME]
        simlatch bench summary RUN... [--json] [--write NAME]
 
@@ -27,6 +29,10 @@ libosmocore needs gcc, pkg-config and libosmocore-dev.
 import brings a file of ${IMPORT.full.rows} subscribers into a platform of its own, in each of
 ${IMPORT.full.rounds} rounds: rows a second, processor time and memory of both programs. min and
 max are of the rounds.
+
+centre asks for five vectors of Milenage: microseconds of processor time here, each challenge
+durable, and at an osmo-hlr asked by GSUP in the same run; the ratio says how many times less ours
+costs.
 
 timing asks whether the time depends on a secret: Welch's t over samples with one fixed secret and
 with random ones, mixed. Beyond 4.5 it does. The control, which must be found, compares tags and
@@ -116,6 +122,20 @@ async function runImport({ json, rows: text, short, write }: Options): Promise<n
   return EXIT.expected;
 }
 
+async function runCentre({ json, short, write }: Options): Promise<number> {
+  const { benchCentre } = await import("#bench/centre");
+  const { describeCommit, formatTable, writeResults } = await import("#bench/report");
+  const commit = await describeCommit();
+  const measured = await benchCentre({
+    ...(short ? CENTRE.short : CENTRE.full),
+    onRound: printNote,
+  });
+  if (json) printLine(JSON.stringify(measured, null, 2));
+  else for (const line of formatTable(measured)) printLine(line);
+  if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, measured)}`);
+  return EXIT.expected;
+}
+
 async function runTiming({ json, samples: text, short, write }: Options): Promise<number> {
   const fallback = short ? SAMPLES.short : SAMPLES.full;
   const samples = text === undefined ? fallback : parseSamples(text);
@@ -140,6 +160,7 @@ const SUBJECTS: ReadonlyMap<string, (options: Options) => Promise<number>> = new
   ["core", runCore],
   ["timing", runTiming],
   ["import", runImport],
+  ["centre", runCentre],
 ]);
 
 async function runSummary(runs: readonly string[], { json, write }: Options): Promise<number> {
