@@ -1,10 +1,14 @@
 /** Unchecked environment -> checked configuration. What is missing or weak stops the start. */
 import { type Bytes, decodeBase64Url, decodeHex } from "#protocol/bytes";
 import { LENGTH } from "#protocol/assigned-numbers";
+import {
+  ConfigurationError,
+  readInteger,
+  readText,
+  type UncheckedEnvironment,
+} from "./environment.ts";
 import { DEFAULT_LIMITS, LIMIT_MAXIMA, type Limits } from "./limits.ts";
 import { MASTER_KEY_BYTES } from "./vault.ts";
-
-export type UncheckedEnvironment = Readonly<Record<string, unknown>>;
 
 export interface Configuration {
   readonly masterKey: Bytes;
@@ -16,11 +20,6 @@ export interface Configuration {
   readonly slot: number;
   readonly slots: number;
   readonly limits: Limits;
-}
-
-/** The message is a sentence that says what to do; it never holds a value. */
-export class ConfigurationError extends Error {
-  override readonly name = "ConfigurationError";
 }
 
 const ADMIN_KEY_CHARACTERS_MIN = 32;
@@ -41,11 +40,6 @@ export function checkEnvironment(environment: UncheckedEnvironment): Configurati
     slots,
     limits: readLimits(environment),
   };
-}
-
-function readText(environment: UncheckedEnvironment, name: string): string | undefined {
-  const value = environment[name];
-  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 function readMasterKey(environment: UncheckedEnvironment): Bytes {
@@ -98,20 +92,4 @@ function readLimits(environment: UncheckedEnvironment): Limits {
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- same keys as DEFAULT_LIMITS
   return Object.fromEntries(entries) as Limits;
-}
-
-function readInteger(
-  environment: UncheckedEnvironment,
-  name: string,
-  fallback: number,
-  least: number,
-  greatest: number,
-): number {
-  const text = readText(environment, name);
-  if (text === undefined) return fallback;
-  const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least && value <= greatest)) {
-    throw new ConfigurationError(`Set ${name} to a whole number from ${least} to ${greatest}.`);
-  }
-  return value;
 }

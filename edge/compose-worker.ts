@@ -1,7 +1,8 @@
 /** Composition on Cloudflare, once per isolate: configuration and catalog of this environment. */
 import { openD1 } from "#db/d1";
 import { compose, type Composition, runtimeAmbient } from "./app.ts";
-import { checkEnvironment, type UncheckedEnvironment } from "./bindings.ts";
+import { checkEnvironment } from "./bindings.ts";
+import type { UncheckedEnvironment } from "./environment.ts";
 
 export interface CatalogEnvironment extends UncheckedEnvironment {
   readonly DB: D1Database;

@@ -3,7 +3,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { openCatalog } from "#db/bun";
 import { compose, createApp, runtimeAmbient } from "./app.ts";
-import { checkEnvironment, type UncheckedEnvironment } from "./bindings.ts";
+import { checkEnvironment } from "./bindings.ts";
+import type { UncheckedEnvironment } from "./environment.ts";
 import { openBunHost } from "./state/bun-host.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";

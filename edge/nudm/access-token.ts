@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { failure, type Result, success } from "#protocol/result";
 import type { Clock } from "../dependencies.ts";
 import type { PeerTransport } from "../peers/transport.ts";
-import { parseJson } from "./messages.ts";
+import { parseJson } from "../peers/bounded-body.ts";
 
 export interface TokenSettings {
   /** "{nrf}/oauth2/token". */

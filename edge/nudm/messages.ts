@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { decodeHex, encodeHex } from "#protocol/bytes";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { failure, type Result, success } from "#protocol/result";
+import { parseJson } from "../peers/bounded-body.ts";
 
 /** By generate-auth-data; the names are those of AuthType. */
 export type AuthMethod = "5G_AKA" | "EAP_AKA_PRIME";
@@ -195,13 +196,4 @@ export function decodeHssAuthenticationInfoResult(
 export function decodeCause(text: string): string | undefined {
   const body = v.safeParse(PROBLEM_DETAILS, parseJson(text));
   return body.success ? body.output.cause : undefined;
-}
-
-/** Undefined, which no schema takes, for what is no JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
