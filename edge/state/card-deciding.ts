@@ -25,7 +25,7 @@ import {
 } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
 import { findOrders, findReport } from "./card-orders.ts";
-import { isPairingChanged, savePair } from "./card-pairs.ts";
+import { findPairingChange, savePair } from "./card-pairs.ts";
 import {
   findCard,
   findReply,
@@ -116,19 +116,23 @@ async function findPairLapse(
 
 /**
  * What only the card's writer knows, looked at in the transaction of the decision (invariant I11):
- * a report on the card, the age of the slot's word, the pairing of before.
+ * a report on the card, the age of the slot's word, the pairing of before, whose change is an event
+ * of its own.
  */
 function findObstacle(
-  { sql, object, dependencies }: CardContext,
+  context: CardContext,
   session: Session,
   { subscriber, wordExpiresAt }: VerifiedAccess,
 ): string | undefined {
+  const { sql, object, dependencies } = context;
   const report = findReport(findOrders(sql, object));
   if (report !== undefined) return report;
   if (dependencies.clock() >= wordExpiresAt) return "word_expired";
   const { vault } = dependencies;
-  const changed = isPairingChanged(sql, object, vault, session.subscriberMac, subscriber);
-  return changed ? "pairing_changed" : undefined;
+  const change = findPairingChange(sql, object, vault, session.subscriberMac, subscriber);
+  if (change === undefined) return undefined;
+  recordCardEvent(context, session, "pairing_changed", change, []);
+  return "pairing_changed";
 }
 
 /**

@@ -9,6 +9,7 @@ export type CardEvent =
   | "resynchronised"
   | "ssd_offered"
   | "decided"
+  | "pairing_changed"
   | "receipt"
   | "unlocked";
 
