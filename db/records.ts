@@ -82,10 +82,12 @@ export interface SubscriberRecord {
   /** E.164 digits, where the operator gave them. */
   readonly msisdn: string | undefined;
   readonly status: SubscriberStatus;
-  /** A name of the table in #wasm/algorithms. */
+  /** EMBEDDED_CENTRE, or the name of the connector to the centre that has the keys. */
+  readonly centre: string;
+  /** A name of the table in #wasm/algorithms; at another centre, one of CENTRE_PROOFS. */
   readonly algorithm: string;
-  /** K, Ki, A-key or the secret of CHAP. */
-  readonly wrappedKey: Uint8Array;
+  /** K, Ki, A-key or the secret of CHAP; absent where another centre has it. */
+  readonly wrappedKey: Uint8Array | undefined;
   /** OPc or TOPc, where the algorithm has one. */
   readonly wrappedOperator: Uint8Array | undefined;
   /** SSD_A and SSD_B that the module was issued with, if it was. */
@@ -182,7 +184,7 @@ export interface Repositories {
       algorithms: readonly string[],
     ): Promise<Pick<SubscriberRecord, "imsi" | "algorithm" | "amf"> | undefined>;
     insert(record: SubscriberRecord): Promise<InsertOutcome>;
-    /** Raises the key version; the SQN of its slots stays where it is. */
+    /** Raises the key version; the SQN of its slots stays where it is. Embedded centre alone. */
     replaceKeys(tenant: string, imsi: string, keys: SubscriberKeyRecord): Promise<boolean>;
     setNumber(tenant: string, imsi: string, msisdn: string | undefined): Promise<boolean>;
     /** False unless the subscriber has that algorithm. */

@@ -173,10 +173,12 @@ export const auc = sqliteTable(
   {
     tenant: text("tenant").notNull(),
     imsi: text("imsi").notNull(),
-    /** A name of the table in #wasm/algorithms. */
+    /** `embedded`, or the name of the connector to the centre that has the keys. */
+    centre: text("centre").notNull(),
+    /** A name of the table in #wasm/algorithms; at another centre, one of CENTRE_PROOFS. */
     algorithm: text("algorithm").notNull(),
-    /** K, Ki, A-key or the secret of CHAP, wrapped. */
-    wrappedKey: bytes("wrapped_key").notNull(),
+    /** K, Ki, A-key or the secret of CHAP, wrapped; null where another centre has it. */
+    wrappedKey: bytes("wrapped_key"),
     /** OPc (TS 35.206, 4.1) or TOPc (TS 35.231, 6.2), wrapped. */
     wrappedOperator: bytes("wrapped_operator"),
     /** SSD_A and SSD_B that the module was issued with, wrapped. */
@@ -198,6 +200,7 @@ export const auc = sqliteTable(
       foreignColumns: [subscribers.tenant, subscribers.imsi],
     }),
     index("auc_algorithm").on(t.tenant, t.algorithm, t.imsi),
+    check("auc_key", sql`(${t.centre} = 'embedded') = (${t.wrappedKey} is not null)`),
   ],
 );
 

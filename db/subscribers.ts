@@ -1,7 +1,7 @@
 /** Subscribers and, in a table of its own, their authentication data. */
 import { and, asc, eq, gte, sql } from "drizzle-orm";
 
-import type { SubscriberStatus } from "#protocol/admin";
+import { EMBEDDED_CENTRE, type SubscriberStatus } from "#protocol/admin";
 
 import { build, type CatalogDatabase, prepareStatement, readRows, writeRows } from "./database.ts";
 import type {
@@ -33,6 +33,7 @@ const selectSubscriber = prepareStatement(
       operator: subscribers.operator,
       msisdn: subscribers.msisdn,
       status: subscribers.status,
+      centre: auc.centre,
       algorithm: auc.algorithm,
       wrappedKey: auc.wrappedKey,
       wrappedOperator: auc.wrappedOperator,
@@ -79,6 +80,7 @@ const insertAuc = prepareStatement(
     .values({
       tenant,
       imsi,
+      centre: sql.placeholder("centre"),
       algorithm,
       wrappedKey,
       wrappedOperator,
@@ -121,7 +123,7 @@ const updateKeys = prepareStatement(
       keyVersion: sql`${auc.keyVersion} + 1`,
       ssdUpdates: 0,
     })
-    .where(isItsAuc)
+    .where(and(isItsAuc, eq(auc.centre, EMBEDDED_CENTRE)))
     .returning({ imsi: auc.imsi }),
 );
 
@@ -145,6 +147,7 @@ export function createSubscribers(database: CatalogDatabase): Repositories["subs
       row && {
         ...row,
         msisdn: row.msisdn ?? undefined,
+        wrappedKey: row.wrappedKey ?? undefined,
         wrappedOperator: row.wrappedOperator ?? undefined,
         wrappedSsd: row.wrappedSsd ?? undefined,
         uimId: row.uimId ?? undefined,

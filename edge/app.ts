@@ -4,7 +4,7 @@ import { createRepositories } from "#db/catalog";
 import type { CatalogDatabase } from "#db/database";
 import * as core from "#wasm";
 import type { Configuration } from "./bindings.ts";
-import type { Clock, Dependencies, Random, Sleep } from "./dependencies.ts";
+import type { CentreConnectors, Clock, Dependencies, Random, Sleep } from "./dependencies.ts";
 import { createEmbeddedCentre } from "./access-authentication/authentication-centre/embedded.ts";
 import { algorithms } from "./algorithms.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
@@ -22,13 +22,15 @@ export interface Composition {
   readonly adminKey: string | undefined;
 }
 
-/** What only the world can give: time, randomness, and somewhere to write the log. */
+/** What only the world can give: time, randomness, peers, and somewhere to write the log. */
 export interface Ambient {
   readonly clock: Clock;
   readonly sleep: Sleep;
   readonly random: Random;
   /** Takes one line of JSON. */
   readonly writeLine: (line: string) => void;
+  /** None unless given. */
+  readonly connectors?: CentreConnectors;
 }
 
 /** The runtime's own clock and randomness. */
@@ -44,7 +46,7 @@ export function runtimeAmbient(writeLine: Ambient["writeLine"]): Ambient {
 export function compose(
   configuration: Configuration,
   database: CatalogDatabase,
-  { clock, sleep, random, writeLine }: Ambient,
+  { clock, sleep, random, writeLine, connectors = new Map() }: Ambient,
 ): Composition {
   const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
   const vault = createVault(masterKey, random);
@@ -56,6 +58,7 @@ export function compose(
     vault,
     algorithms,
     centre: createEmbeddedCentre({ algorithms, vault }),
+    connectors,
     suites: createSuiteTools(random),
     certificates: certificateAlgorithms,
     ecies: eciesProfileB,

@@ -2,7 +2,7 @@
 import type { Repositories } from "#db/records";
 import type { CertificateSuite, SharedKeySuite, SuiteName } from "#protocol/suites";
 import type { Algorithms } from "./algorithms.ts";
-import type { AuthenticationCentre } from "./authentication-centre.ts";
+import type { AuthenticationCentre, CentreConnectors } from "./authentication-centre.ts";
 import type { Limits } from "./limits.ts";
 import type { CertificateAlgorithms } from "./suites/certificate-algorithms.ts";
 import type { Ecies } from "./suites/ecies.ts";
@@ -23,16 +23,26 @@ export type {
 export type {
   AkaAlgorithm,
   Algorithm,
+  AlgorithmProfile,
   Algorithms,
   CdmaAlgorithm,
   KeyMaterial,
 } from "./algorithms.ts";
 export type {
   AuthenticationCentre,
+  CentreConnector,
+  CentreConnectors,
+  CentreFailure,
+  CentreOutage,
+  CentreRefusal,
   ChallengeForm,
+  FetchedQuintet,
+  FetchedVector,
   PresentedAnswer,
+  Resynchronisation,
   Vector,
   VectorOrder,
+  VectorQuery,
   Verification,
 } from "./authentication-centre.ts";
 
@@ -104,7 +114,10 @@ export interface Dependencies {
   readonly core: Core;
   readonly vault: Vault;
   readonly algorithms: Algorithms;
+  /** The embedded centre. */
   readonly centre: AuthenticationCentre;
+  /** The external ones that this point of presence is connected to. */
+  readonly connectors: CentreConnectors;
   readonly suites: (name: SuiteName) => SuiteTools;
   readonly certificates: CertificateAlgorithms;
   readonly ecies: Ecies;

@@ -23,6 +23,8 @@ export interface Limits {
   readonly reservedPerImsiHour: number;
   /** 1: subscribers with the algorithms of test cards, whose answers give the key away. */
   readonly testAlgorithms: number;
+  /** Life of the vectors of one query to an external centre that are not spent yet. */
+  readonly fetchedVectorSeconds: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -39,6 +41,7 @@ export const DEFAULT_LIMITS: Limits = {
   challengesPerImsiHour: 10,
   reservedPerImsiHour: 5,
   testAlgorithms: 0,
+  fetchedVectorSeconds: 300,
 };
 
 const DAY_SECONDS = 86_400;
@@ -61,6 +64,7 @@ export const LIMIT_MAXIMA: Limits = {
   challengesPerImsiHour: COUNT_MAX,
   reservedPerImsiHour: COUNT_MAX,
   testAlgorithms: 1,
+  fetchedVectorSeconds: 3600,
 };
 
 /** Not configurable: TS 33.102 Annex C and protocol.md fix them. */

@@ -191,9 +191,23 @@ export interface SubscriberKeys {
   readonly secret?: string;
 }
 
+/** The platform's own authentication centre, which holds the keys of its subscribers. */
+export const EMBEDDED_CENTRE = "embedded";
+
+/**
+ * What a right answer proves of a subscriber at an external centre, which keeps key and algorithm
+ * to itself; also its module kind, since a USIM proves USIM.
+ */
+export const CENTRE_PROOFS = ["USIM", "SIM", "COMP128-1"] as const;
+export type CentreProof = (typeof CENTRE_PROOFS)[number];
+
 /** POST /v1/admin/subscribers. */
 export interface SubscriberEnrolment extends SubscriberKeys {
   readonly tenant?: string;
+  /** `embedded` unless given; else the name of a configured centre, and no keys. */
+  readonly centre?: string;
+  /** Exactly where another centre has the keys. */
+  readonly proves?: CentreProof;
   readonly imsi: string;
   /** Digits of the MNC inside the IMSI. */
   readonly mncLength: 2 | 3;
@@ -230,6 +244,8 @@ export interface SubscriberView {
   readonly operator: string;
   readonly msisdn: string | null;
   readonly status: SubscriberStatus;
+  readonly centre: string;
+  /** Where another centre has the keys: what a right answer proves. */
   readonly algorithm: string;
   readonly moduleKind: ModuleKindName;
   readonly keyVersion: number;

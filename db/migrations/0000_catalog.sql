@@ -9,8 +9,9 @@ CREATE TABLE `anchor` (
 CREATE TABLE `auc` (
 	`tenant` text NOT NULL,
 	`imsi` text NOT NULL,
+	`centre` text NOT NULL,
 	`algorithm` text NOT NULL,
-	`wrapped_key` blob NOT NULL,
+	`wrapped_key` blob,
 	`wrapped_operator` blob,
 	`wrapped_ssd` blob,
 	`uim_id` blob,
@@ -19,7 +20,8 @@ CREATE TABLE `auc` (
 	`key_version` integer NOT NULL,
 	`ssd_updates` integer NOT NULL,
 	PRIMARY KEY(`tenant`, `imsi`),
-	FOREIGN KEY (`tenant`,`imsi`) REFERENCES `subscriber`(`tenant`,`imsi`) ON UPDATE no action ON DELETE no action
+	FOREIGN KEY (`tenant`,`imsi`) REFERENCES `subscriber`(`tenant`,`imsi`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "auc_key" CHECK(("auc"."centre" = 'embedded') = ("auc"."wrapped_key" is not null))
 );
 --> statement-breakpoint
 CREATE INDEX `auc_algorithm` ON `auc` (`tenant`,`algorithm`,`imsi`);--> statement-breakpoint

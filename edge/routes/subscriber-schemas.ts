@@ -6,6 +6,7 @@ import {
   type SubscriberKeys,
 } from "../access-authentication/authentication-centre/subscriber-keys.ts";
 import type { Algorithm, Dependencies } from "../dependencies.ts";
+import { CENTRE_PROOFS, type CentreProof, EMBEDDED_CENTRE } from "#protocol/admin";
 import { hex, imsi, tenant } from "./fields.ts";
 
 const AMF_BYTES = 2;
@@ -20,13 +21,15 @@ const IND_BITS_MAX = 16;
 
 /** E.164, the digits alone. */
 const msisdn = v.pipe(v.string(), v.regex(/^[1-9][0-9]{4,14}$/));
-const algorithmName = v.optional(v.string(), ALGORITHM_DEFAULT);
+const algorithmName = v.optional(v.string());
 
 const enrolmentEntries = {
   tenant,
   imsi,
   mncLength: v.picklist([2, 3]),
   msisdn: v.optional(msisdn),
+  centre: v.optional(v.string(), EMBEDDED_CENTRE),
+  proves: v.optional(v.picklist(CENTRE_PROOFS)),
   algorithm: algorithmName,
   amf: v.optional(hex(AMF_BYTES)),
   indBits: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(IND_BITS_MAX))),
@@ -39,18 +42,30 @@ export interface Profile {
   readonly keys: SubscriberKeys;
 }
 
-type Tools = Pick<Dependencies, "algorithms" | "limits">;
+/** Of a subscriber whose keys another centre has. */
+interface CentreProfile {
+  readonly centre: string;
+  readonly proves: CentreProof;
+}
 
-/** The MSIN has at least one digit; AMF and IND belong to SQN, which a USIM alone has. */
+type Tools = Pick<Dependencies, "algorithms" | "connectors" | "limits">;
+
+/**
+ * The MSIN has at least one digit. AMF belongs to a USIM, and IND to one of the embedded centre:
+ * elsewhere AMF only shapes the dummies, and IND is that centre's own.
+ */
 export function subscriberEnrolment(tools: Tools) {
   return v.pipe(
     v.looseObject(enrolmentEntries),
     v.check(({ imsi: digits, mncLength }) => digits.length > MCC_DIGITS + mncLength),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const { amf, indBits, msisdn: number, ...given } = dataset.value;
-      const profile = readProfile(tools, given.algorithm, keysIn(given, enrolmentEntries));
-      const hasSqn = profile?.algorithm.family === "aka";
-      if (profile === undefined || (!hasSqn && (amf !== undefined || indBits !== undefined))) {
+      const keys = keysIn(given, enrolmentEntries);
+      const profile = readAnyProfile(tools, given, keys);
+      const hasInd = profile !== undefined && "keys" in profile && isAka(profile);
+      const hasAmf = hasInd || (profile !== undefined && isCentreUsim(profile));
+      const isUnfit = (!hasAmf && amf !== undefined) || (!hasInd && indBits !== undefined);
+      if (profile === undefined || isUnfit) {
         addIssue();
         return NEVER;
       }
@@ -67,7 +82,7 @@ export function subscriberEnrolment(tools: Tools) {
   );
 }
 
-export function subscriberKeyReplacement(tools: Tools) {
+export function subscriberKeyReplacement(tools: Omit<Tools, "connectors">) {
   return v.pipe(
     v.looseObject(replacementEntries),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
@@ -85,6 +100,32 @@ export function subscriberKeyReplacement(tools: Tools) {
 export const subscriberNumberUpdate = v.strictObject({ tenant, msisdn: v.nullable(msisdn) });
 export const ssdUpdateOrder = v.strictObject({ tenant });
 
+function readAnyProfile(
+  tools: Tools,
+  given: {
+    readonly centre: string;
+    readonly proves?: CentreProof | undefined;
+    readonly algorithm?: string | undefined;
+  },
+  keys: Record<string, unknown>,
+): Profile | CentreProfile | undefined {
+  const { centre, proves, algorithm } = given;
+  if (centre === EMBEDDED_CENTRE) {
+    return proves === undefined ? readProfile(tools, algorithm, keys) : undefined;
+  }
+  const isKeyless = algorithm === undefined && Object.keys(keys).length === 0;
+  if (!isKeyless || proves === undefined || !tools.connectors.has(centre)) return undefined;
+  return { centre, proves };
+}
+
+function isAka({ algorithm }: Profile): boolean {
+  return algorithm.family === "aka";
+}
+
+function isCentreUsim(profile: Profile | CentreProfile): boolean {
+  return "proves" in profile && profile.proves === "USIM";
+}
+
 /** What is left beside the members that every subscriber has. */
 function keysIn(given: object, entries: object): Record<string, unknown> {
   return Object.fromEntries(
@@ -94,8 +135,8 @@ function keysIn(given: object, entries: object): Record<string, unknown> {
 
 /** Only algorithms that this platform can challenge with; test algorithms where they are let in. */
 function readProfile(
-  { algorithms, limits }: Tools,
-  name: string,
+  { algorithms, limits }: Omit<Tools, "connectors">,
+  name: string | undefined = ALGORITHM_DEFAULT,
   given: Record<string, unknown>,
 ): Profile | undefined {
   const algorithm = algorithms.find(name);

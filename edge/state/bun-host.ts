@@ -54,6 +54,11 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       drains.start(object);
       return outcome;
     },
+    async resynchronise(object, request) {
+      const outcome = slotOf(sql, object).resynchronise(request);
+      drains.start(object);
+      return outcome;
+    },
   });
   const slotOf = (sql: Sql, object: string): SubscriberWriter =>
     new SubscriberWriter(sql, object, dependencies);

@@ -76,7 +76,9 @@ export async function openSession(
   if (session.phase === "decided") return deliverUnlock(context, session);
   const mode = sessionMode(session);
   const key = mode === "encrypted" ? await findPlatformKey(context, session) : undefined;
-  const challenge = await fetchChallenge(context, session);
+  const fetched = await fetchChallenge(context, session);
+  if (!fetched.ok) return fetched;
+  const challenge = fetched.value;
   return context.sql.transaction(() => {
     const first = findReply(context.sql, context.object, session.sid, session.digest);
     if (first !== undefined) return success(first);
@@ -255,13 +257,14 @@ function closeLocked(context: CardContext, session: Session): string {
 
 /**
  * Steps 318 and 319, for round `session.round`; a session under objection costs no vector.
- * `isConfirmation` after RANDBS.
+ * `isConfirmation` after RANDBS. While its external centre is out of order, the session stays as it
+ * is and the same body may come again.
  */
 export async function fetchChallenge(
   context: CardContext,
   session: Session,
   isConfirmation = false,
-): Promise<AccessChallengeOutcome> {
+): Promise<Result<AccessChallengeOutcome, "centre_unavailable">> {
   const { sql, object, dependencies, slots } = context;
   const { objection, sid, round, cardId, terms, moduleKind } = session;
   const { imsi } = readSecrets(context, session);

@@ -63,7 +63,8 @@ export type CardWriterFailure =
   | "session_expired"
   | "step_out_of_order"
   | "quota_exceeded"
-  | "proof_invalid";
+  | "proof_invalid"
+  | "centre_unavailable";
 
 export type CardOrderResult = Result<undefined, CardOrderFailure>;
 

@@ -4,6 +4,7 @@ import type {
   SlotAnswerRequest,
   SlotChallengeRequest,
   SlotOrder,
+  SlotResynchronisation,
   SubscriberSlots,
 } from "../access-authentication/authentication-centre/slot.ts";
 import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
@@ -101,6 +102,10 @@ export class SubscriberObject extends WriterObject {
     return this.settle(() => this.writer().answer(request));
   }
 
+  resynchronise(request: SlotResynchronisation) {
+    return this.settle(() => this.writer().resynchronise(request));
+  }
+
   order(order: SlotOrder) {
     return this.settle(() => this.writer().order(order));
   }
@@ -126,6 +131,7 @@ function objectSlots(env: WorkerEnvironment): SubscriberSlots {
   return {
     challenge: (object, request) => stub(object).challenge(request),
     answer: (object, request) => stub(object).answer(request),
+    resynchronise: (object, request) => stub(object).resynchronise(request),
   };
 }
 

@@ -97,6 +97,23 @@ const STATEMENTS = [
     PRIMARY KEY (object, rand)
   ) WITHOUT ROWID`,
   `CREATE INDEX IF NOT EXISTS slot_rand_number ON slot_rand (object, number)`,
+  `CREATE TABLE IF NOT EXISTS slot_vector (
+    object TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    wrapped_vector BLOB NOT NULL,
+    key_version INTEGER NOT NULL,
+    store_generation INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (object, number)
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS slot_fetch (
+    object TEXT NOT NULL,
+    sid TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    related INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (object, sid, round)
+  ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS slot_ssd (
     object TEXT PRIMARY KEY,
     key_version INTEGER NOT NULL,

@@ -66,7 +66,7 @@ const ROWS: readonly Row[] = [
   ["revocation", schemas.revocation, { tenant, fingerprint: "0".repeat(64) }],
   [
     "subscriberEnrolment",
-    subscriberEnrolment({ algorithms, limits: DEFAULT_LIMITS }),
+    subscriberEnrolment({ algorithms, connectors: new Map(), limits: DEFAULT_LIMITS }),
     { tenant, imsi: "460010123456789", mncLength: 2, k: key, opc: key, amf: "8000", indBits: 5 },
     ["amf", "indBits", "msisdn", "profile"],
   ],

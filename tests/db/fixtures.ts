@@ -46,6 +46,7 @@ export function makeSubscriber(tenant: string): SubscriberRecord {
     imsi: `00101${String(serial).padStart(10, "0")}`,
     operator: "00101",
     status: "active",
+    centre: "embedded",
     algorithm: "milenage",
     msisdn: undefined,
     wrappedKey: bytesOf(69, 3),

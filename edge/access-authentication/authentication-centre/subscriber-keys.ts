@@ -16,6 +16,14 @@ export type StoredKeys = Pick<
   "wrappedKey" | "wrappedOperator" | "wrappedSsd" | "uimId"
 >;
 
+/** Of a subscriber whose keys another centre has. */
+export const NO_STORED_KEYS: StoredKeys = {
+  wrappedKey: undefined,
+  wrappedOperator: undefined,
+  wrappedSsd: undefined,
+  uimId: undefined,
+};
+
 interface SubscriberName {
   readonly tenant: string;
   readonly imsi: string;
@@ -115,6 +123,7 @@ export function withKeys<T>(
 ): T {
   const context = wrappingContext(subscriber);
   const { wrappedKey, wrappedOperator } = subscriber;
+  if (wrappedKey === undefined) throw new Error("another centre has the subscriber's keys");
   const key = vault.unwrap("k", context, wrappedKey);
   const operator =
     wrappedOperator === undefined ? NO_OPERATOR : vault.unwrap("opc", context, wrappedOperator);
