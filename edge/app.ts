@@ -4,9 +4,22 @@ import { createRepositories } from "#db/catalog";
 import type { CatalogDatabase } from "#db/database";
 import * as core from "#wasm";
 import type { Configuration } from "./bindings.ts";
-import type { CentreConnectors, Clock, Dependencies, Random, Sleep } from "./dependencies.ts";
+import type {
+  CentreConnector,
+  CentreConnectors,
+  Clock,
+  Dependencies,
+  Log,
+  Random,
+  Sleep,
+} from "./dependencies.ts";
+import { ConfigurationError } from "./environment.ts";
 import { createEmbeddedCentre } from "./access-authentication/authentication-centre/embedded.ts";
 import { algorithms } from "./algorithms.ts";
+import { createNudmClient } from "./nudm/client.ts";
+import { createNudmConnector } from "./nudm/connector.ts";
+import { createFetchTransport } from "./peers/fetch.ts";
+import type { PeerTransport } from "./peers/transport.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
 import { createBindingRoutes } from "./routes/bindings.ts";
 import { createErrorHandler, handleNotFound } from "./routes/problem.ts";
@@ -29,8 +42,10 @@ export interface Ambient {
   readonly random: Random;
   /** Takes one line of JSON. */
   readonly writeLine: (line: string) => void;
-  /** None unless given. */
+  /** Beside those of the configuration; none unless given. */
   readonly connectors?: CentreConnectors;
+  /** Carries service-based interfaces (TS 29.500): HTTP/2 where the runtime can. */
+  readonly serviceTransport?: PeerTransport;
 }
 
 /** The runtime's own clock and randomness. */
@@ -40,16 +55,19 @@ export function runtimeAmbient(writeLine: Ambient["writeLine"]): Ambient {
     sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     writeLine,
+    serviceTransport: createFetchTransport((url, init) => fetch(url, init)),
   };
 }
 
 export function compose(
   configuration: Configuration,
   database: CatalogDatabase,
-  { clock, sleep, random, writeLine, connectors = new Map() }: Ambient,
+  ambient: Ambient,
 ): Composition {
+  const { clock, sleep, random, writeLine } = ambient;
   const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
   const vault = createVault(masterKey, random);
+  const log: Log = (event, fields) => writeLine(JSON.stringify({ at: clock(), event, ...fields }));
   const dependencies: Dependencies = {
     clock,
     sleep,
@@ -58,12 +76,12 @@ export function compose(
     vault,
     algorithms,
     centre: createEmbeddedCentre({ algorithms, vault }),
-    connectors,
+    connectors: connectCentres(configuration, ambient, log),
     suites: createSuiteTools(random),
     certificates: certificateAlgorithms,
     ecies: eciesProfileB,
     tpm: tpmTools,
-    log: (event, fields) => writeLine(JSON.stringify({ at: clock(), event, ...fields })),
+    log,
     repositories: createRepositories(database),
     deployment,
     storeGeneration,
@@ -72,6 +90,22 @@ export function compose(
     slots,
   };
   return { dependencies, adminKey: configuration.adminKey };
+}
+
+/** Of the configuration, and those that the host brings along. */
+function connectCentres(
+  { nudmCentres }: Configuration,
+  { clock, connectors = new Map(), serviceTransport: transport }: Ambient,
+  log: Log,
+): CentreConnectors {
+  const { convert3gTo2g } = algorithms;
+  const udms = [...nudmCentres].map(([name, settings]): [string, CentreConnector] => {
+    if (connectors.has(name)) throw new ConfigurationError(`Two centres are called ${name}.`);
+    if (transport === undefined) throw new Error("nothing carries a service-based interface");
+    const client = createNudmClient({ transport, clock }, settings);
+    return [name, createNudmConnector({ log, convert3gTo2g }, name, client)];
+  });
+  return new Map([...connectors, ...udms]);
 }
 
 export function createApp({ dependencies, adminKey }: Composition, writers: Writers): Hono {

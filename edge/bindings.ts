@@ -8,6 +8,8 @@ import {
   type UncheckedEnvironment,
 } from "./environment.ts";
 import { DEFAULT_LIMITS, LIMIT_MAXIMA, type Limits } from "./limits.ts";
+import type { NudmSettings } from "./nudm/client.ts";
+import { readNudmCentres } from "./nudm/settings.ts";
 import { MASTER_KEY_BYTES } from "./vault.ts";
 
 export interface Configuration {
@@ -20,6 +22,8 @@ export interface Configuration {
   readonly slot: number;
   readonly slots: number;
   readonly limits: Limits;
+  /** UDMs, by the name that `centre` of a subscriber has. */
+  readonly nudmCentres: ReadonlyMap<string, NudmSettings>;
 }
 
 const ADMIN_KEY_CHARACTERS_MIN = 32;
@@ -39,6 +43,7 @@ export function checkEnvironment(environment: UncheckedEnvironment): Configurati
     slot: readInteger(environment, "SIMLATCH_SLOT", 0, 0, slots - 1),
     slots,
     limits: readLimits(environment),
+    nudmCentres: readNudmCentres(environment),
   };
 }
 

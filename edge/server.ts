@@ -5,6 +5,7 @@ import { openCatalog } from "#db/bun";
 import { compose, createApp, runtimeAmbient } from "./app.ts";
 import { checkEnvironment } from "./bindings.ts";
 import type { UncheckedEnvironment } from "./environment.ts";
+import { createHttp2Transport } from "./peers/http2.ts";
 import { openBunHost } from "./state/bun-host.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
@@ -33,7 +34,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const catalog = await openCatalog(join(folder, "catalog.db"));
   const writeLine = options.writeLine ?? ((line) => process.stderr.write(`${line}\n`));
-  const composition = compose(configuration, catalog, runtimeAmbient(writeLine));
+  const http2 = createHttp2Transport();
+  const ambient = { ...runtimeAmbient(writeLine), serviceTransport: http2.post };
+  const composition = compose(configuration, catalog, ambient);
   const host = openBunHost(join(folder, "state.db"), composition.dependencies);
   await host.recover();
   const app = createApp(composition, host);
@@ -47,6 +50,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     async stop() {
       await server.stop(true);
       await host.close();
+      http2.close();
       catalog.close();
     },
   };

@@ -17,8 +17,7 @@ const METHODS: readonly NudmMethod[] = ["EAP_AKA_PRIME", "5G_AKA", "EAP_AKA", "U
 /** TS 24.501, 9.12.1; a NID of 44 bits after a stand-alone network's name. */
 const NETWORK_PATTERN = /^5G:mnc[0-9]{3}\.mcc[0-9]{3}\.3gppnetwork\.org(:[0-9A-F]{11})?$/;
 const UUID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** Visible characters of ASCII. */
-const SECRET_PATTERN = /^[\x21-\x7e]{16,512}$/;
+const SECRET_PATTERN = /^[\x20-\x7e]{16,512}$/;
 const CLIENT_PATTERN = /^[\x21-\x7e]{1,255}$/;
 const TIMEOUT_MS_MAX = 10_000;
 
@@ -84,7 +83,7 @@ function readToken(environment: UncheckedEnvironment, prefix: string): TokenSett
     environment,
     secretName,
     SECRET_PATTERN,
-    "the client's secret, at least 16 visible characters",
+    "the client's secret, at least 16 characters of ASCII",
   );
   return { url, client: { id, secret } };
 }

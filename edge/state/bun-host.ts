@@ -30,6 +30,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
   const start = gate.enter();
   start.sql.transaction(() => createStateTables(start.sql));
   const drains = createDrains(gate, dependencies);
+  const followUps = createFollowUps(drains, dependencies);
 
   /** Runs a writer's call, holds its outcome back until it is durable, then carries its events. */
   async function call<T>(object: string, work: (sql: Sql) => T | Promise<T>): Promise<T> {
@@ -63,7 +64,13 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
   const slotOf = (sql: Sql, object: string): SubscriberWriter =>
     new SubscriberWriter(sql, object, dependencies);
   const cardOf = (sql: Sql, object: string): CardWriter =>
-    new CardWriter({ sql, object, dependencies, slots: slotsOf(sql) });
+    new CardWriter({
+      sql,
+      object,
+      dependencies,
+      slots: slotsOf(sql),
+      afterwards: (work) => followUps.add(object, work),
+    });
 
   return {
     cards: {
@@ -82,6 +89,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       await gate.settled();
     },
     async close() {
+      await followUps.settled();
       await drains.settled();
       await gate.settled();
       database.close();
@@ -122,6 +130,30 @@ function createDrains(gate: Gate, { repositories, log }: Dependencies): Drains {
     async settled() {
       for (const retry of retries.values()) clearTimeout(retry);
       await Promise.all(running.values());
+    },
+  };
+}
+
+interface FollowUps {
+  /** What `work` recorded is carried when it ends. */
+  readonly add: (object: string, work: Promise<void>) => void;
+  settled(): Promise<void>;
+}
+
+function createFollowUps(drains: Drains, { log }: Dependencies): FollowUps {
+  const running = new Set<Promise<void>>();
+  return {
+    add(object, work) {
+      const done = work
+        .catch(() => log("follow_up_failed", {}))
+        .finally(() => {
+          running.delete(done);
+          drains.start(object);
+        });
+      running.add(done);
+    },
+    async settled() {
+      await Promise.all(running);
     },
   };
 }

@@ -55,7 +55,27 @@ export async function answerSession(
   if (access.kind === "resynchronised" || access.kind === "ssd_offered") {
     return continueSession(context, session, access.kind);
   }
-  return decideSession(context, session, access);
+  const reply = await decideSession(context, session, access);
+  if (access.kind === "verified") context.afterwards(tellCentre(context, session, access));
+  return reply;
+}
+
+/**
+ * A UDM wants to know whose challenge was answered. It learns it once it is too late to matter, and
+ * what came of telling it is an event.
+ */
+async function tellCentre(
+  context: CardContext,
+  session: Session,
+  { subscriber }: Extract<ConcludedAccess, { kind: "verified" }>,
+): Promise<void> {
+  const { connectors, clock } = context.dependencies;
+  const { centre, imsi } = subscriber;
+  const told = await connectors.get(centre)?.confirm?.({ imsi, at: clock() });
+  if (told === undefined) return;
+  context.sql.transaction(() => {
+    recordCardEvent(context, session, "centre_told", told.ok ? "done" : told.reason, []);
+  });
 }
 
 /** Step 328, first half: order, time, and the card's answer to the challenge of this very round. */

@@ -10,6 +10,7 @@ export type CardEvent =
   | "ssd_offered"
   | "decided"
   | "pairing_changed"
+  | "centre_told"
   | "receipt"
   | "unlocked";
 

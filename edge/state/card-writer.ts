@@ -22,6 +22,8 @@ export interface CardContext {
   readonly object: string;
   readonly dependencies: Dependencies;
   readonly slots: SubscriberSlots;
+  /** Work that no reply waits for; its events are carried like any other's. */
+  readonly afterwards: (work: Promise<void>) => void;
 }
 
 /** Step 2, after the card's proof verified. */

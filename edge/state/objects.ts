@@ -69,7 +69,11 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
 export class CardObject extends WriterObject {
   private writer(): CardWriter {
     const { sql, object, dependencies } = this;
-    return new CardWriter({ sql, object, dependencies, slots: objectSlots(this.env) });
+    const slots = objectSlots(this.env);
+    const afterwards = (work: Promise<void>): void => {
+      this.ctx.waitUntil(this.settle(() => work));
+    };
+    return new CardWriter({ sql, object, dependencies, slots, afterwards });
   }
 
   open(request: OpenRequest) {

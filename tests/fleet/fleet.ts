@@ -97,6 +97,14 @@ interface SubscriberOptions {
   readonly operator: string;
   /** USIM/Milenage unless given. */
   readonly kind?: SubscriberKind;
+  /**
+   * The centre that has the keys of a USIM, by its configured name; `provision` hands them over.
+   * The platform's own unless given.
+   */
+  readonly external?: {
+    readonly centre: string;
+    readonly provision: (imsi: string, keys: ModuleKeys["enrolment"]) => void;
+  };
   /** SEQ_MS of every IND: how far ahead the USIM is of a new subscriber record. */
   readonly seqMs?: number;
 }
@@ -281,7 +289,7 @@ async function addCard(base: FleetBase, options: CardOptions): Promise<FleetCard
 
 async function addSubscriber(
   base: FleetBase,
-  { operator, kind = "USIM/Milenage", seqMs = 0 }: SubscriberOptions,
+  { operator, kind = "USIM/Milenage", external, seqMs = 0 }: SubscriberOptions,
 ): Promise<FleetSubscriber> {
   const { options, tenant, admin } = base;
   const { random } = options;
@@ -289,7 +297,12 @@ async function addSubscriber(
   const imsi = appendDigits(operator, IMSI_DIGITS, random);
   const iccid = appendDigits("89", ICCID_DIGITS, random);
   const keys = makeModuleKeys(kind, random);
-  await admin.createSubscriber({ tenant, imsi, mncLength, ...keys.enrolment });
+  external?.provision(imsi, keys.enrolment);
+  const known =
+    external === undefined
+      ? keys.enrolment
+      : ({ centre: external.centre, proves: "USIM" } as const);
+  await admin.createSubscriber({ tenant, imsi, mncLength, ...known });
   const moduleWith = ({ create }: ModuleKeys): FleetSubscriber => {
     const cloneAt = (seq: number): ModuleDevice => create({ imsi, iccid, mncLength }, seq);
     const forge = (): FleetSubscriber => moduleWith(makeModuleKeys(kind, random));

@@ -23,6 +23,8 @@ export type Peer = {
   readonly url: string;
   /** One fault for each request from now on, in order; undefined lets one pass. */
   readonly plan: (...faults: readonly (Fault | undefined)[]) => void;
+  /** What is planned and did not happen yet will not. */
+  readonly heal: () => void;
   /** Connections accepted so far. */
   readonly connections: () => number;
   readonly stop: () => Promise<void>;
@@ -67,6 +69,9 @@ export async function listen(
   return {
     url: `http://127.0.0.1:${port}`,
     plan: (...next) => faults.push(...next),
+    heal: () => {
+      faults.length = 0;
+    },
     connections: () => accepted,
     async stop() {
       cut();
