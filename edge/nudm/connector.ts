@@ -1,4 +1,4 @@
-/** A UDM as an external authentication centre: quintets without SRES from 5G, with it from an HSS. */
+/** A UDM as an external centre: quintets without SRES from 5G, with it from an HSS. */
 import { concatBytes } from "#protocol/bytes";
 import { failure, success } from "#protocol/result";
 import type {

@@ -46,7 +46,7 @@ const VALUES = [
   "a".repeat(10_000),
 ] as const;
 
-/** A copy in which members, at any depth, are gone, doubled under another name, or another value. */
+/** A copy in which members, at any depth, are gone, under another name, or another value. */
 function damage(seeded: Seeded, value: unknown): unknown {
   if (seeded.below(12) === 0) return VALUES[seeded.below(VALUES.length)];
   if (Array.isArray(value)) {

@@ -1,4 +1,4 @@
-/** An HTTP peer on loopback that may be slow, silent or lying: HTTP/2 by prior knowledge, or 1.1. */
+/** An HTTP peer on loopback, over HTTP/2 by prior knowledge or 1.1: slow, silent, lying. */
 import { createServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import type { IncomingMessage } from "node:http";

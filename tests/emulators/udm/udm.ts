@@ -4,8 +4,9 @@
  * tests/vectors/nudm_ueau_schema.json, and so is what it answers; it has met no real UDM either.
  */
 import { randomBytes } from "node:crypto";
-import description from "../../vectors/nudm_ueau_schema.json";
-import { findViolations } from "./json-schema.ts";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { findViolations, type Schema } from "./json-schema.ts";
 import {
   encodeAv5GHeAka,
   encodeAvEapAkaPrime,
@@ -59,6 +60,11 @@ export type Udm = {
   /** Tokens of before are refused from now on. */
   readonly revokeTokens: () => void;
 };
+
+const DESCRIPTION = join(import.meta.dir, "../../vectors/nudm_ueau_schema.json");
+const description: { readonly definitions: Readonly<Record<string, Schema>> } = JSON.parse(
+  readFileSync(DESCRIPTION, "utf8"),
+);
 
 const PREFIX = "/nudm-ueau/v1/";
 const JSON_TYPE = { "content-type": "application/json" };
