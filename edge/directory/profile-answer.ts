@@ -5,6 +5,7 @@ import {
   ATTRIBUTE_PATTERN,
   ATTRIBUTES_MAX,
   GROUP_IDENTIFIER_PATTERN,
+  MSISDN_PATTERN,
   NETWORK_SUBSET_PATTERN,
   type SubscriberProfile,
 } from "#protocol/subscriber-profile";
@@ -19,7 +20,7 @@ const group = v.pipe(v.string(), v.regex(GROUP_IDENTIFIER_PATTERN));
  * that the subscriber has not, and a rule that denies by it would let the card through.
  */
 const ANSWER = v.strictObject({
-  msisdn: v.string(),
+  msisdn: v.pipe(v.string(), v.regex(MSISDN_PATTERN)),
   profile: v.strictObject({
     homeRegion: v.optional(attribute),
     userGroups: attributes,
