@@ -4,7 +4,7 @@ import { createRepositories } from "#db/catalog";
 import type { CatalogDatabase } from "#db/database";
 import * as core from "#wasm";
 import type { Configuration } from "./bindings.ts";
-import type { CentreConnectors, Clock, Dependencies, Random, Sleep } from "./dependencies.ts";
+import type { CentreConnectors, Clock, Dependencies, Log, Random, Sleep } from "./dependencies.ts";
 import { createEmbeddedCentre } from "./access-authentication/authentication-centre/embedded.ts";
 import { algorithms } from "./algorithms.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
@@ -43,12 +43,18 @@ export function runtimeAmbient(writeLine: Ambient["writeLine"]): Ambient {
   };
 }
 
+/** One line of JSON an event. */
+export function createLog({ clock, writeLine }: Pick<Ambient, "clock" | "writeLine">): Log {
+  return (event, fields) => writeLine(JSON.stringify({ at: clock(), event, ...fields }));
+}
+
 export function compose(
   configuration: Configuration,
   database: CatalogDatabase,
-  { clock, sleep, random, writeLine, connectors = new Map() }: Ambient,
+  ambient: Ambient,
 ): Composition {
   const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
+  const { clock, sleep, random, connectors = new Map() } = ambient;
   const vault = createVault(masterKey, random);
   const dependencies: Dependencies = {
     clock,
@@ -63,7 +69,7 @@ export function compose(
     certificates: certificateAlgorithms,
     ecies: eciesProfileB,
     tpm: tpmTools,
-    log: (event, fields) => writeLine(JSON.stringify({ at: clock(), event, ...fields })),
+    log: createLog(ambient),
     repositories: createRepositories(database),
     deployment,
     storeGeneration,

@@ -2,9 +2,12 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { openCatalog } from "#db/bun";
-import { compose, createApp, runtimeAmbient } from "./app.ts";
+import { compose, createApp, createLog, runtimeAmbient } from "./app.ts";
+import { createGsupClient } from "./access-authentication/authentication-centre/gsup/client.ts";
 import { checkEnvironment, type UncheckedEnvironment } from "./bindings.ts";
+import { openConnectors } from "./connectors.ts";
 import { openBunHost } from "./state/bun-host.ts";
+import { bunTcp } from "./tcp-bun.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
 
@@ -32,7 +35,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const catalog = await openCatalog(join(folder, "catalog.db"));
   const writeLine = options.writeLine ?? ((line) => process.stderr.write(`${line}\n`));
-  const composition = compose(configuration, catalog, runtimeAmbient(writeLine));
+  const ambient = runtimeAmbient(writeLine);
+  const tools = { ...ambient, log: createLog(ambient) };
+  const connectors = openConnectors(configuration, tools, (name, address) =>
+    createGsupClient(tools, bunTcp(address), name),
+  );
+  const composition = compose(configuration, catalog, { ...ambient, connectors: connectors.all });
   const host = openBunHost(join(folder, "state.db"), composition.dependencies);
   await host.recover();
   const app = createApp(composition, host);
@@ -45,6 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     url: server.url.origin,
     async stop() {
       await server.stop(true);
+      connectors.close();
       await host.close();
       catalog.close();
     },
