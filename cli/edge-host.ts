@@ -99,6 +99,7 @@ function describeWorker(options: EdgeOptions, bundle: Bundle) {
     durableObjects: {
       CARD: { className: "CardObject", useSQLite: true },
       SUBSCRIBER: { className: "SubscriberObject", useSQLite: true },
+      CENTRE: { className: "CentreObject", useSQLite: true },
     },
   });
   return folder === undefined ? converted : { ...converted, resourcePersistencePath: folder };

@@ -13,12 +13,14 @@ import { mtmCommand } from "./mtm.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
+import { relayCommand } from "./relay.ts";
 import { serveCommand } from "./serve.ts";
 import { terminalCommand } from "./terminal.ts";
 
 const COMMANDS: readonly Command[] = [
   quickstartCommand,
   serveCommand,
+  relayCommand,
   devCommand,
   deployCommand,
   keysCommand,

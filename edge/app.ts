@@ -4,20 +4,9 @@ import { createRepositories } from "#db/catalog";
 import type { CatalogDatabase } from "#db/database";
 import * as core from "#wasm";
 import type { Configuration } from "./bindings.ts";
-import type {
-  CentreConnector,
-  CentreConnectors,
-  Clock,
-  Dependencies,
-  Log,
-  Random,
-  Sleep,
-} from "./dependencies.ts";
-import { ConfigurationError } from "./environment.ts";
+import type { CentreConnectors, Clock, Dependencies, Log, Random, Sleep } from "./dependencies.ts";
 import { createEmbeddedCentre } from "./access-authentication/authentication-centre/embedded.ts";
 import { algorithms } from "./algorithms.ts";
-import { createNudmClient } from "./nudm/client.ts";
-import { createNudmConnector } from "./nudm/connector.ts";
 import { createFetchTransport } from "./peers/fetch.ts";
 import type { PeerTransport } from "./peers/transport.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
@@ -42,14 +31,17 @@ export interface Ambient {
   readonly random: Random;
   /** Takes one line of JSON. */
   readonly writeLine: (line: string) => void;
-  /** Beside those of the configuration; none unless given. */
+  /** None unless given. */
   readonly connectors?: CentreConnectors;
-  /** Carries service-based interfaces (TS 29.500): HTTP/2 where the runtime can. */
-  readonly serviceTransport?: PeerTransport;
 }
 
-/** The runtime's own clock and randomness. */
-export function runtimeAmbient(writeLine: Ambient["writeLine"]): Ambient {
+/** What carries service-based interfaces (TS 29.500): HTTP/2 where the runtime can. */
+interface Peers {
+  readonly serviceTransport: PeerTransport;
+}
+
+/** The runtime's own clock and randomness, and its `fetch`. */
+export function runtimeAmbient(writeLine: Ambient["writeLine"]): Ambient & Peers {
   return {
     clock: () => Date.now(),
     sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
@@ -59,15 +51,19 @@ export function runtimeAmbient(writeLine: Ambient["writeLine"]): Ambient {
   };
 }
 
+/** One line of JSON an event. */
+export function createLog({ clock, writeLine }: Pick<Ambient, "clock" | "writeLine">): Log {
+  return (event, fields) => writeLine(JSON.stringify({ at: clock(), event, ...fields }));
+}
+
 export function compose(
   configuration: Configuration,
   database: CatalogDatabase,
   ambient: Ambient,
 ): Composition {
-  const { clock, sleep, random, writeLine } = ambient;
   const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
+  const { clock, sleep, random, connectors = new Map() } = ambient;
   const vault = createVault(masterKey, random);
-  const log: Log = (event, fields) => writeLine(JSON.stringify({ at: clock(), event, ...fields }));
   const dependencies: Dependencies = {
     clock,
     sleep,
@@ -76,12 +72,12 @@ export function compose(
     vault,
     algorithms,
     centre: createEmbeddedCentre({ algorithms, vault }),
-    connectors: connectCentres(configuration, ambient, log),
+    connectors,
     suites: createSuiteTools(random),
     certificates: certificateAlgorithms,
     ecies: eciesProfileB,
     tpm: tpmTools,
-    log,
+    log: createLog(ambient),
     repositories: createRepositories(database),
     deployment,
     storeGeneration,
@@ -90,22 +86,6 @@ export function compose(
     slots,
   };
   return { dependencies, adminKey: configuration.adminKey };
-}
-
-/** Of the configuration, and those that the host brings along. */
-function connectCentres(
-  { nudmCentres }: Configuration,
-  { clock, connectors = new Map(), serviceTransport: transport }: Ambient,
-  log: Log,
-): CentreConnectors {
-  const { convert3gTo2g } = algorithms;
-  const udms = [...nudmCentres].map(([name, settings]): [string, CentreConnector] => {
-    if (connectors.has(name)) throw new ConfigurationError(`Two centres are called ${name}.`);
-    if (transport === undefined) throw new Error("nothing carries a service-based interface");
-    const client = createNudmClient({ transport, clock }, settings);
-    return [name, createNudmConnector({ log, convert3gTo2g }, name, client)];
-  });
-  return new Map([...connectors, ...udms]);
 }
 
 export function createApp({ dependencies, adminKey }: Composition, writers: Writers): Hono {

@@ -1,6 +1,8 @@
 /** Unchecked environment -> checked configuration. What is missing or weak stops the start. */
+import { EMBEDDED_CENTRE } from "#protocol/admin";
 import { type Bytes, decodeBase64Url, decodeHex } from "#protocol/bytes";
 import { LENGTH } from "#protocol/assigned-numbers";
+import { GSUP_NAME_PATTERN } from "./access-authentication/authentication-centre/gsup/client.ts";
 import {
   ConfigurationError,
   readInteger,
@@ -22,8 +24,30 @@ export interface Configuration {
   readonly slot: number;
   readonly slots: number;
   readonly limits: Limits;
+  /** Absent: no subscriber's keys are at an HLR. */
+  readonly gsup: GsupConfiguration | undefined;
   /** UDMs, by the name that `centre` of a subscriber has. */
   readonly nudmCentres: ReadonlyMap<string, NudmSettings>;
+}
+
+/** The external centre behind GSUP, and how this point of presence reaches it. */
+export interface GsupConfiguration {
+  /** What `centre` of its subscribers is. */
+  readonly centre: string;
+  /** What the HLR, or the relay, knows this point of presence by. */
+  readonly name: string;
+  readonly via: TcpAddress | RelayAddress;
+}
+
+export interface TcpAddress {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+export interface RelayAddress {
+  readonly url: string;
+  /** 32 bytes, shared with the relay for this name. */
+  readonly key: Bytes;
 }
 
 const ADMIN_KEY_CHARACTERS_MIN = 32;
@@ -32,24 +56,34 @@ const DISTINCT_BYTES_MIN = 12;
 /** Five bits of IND in the usual profile (TS 33.102, C.3.2). */
 const SLOTS_MAX = 32;
 const INTEGER_MAX = 2_147_483_647;
+/** OSMO_GSUP_PORT. */
+const GSUP_PORT = 4222;
+const CENTRE_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
 
 export function checkEnvironment(environment: UncheckedEnvironment): Configuration {
   const slots = readInteger(environment, "SIMLATCH_SLOTS", 1, 1, SLOTS_MAX);
+  const slot = readInteger(environment, "SIMLATCH_SLOT", 0, 0, slots - 1);
   return {
-    masterKey: readMasterKey(environment),
+    masterKey: readSecret(environment, "SIMLATCH_MASTER_KEY"),
     deployment: readDeployment(environment),
     adminKey: readAdminKey(environment),
     storeGeneration: readInteger(environment, "SIMLATCH_STORE_GENERATION", 1, 1, INTEGER_MAX),
-    slot: readInteger(environment, "SIMLATCH_SLOT", 0, 0, slots - 1),
+    slot,
     slots,
     limits: readLimits(environment),
+    gsup: readGsup(environment, slot),
     nudmCentres: readNudmCentres(environment),
   };
 }
 
-function readMasterKey(environment: UncheckedEnvironment): Bytes {
-  const name = "SIMLATCH_MASTER_KEY";
-  const key = decodeBase64Url(readText(environment, name) ?? "");
+/** 32 bytes. */
+function readSecret(environment: UncheckedEnvironment, name: string): Bytes {
+  return checkSecret(name, readText(environment, name) ?? "");
+}
+
+/** Of `text`, which is the value of `name` or a part of it. */
+export function checkSecret(name: string, text: string): Bytes {
+  const key = decodeBase64Url(text);
   if (key?.length !== MASTER_KEY_BYTES) {
     throw new ConfigurationError(
       `Set ${name} to 32 random bytes in base64url; "bun run simlatch keys" makes one.`,
@@ -86,6 +120,59 @@ function readAdminKey(environment: UncheckedEnvironment): string | undefined {
     );
   }
   return key;
+}
+
+function readGsup(environment: UncheckedEnvironment, slot: number): GsupConfiguration | undefined {
+  const address = readText(environment, "SIMLATCH_GSUP_ADDRESS");
+  const url = readText(environment, "SIMLATCH_GSUP_RELAY");
+  if (address === undefined && url === undefined) return undefined;
+  if (address !== undefined && url !== undefined) {
+    throw new ConfigurationError(
+      "Set SIMLATCH_GSUP_ADDRESS to speak to the HLR, or SIMLATCH_GSUP_RELAY to speak to a relay " +
+        "beside it, and not both.",
+    );
+  }
+  const centre = readText(environment, "SIMLATCH_GSUP_CENTRE") ?? "hlr";
+  if (!CENTRE_PATTERN.test(centre) || centre === EMBEDDED_CENTRE) {
+    throw new ConfigurationError(
+      "Set SIMLATCH_GSUP_CENTRE to up to 32 lower-case letters, digits and hyphens that name the " +
+        `HLR, and not to "${EMBEDDED_CENTRE}".`,
+    );
+  }
+  const name = readText(environment, "SIMLATCH_GSUP_NAME") ?? `simlatch-${slot}`;
+  if (!GSUP_NAME_PATTERN.test(name)) {
+    throw new ConfigurationError(
+      "Set SIMLATCH_GSUP_NAME to up to 32 letters, digits and hyphens that name this point of " +
+        "presence and never change.",
+    );
+  }
+  const via = address === undefined ? readRelay(environment, url) : readGsupAddress(environment);
+  return { centre, name, via };
+}
+
+function readRelay(environment: UncheckedEnvironment, text = ""): RelayAddress {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== "") {
+    throw new ConfigurationError(
+      "Set SIMLATCH_GSUP_RELAY to the URL of the relay, https://HOST or http://HOST:PORT.",
+    );
+  }
+  return { url: url.href, key: readSecret(environment, "SIMLATCH_GSUP_RELAY_KEY") };
+}
+
+/** HOST or HOST:PORT; an IPv6 address stands in brackets. */
+export function readGsupAddress(environment: UncheckedEnvironment): TcpAddress {
+  const name = "SIMLATCH_GSUP_ADDRESS";
+  const text = readText(environment, name) ?? "";
+  const match = /^(?<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?<port>[0-9]{1,5}))?$/.exec(text);
+  const port = Number(match?.groups?.["port"] ?? GSUP_PORT);
+  const hostname = match?.groups?.["host"]?.replaceAll(/[[\]]/g, "");
+  if (hostname === undefined || port === 0 || port > 65_535) {
+    throw new ConfigurationError(
+      `Set ${name} to HOST or HOST:PORT of the HLR; the port is ${GSUP_PORT} unless given.`,
+    );
+  }
+  return { hostname, port };
 }
 
 /** challengeSeconds is set by SIMLATCH_CHALLENGE_SECONDS, and so on. */

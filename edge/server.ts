@@ -2,11 +2,14 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { openCatalog } from "#db/bun";
-import { compose, createApp, runtimeAmbient } from "./app.ts";
+import { compose, createApp, createLog, runtimeAmbient } from "./app.ts";
+import { createGsupClient } from "./access-authentication/authentication-centre/gsup/client.ts";
 import { checkEnvironment } from "./bindings.ts";
+import { openConnectors } from "./connectors.ts";
 import type { UncheckedEnvironment } from "./environment.ts";
 import { createHttp2Transport } from "./peers/http2.ts";
 import { openBunHost } from "./state/bun-host.ts";
+import { bunTcp } from "./tcp-bun.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
 
@@ -34,9 +37,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const catalog = await openCatalog(join(folder, "catalog.db"));
   const writeLine = options.writeLine ?? ((line) => process.stderr.write(`${line}\n`));
+  const ambient = runtimeAmbient(writeLine);
   const http2 = createHttp2Transport();
-  const ambient = { ...runtimeAmbient(writeLine), serviceTransport: http2.post };
-  const composition = compose(configuration, catalog, ambient);
+  const tools = { ...ambient, log: createLog(ambient), serviceTransport: http2.post };
+  const connectors = openConnectors(configuration, tools, (name, address) =>
+    createGsupClient(tools, bunTcp(address), name),
+  );
+  const composition = compose(configuration, catalog, { ...ambient, connectors: connectors.all });
   const host = openBunHost(join(folder, "state.db"), composition.dependencies);
   await host.recover();
   const app = createApp(composition, host);
@@ -49,6 +56,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     url: server.url.origin,
     async stop() {
       await server.stop(true);
+      connectors.close();
       await host.close();
       http2.close();
       catalog.close();

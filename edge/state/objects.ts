@@ -7,8 +7,14 @@ import type {
   SlotResynchronisation,
   SubscriberSlots,
 } from "../access-authentication/authentication-centre/slot.ts";
+import {
+  createGsupClient,
+  type GsupClient,
+} from "../access-authentication/authentication-centre/gsup/client.ts";
+import { checkEnvironment } from "../bindings.ts";
 import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
-import type { Dependencies } from "../dependencies.ts";
+import type { Dependencies, VectorQuery } from "../dependencies.ts";
+import { workerdTcp } from "../tcp-workerd.ts";
 import type { CardOrder } from "./card-orders.ts";
 import {
   type AnswerRequest,
@@ -112,6 +118,26 @@ export class SubscriberObject extends WriterObject {
 
   order(order: SlotOrder) {
     return this.settle(() => this.writer().order(order));
+  }
+}
+
+/**
+ * The connection to the HLR under one GSUP name. Two of them would compete for the name, so it lives
+ * in the one object that there is of it, near whoever asked first.
+ */
+export class CentreObject extends DurableObject<WorkerEnvironment> {
+  private readonly client: GsupClient;
+
+  constructor(state: DurableObjectState, env: WorkerEnvironment) {
+    super(state, env);
+    const { gsup } = checkEnvironment(env);
+    if (gsup === undefined || !("port" in gsup.via)) throw new Error("no address of an HLR");
+    const { dependencies } = composeWorker(env);
+    this.client = createGsupClient(dependencies, workerdTcp(gsup.via), gsup.name);
+  }
+
+  fetchVectors(query: VectorQuery) {
+    return this.client.fetchVectors(query);
   }
 }
 

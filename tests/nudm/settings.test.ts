@@ -1,8 +1,13 @@
 /** What a start with a UDM or a directory refuses, by a sentence that names the variable alone. */
 import { describe, expect, test } from "bun:test";
+import { runtimeAmbient } from "#edge/app";
+import { checkEnvironment } from "#edge/bindings";
+import { openConnectors } from "#edge/connectors";
 import { readDirectory } from "#edge/directory/settings";
 import { ConfigurationError, type UncheckedEnvironment } from "#edge/environment";
 import { readNudmCentres } from "#edge/nudm/settings";
+import { encodeBase64Url, encodeHex } from "#protocol/bytes";
+import { random } from "#tests/platform/rig";
 
 function refusalOf(read: (environment: UncheckedEnvironment) => unknown, environment: object) {
   try {
@@ -83,6 +88,23 @@ describe("UDMs", () => {
     const message = refusalOf(readNudmCentres, { ...HOME, [variable]: value });
     expect(message).toStartWith(`Set ${variable} to `);
     if (value !== "") expect(message).not.toContain(value);
+  });
+
+  test("a UDM of the HLR's name stops the start", () => {
+    const keys = {
+      SIMLATCH_MASTER_KEY: encodeBase64Url(random(32)),
+      SIMLATCH_DEPLOYMENT: encodeHex(random(16)),
+    };
+    const hlr = { SIMLATCH_GSUP_ADDRESS: "127.0.0.1", SIMLATCH_GSUP_CENTRE: "home" };
+    const tools = {
+      ...runtimeAmbient(() => undefined),
+      log: () => undefined,
+    };
+    const open = (environment: UncheckedEnvironment): unknown =>
+      openConnectors(checkEnvironment(environment), tools, () => {
+        throw new Error("nothing is opened");
+      });
+    expect(refusalOf(open, { ...keys, ...HOME, ...hlr })).toContain("SIMLATCH_GSUP_CENTRE");
   });
 
   test("a client without a token URL, or with half of itself, stops the start", () => {
