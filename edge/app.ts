@@ -5,6 +5,7 @@ import type { CatalogDatabase } from "#db/database";
 import * as core from "#wasm";
 import type { Configuration } from "./bindings.ts";
 import type { Clock, Dependencies, Random, Sleep } from "./dependencies.ts";
+import { createEmbeddedDirectory } from "./embedded-directory.ts";
 import { createEmbeddedCentre } from "./access-authentication/authentication-centre/embedded.ts";
 import { algorithms } from "./algorithms.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
@@ -46,8 +47,9 @@ export function compose(
   database: CatalogDatabase,
   { clock, sleep, random, writeLine }: Ambient,
 ): Composition {
-  const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
+  const { masterKey, deployment, storeGeneration, limits, slot, slots, country } = configuration;
   const vault = createVault(masterKey, random);
+  const repositories = createRepositories(database);
   const dependencies: Dependencies = {
     clock,
     sleep,
@@ -56,15 +58,17 @@ export function compose(
     vault,
     algorithms,
     centre: createEmbeddedCentre({ algorithms, vault }),
+    directory: createEmbeddedDirectory(repositories),
     suites: createSuiteTools(random),
     certificates: certificateAlgorithms,
     ecies: eciesProfileB,
     tpm: tpmTools,
     log: (event, fields) => writeLine(JSON.stringify({ at: clock(), event, ...fields })),
-    repositories: createRepositories(database),
+    repositories,
     deployment,
     storeGeneration,
     limits,
+    country,
     slot,
     slots,
   };

@@ -1,6 +1,7 @@
 /** Unchecked environment -> checked configuration. What is missing or weak stops the start. */
 import { type Bytes, decodeBase64Url, decodeHex } from "#protocol/bytes";
 import { LENGTH } from "#protocol/assigned-numbers";
+import { COUNTRY_PATTERN } from "#protocol/rules";
 import { DEFAULT_LIMITS, LIMIT_MAXIMA, type Limits } from "./limits.ts";
 import { MASTER_KEY_BYTES } from "./vault.ts";
 
@@ -15,6 +16,8 @@ export interface Configuration {
   readonly storeGeneration: number;
   readonly slot: number;
   readonly slots: number;
+  /** Of this point of presence; absent where callers bring it along, or nobody knows. */
+  readonly country: string | undefined;
   readonly limits: Limits;
 }
 
@@ -39,6 +42,7 @@ export function checkEnvironment(environment: UncheckedEnvironment): Configurati
     storeGeneration: readInteger(environment, "SIMLATCH_STORE_GENERATION", 1, 1, INTEGER_MAX),
     slot: readInteger(environment, "SIMLATCH_SLOT", 0, 0, slots - 1),
     slots,
+    country: readCountry(environment),
     limits: readLimits(environment),
   };
 }
@@ -87,6 +91,13 @@ function readAdminKey(environment: UncheckedEnvironment): string | undefined {
     );
   }
   return key;
+}
+
+function readCountry(environment: UncheckedEnvironment): string | undefined {
+  const name = "SIMLATCH_COUNTRY";
+  const country = readText(environment, name);
+  if (country === undefined || COUNTRY_PATTERN.test(country)) return country;
+  throw new ConfigurationError(`Set ${name} to two capital letters of ISO 3166-1, as in "CN".`);
 }
 
 /** challengeSeconds is set by SIMLATCH_CHALLENGE_SECONDS, and so on. */

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { TOKEN_BYTES_MAX } from "#protocol/messages";
+import { IMEI_PATTERN } from "#protocol/rules";
 import { base64Url, cardId, imsi, moduleKind, tenant } from "./fields.ts";
 
 /** Card bytes are TLV of at most this; their decoders are stricter. */
@@ -26,7 +27,15 @@ export const accessRequestSchema = v.strictObject({
   moduleKind,
 });
 
-const cardProofEntries = { token, cardId, proof: cardBytes, moduleKind };
+/** What the terminal says of itself, and nobody proves. */
+const claims = v.strictObject({ imei: v.optional(v.pipe(v.string(), v.regex(IMEI_PATTERN))) });
+const cardProofEntries = {
+  token,
+  cardId,
+  proof: cardBytes,
+  moduleKind,
+  claims: v.optional(claims),
+};
 /** The IMSI in the clear in signed mode, concealed in encrypted mode. */
 export const cardProofRequestSchema = v.union([
   v.strictObject({ ...cardProofEntries, imsi }),

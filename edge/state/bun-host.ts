@@ -6,6 +6,7 @@
 import { Database } from "bun:sqlite";
 import type { Dependencies } from "../dependencies.ts";
 import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
+import { createRuleSource } from "../binding-verification/rule-source.ts";
 import { CardWriter } from "./card-writer.ts";
 import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
 import { createStateTables } from "./schema.ts";
@@ -30,6 +31,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
   const start = gate.enter();
   start.sql.transaction(() => createStateTables(start.sql));
   const drains = createDrains(gate, dependencies);
+  const rules = createRuleSource();
 
   /** Runs a writer's call, holds its outcome back until it is durable, then carries its events. */
   async function call<T>(object: string, work: (sql: Sql) => T | Promise<T>): Promise<T> {
@@ -58,7 +60,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
   const slotOf = (sql: Sql, object: string): SubscriberWriter =>
     new SubscriberWriter(sql, object, dependencies);
   const cardOf = (sql: Sql, object: string): CardWriter =>
-    new CardWriter({ sql, object, dependencies, slots: slotsOf(sql) });
+    new CardWriter({ sql, object, dependencies, slots: slotsOf(sql), rules });
 
   return {
     cards: {
@@ -66,6 +68,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       answer: (object, request) => call(object, (sql) => cardOf(sql, object).answer(request)),
       receipt: (object, request) => call(object, (sql) => cardOf(sql, object).receipt(request)),
       order: (object, order) => call(object, (sql) => cardOf(sql, object).order(order)),
+      describe: (object) => call(object, (sql) => cardOf(sql, object).describe()),
     },
     slots: {
       order: (object, order) => call(object, (sql) => slotOf(sql, object).order(order)),

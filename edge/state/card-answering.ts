@@ -53,7 +53,7 @@ export async function answerSession(
   if (access.kind === "resynchronised" || access.kind === "ssd_offered") {
     return continueSession(context, session, access.kind);
   }
-  return decideSession(context, session, access);
+  return decideSession(context, session, access, request.country);
 }
 
 /** Step 328, first half: order, time, and the card's answer to the challenge of this very round. */

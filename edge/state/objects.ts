@@ -7,6 +7,7 @@ import type {
   SubscriberSlots,
 } from "../access-authentication/authentication-centre/slot.ts";
 import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
+import { createRuleSource, type RuleSource } from "../binding-verification/rule-source.ts";
 import type { Dependencies } from "../dependencies.ts";
 import type { CardOrder } from "./card-orders.ts";
 import {
@@ -68,7 +69,8 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
 export class CardObject extends WriterObject {
   private writer(): CardWriter {
     const { sql, object, dependencies } = this;
-    return new CardWriter({ sql, object, dependencies, slots: objectSlots(this.env) });
+    const slots = objectSlots(this.env);
+    return new CardWriter({ sql, object, dependencies, slots, rules: ruleSourceOf(dependencies) });
   }
 
   open(request: OpenRequest) {
@@ -86,6 +88,19 @@ export class CardObject extends WriterObject {
   order(order: CardOrder) {
     return this.settle(() => this.writer().order(order));
   }
+
+  describe() {
+    return this.settle(() => this.writer().describe());
+  }
+}
+
+/** One for all objects of an isolate that share a composition. */
+const ruleSources = new WeakMap<Dependencies, RuleSource>();
+
+function ruleSourceOf(dependencies: Dependencies): RuleSource {
+  const source = ruleSources.get(dependencies) ?? createRuleSource();
+  ruleSources.set(dependencies, source);
+  return source;
 }
 
 export class SubscriberObject extends WriterObject {
@@ -116,6 +131,7 @@ export function objectWriters(env: WorkerEnvironment): Writers {
       answer: (object, request) => card(object).answer(request),
       receipt: (object, request) => card(object).receipt(request),
       order: (object, order) => card(object).order(order),
+      describe: (object) => card(object).describe(),
     },
     slots: { order: (object, order) => slot(object).order(order) },
   };

@@ -111,7 +111,7 @@ export interface Fleet {
   addPlatformKey(suite?: SuiteName): Promise<number>;
   addCard(options?: CardOptions): Promise<FleetCard>;
   addSubscriber(options: SubscriberOptions): Promise<FleetSubscriber>;
-  /** A rule for this card; its id is made here. */
+  /** A rule for this card, in use at once; its id is made here. */
   addRule(
     card: Pick<FleetCard, "cardId">,
     condition: RuleUpdate["condition"],
@@ -149,6 +149,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
     addRule: async ({ cardId }, condition, onMismatch) => {
       const id = `rule-${encodeHex(options.random(CARD_ID_BYTES))}`;
       await admin.putRule(id, { tenant, target: { card: cardId }, condition, onMismatch });
+      await admin.activateRules({ tenant });
     },
     assemblePhone: async (card, subscriber, tamper) => {
       const { platformUrl, fetch } = options;
