@@ -75,6 +75,9 @@ export function indexShared(rules: readonly CompiledRule[]): Omit<RuleSet, "own"
   return { groups: new Map(groups), all: all && buildIndex(all) };
 }
 
+/** `last`: no rule of equal priority behind it in the same list can change the tally. */
+type Counted = "skipped" | "counted" | "last";
+
 /** What the rules of the highest priority that match, or may match, come to. */
 interface Tally {
   priority: number;
@@ -140,10 +143,10 @@ function search(
     if (at < rule.from || at >= rule.until) continue;
     const match = matchRule(rule, subject);
     if (match === MATCH.no) continue;
-    const isLast = rule.isDeny
+    const counted = rule.isDeny
       ? countDenying(tally, rule, match, subject, at)
       : countAllowing(tally, rule, match, subject, at);
-    if (isLast || (isUnknown && rule.priority === tally.priority)) return;
+    if (counted === "last" || (isUnknown && counted === "counted")) return;
   }
 }
 
@@ -164,16 +167,16 @@ function countDenying(
   match: Match,
   subject: RuleSubject,
   at: number,
-): boolean {
+): Counted {
   const claimed = matchClaims(rule.rule.claims, subject.claims, at).match;
-  if (claimed === MATCH.no) return false;
+  if (claimed === MATCH.no) return "skipped";
   raise(tally, rule.priority);
   if (match === MATCH.unknown || claimed === MATCH.unknown) {
     tally.unknownDenying = first(tally.unknownDenying, rule, compareMildness);
-    return false;
+    return "counted";
   }
   tally.denying = first(tally.denying, rule, compareMildness);
-  return true;
+  return "last";
 }
 
 function countAllowing(
@@ -182,7 +185,7 @@ function countAllowing(
   match: Match,
   subject: RuleSubject,
   at: number,
-): boolean {
+): Counted {
   raise(tally, rule.priority);
   if (match === MATCH.unknown) tally.unknown = first(tally.unknown, rule, compareCloseness);
   else if (!isStrongEnough(rule.rule, subject))
@@ -191,9 +194,9 @@ function countAllowing(
     tally.unclaimed = first(tally.unclaimed, rule, compareCloseness);
   } else {
     tally.allowing = first(tally.allowing, rule, compareCloseness);
-    return true;
+    return "last";
   }
-  return false;
+  return "counted";
 }
 
 function first(
