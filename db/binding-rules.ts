@@ -2,7 +2,7 @@
  * The patent's rule storage unit: binding rules in versions. A row lives from the version that
  * brought it to the one that took it away; the draft is the version after all others.
  */
-import { and, desc, eq, getTableColumns, gt, isNull, lte, or, sql } from "drizzle-orm";
+import { and, desc, eq, exists, getTableColumns, gt, isNull, lte, or, sql } from "drizzle-orm";
 
 import { build, type CatalogDatabase, prepareStatement, readRows } from "./database.ts";
 import type { Page, Repositories, RuleActivation, RuleSetState, StoredRule } from "./records.ts";
@@ -83,6 +83,25 @@ const raiseRevision = prepareStatement(
     .update(ruleSets)
     .set({ revision: sql`${ruleSets.revision} + 1` })
     .where(isThisSet)
+    .returning({ revision: ruleSets.revision }),
+);
+
+/** Comes before the removal, and raises nothing when the draft has no such rule. */
+const raiseForRemoval = prepareStatement(
+  build
+    .update(ruleSets)
+    .set({ revision: sql`${ruleSets.revision} + 1` })
+    .where(
+      and(
+        isThisSet,
+        exists(
+          build
+            .select({ id: bindingRules.id })
+            .from(bindingRules)
+            .where(and(isThisRule, isNull(bindingRules.until))),
+        ),
+      ),
+    )
     .returning({ revision: ruleSets.revision }),
 );
 
@@ -238,11 +257,9 @@ export function createBindingRules(database: CatalogDatabase): Repositories["rul
 
   async function remove(name: string, rule: string): Promise<boolean> {
     const values = { tenant: name, id: rule };
-    const statements = [deleteDrafted, endRule, raiseRevision];
-    const [drafted, ended] = await database.write(
-      statements.map((statement) => statement.call(values)),
-    );
-    return deleteDrafted.rows(drafted).length + endRule.rows(ended).length > 0;
+    const statements = [raiseForRemoval, deleteDrafted, endRule];
+    const [raised] = await database.write(statements.map((statement) => statement.call(values)));
+    return raiseForRemoval.rows(raised).length > 0;
   }
 
   /** A set that has no row yet can be activated, too: it is empty then. */

@@ -33,7 +33,7 @@ export async function activateRules(
 
 /**
  * The rules of an earlier version become a new one; what was in the draft is gone. "conflict" for a
- * version that was never active.
+ * version that was never active, and for one that would lock out everybody now.
  */
 export async function rollBackRules(
   dependencies: Dependencies,
@@ -43,8 +43,11 @@ export async function rollBackRules(
   const { rules } = dependencies.repositories;
   const { active } = await rules.findState(tenant);
   if (version > active) return failure("conflict");
+  const restored = await readRules(dependencies, tenant, version);
+  const findings = await analyseRules(dependencies, tenant, restored);
+  if (!force && locksOutEverybody(findings)) return failure("conflict");
   await rules.restore(tenant, version);
-  return activateRules(dependencies, tenant, { force, raiseFloor: true });
+  return activateRules(dependencies, tenant, { force: true, raiseFloor: true });
 }
 
 export async function readRules(

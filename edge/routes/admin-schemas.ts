@@ -20,6 +20,7 @@ import {
   hex,
   imsi,
   mode,
+  noList,
   suite,
   tenant,
   tenantName,
@@ -65,7 +66,7 @@ export const auditQuery = v.union([
 
 /** One member a certificate suite, each of which may be absent. */
 const anchors = v.pipe(
-  v.custom<object>((value) => !Array.isArray(value)),
+  noList,
   v.strictObject(
     Object.fromEntries(
       SUITES.filter(({ credential }) => credential === "certificate").map(({ name }) => [

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { TOKEN_BYTES_MAX } from "#protocol/messages";
 import { IMEI_PATTERN } from "#protocol/rules";
-import { base64Url, cardId, imsi, moduleKind, tenant } from "./fields.ts";
+import { base64Url, cardId, imsi, moduleKind, noList, tenant } from "./fields.ts";
 
 /** Card bytes are TLV of at most this; their decoders are stricter. */
 const CARD_BYTES_MAX = 1024;
@@ -28,7 +28,10 @@ export const accessRequestSchema = v.strictObject({
 });
 
 /** What the terminal says of itself, and nobody proves. */
-const claims = v.strictObject({ imei: v.optional(v.pipe(v.string(), v.regex(IMEI_PATTERN))) });
+const claims = v.pipe(
+  noList,
+  v.strictObject({ imei: v.optional(v.pipe(v.string(), v.regex(IMEI_PATTERN))) }),
+);
 const cardProofEntries = {
   token,
   cardId,

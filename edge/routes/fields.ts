@@ -39,6 +39,9 @@ export function hex(length: number) {
   );
 }
 
+/** Before an object of optional members alone, which an empty list would pass for. */
+export const noList = v.custom<object>((value) => !Array.isArray(value));
+
 export const tenantName = v.pipe(v.string(), v.regex(TENANT_PATTERN));
 /** The tenant of a request that names none is the default one. */
 export const tenant = v.optional(tenantName, DEFAULT_TENANT);

@@ -18,7 +18,16 @@ import {
 } from "#protocol/subscriber-profile";
 import { STRENGTHS } from "#protocol/suites";
 
-import { attribute, attributes, cardId, imsi, moduleKind, msisdn, tenant } from "./fields.ts";
+import {
+  attribute,
+  attributes,
+  cardId,
+  imsi,
+  moduleKind,
+  msisdn,
+  noList,
+  tenant,
+} from "./fields.ts";
 
 const DAYS_OF_WEEK = 7;
 /** The time zones of the world. */
@@ -50,27 +59,30 @@ const target = v.union([
   v.strictObject({ all: v.literal(true) }),
 ]);
 
-const condition = v.strictObject({
-  imsi: v.optional(imsi),
-  imsiRange: v.optional(
-    v.pipe(
-      v.strictObject({ from: imsi, to: imsi }),
-      v.check(({ from, to }) => from.length === to.length),
+const condition = v.pipe(
+  noList,
+  v.strictObject({
+    imsi: v.optional(imsi),
+    imsiRange: v.optional(
+      v.pipe(
+        v.strictObject({ from: imsi, to: imsi }),
+        v.check(({ from, to }) => from.length === to.length),
+      ),
     ),
-  ),
-  msisdn: v.optional(msisdn),
-  operator: v.optional(matching(OPERATOR_PATTERN)),
-  networkSubset: v.optional(matching(NETWORK_SUBSET_PATTERN)),
-  serviceProvider: v.optional(matching(GROUP_IDENTIFIER_PATTERN)),
-  corporate: v.optional(matching(GROUP_IDENTIFIER_PATTERN)),
-  homeRegion: v.optional(attribute),
-  userGroup: v.optional(attribute),
-  level: v.optional(attribute),
-  company: v.optional(attribute),
-  sameCompany: v.optional(v.literal(true)),
-  services: v.optional(v.pipe(attributes, v.minLength(1))),
-  moduleKind: v.optional(moduleKind),
-});
+    msisdn: v.optional(msisdn),
+    operator: v.optional(matching(OPERATOR_PATTERN)),
+    networkSubset: v.optional(matching(NETWORK_SUBSET_PATTERN)),
+    serviceProvider: v.optional(matching(GROUP_IDENTIFIER_PATTERN)),
+    corporate: v.optional(matching(GROUP_IDENTIFIER_PATTERN)),
+    homeRegion: v.optional(attribute),
+    userGroup: v.optional(attribute),
+    level: v.optional(attribute),
+    company: v.optional(attribute),
+    sameCompany: v.optional(v.literal(true)),
+    services: v.optional(v.pipe(attributes, v.minLength(1))),
+    moduleKind: v.optional(moduleKind),
+  }),
+);
 
 const claims = v.pipe(
   v.strictObject({

@@ -118,7 +118,12 @@ export interface Fleet {
     onMismatch: RuleUpdate["onMismatch"],
   ): Promise<void>;
   /** A phone with both in their slots. */
-  assemblePhone(card: FleetCard, subscriber: FleetSubscriber, tamper?: Tamper): Promise<Terminal>;
+  assemblePhone(
+    card: FleetCard,
+    subscriber: FleetSubscriber,
+    tamper?: Tamper,
+    claims?: { readonly imei: string },
+  ): Promise<Terminal>;
 }
 
 const IMSI_DIGITS = 15;
@@ -151,7 +156,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
       await admin.putRule(id, { tenant, target: { card: cardId }, condition, onMismatch });
       await admin.activateRules({ tenant });
     },
-    assemblePhone: async (card, subscriber, tamper) => {
+    assemblePhone: async (card, subscriber, tamper, claims) => {
       const { platformUrl, fetch } = options;
       const terminal = createTerminal({
         platformUrl,
@@ -161,6 +166,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
         concealment,
         random: options.random,
         ...(tamper === undefined ? {} : { tamper }),
+        ...claims,
       });
       await terminal.insertModule(subscriber.device, adapterOf(subscriber.kind));
       await terminal.insertCard(card.device, card.kind);
