@@ -1,5 +1,5 @@
 /** The audit index: what the single writers reported, at least once, kept once. */
-import { and, desc, eq, sql } from "drizzle-orm";
+import { and, desc, eq, isNotNull, sql } from "drizzle-orm";
 
 import { build, type CatalogDatabase, prepareStatement, readRows } from "./database.ts";
 import type { AuditEvent, Repositories } from "./records.ts";
@@ -21,6 +21,7 @@ const insertEvent = prepareStatement(
       session: sql.placeholder("session"),
       reason: sql.placeholder("reason"),
       trail: sql.placeholder("trail"),
+      facts: sql.placeholder("facts"),
     })
     .onConflictDoNothing()
     .returning({ number: auditEvents.number }),
@@ -46,9 +47,20 @@ const selectByCard = prepareStatement(
     .limit(limit),
 );
 
+const selectDecisions = prepareStatement(
+  build
+    .select()
+    .from(auditEvents)
+    .where(and(eq(auditEvents.tenant, tenant), isNotNull(auditEvents.facts)))
+    .orderBy(desc(auditEvents.at), ...newestFirst)
+    .limit(limit),
+);
+
 export function createAuditIndex(database: CatalogDatabase): Repositories["audit"] {
   async function append(events: readonly AuditEvent[]): Promise<void> {
-    await database.write(events.map((event) => insertEvent.call({ ...event })));
+    await database.write(
+      events.map((event) => insertEvent.call({ ...event, facts: event.facts ?? null })),
+    );
   }
 
   /** The newest `count` events, oldest of them first. */
@@ -59,8 +71,17 @@ export function createAuditIndex(database: CatalogDatabase): Repositories["audit
   ): Promise<AuditEvent[]> {
     const statement = "session" in by ? selectBySession : selectByCard;
     const rows = await readRows(database, statement, { tenant: name, limit: count, ...by });
-    return rows.toReversed();
+    return rows.map(toEvent).toReversed();
   }
 
-  return { append, find };
+  async function findDecisions(name: string, count: number): Promise<AuditEvent[]> {
+    const rows = await readRows(database, selectDecisions, { tenant: name, limit: count });
+    return rows.map(toEvent);
+  }
+
+  return { append, find, findDecisions };
+}
+
+function toEvent({ facts, ...event }: typeof auditEvents.$inferSelect): AuditEvent {
+  return facts === null ? event : { ...event, facts };
 }

@@ -5,6 +5,8 @@ import type { CatalogDatabase } from "#db/database";
 import * as core from "#wasm";
 import type { Configuration } from "./bindings.ts";
 import type { CentreConnectors, Clock, Dependencies, Log, Random, Sleep } from "./dependencies.ts";
+import { createHttpDirectory } from "./directory/http-directory.ts";
+import { createEmbeddedDirectory } from "./embedded-directory.ts";
 import { createEmbeddedCentre } from "./access-authentication/authentication-centre/embedded.ts";
 import { algorithms } from "./algorithms.ts";
 import { createFetchTransport } from "./peers/fetch.ts";
@@ -61,9 +63,11 @@ export function compose(
   database: CatalogDatabase,
   ambient: Ambient,
 ): Composition {
-  const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
+  const { masterKey, deployment, storeGeneration, limits, slot, slots, country } = configuration;
   const { clock, sleep, random, connectors = new Map() } = ambient;
   const vault = createVault(masterKey, random);
+  const repositories = createRepositories(database);
+  const log = createLog(ambient);
   const dependencies: Dependencies = {
     clock,
     sleep,
@@ -73,19 +77,32 @@ export function compose(
     algorithms,
     centre: createEmbeddedCentre({ algorithms, vault }),
     connectors,
+    directory: openDirectory(configuration, repositories, { clock, log }),
     suites: createSuiteTools(random),
     certificates: certificateAlgorithms,
     ecies: eciesProfileB,
     tpm: tpmTools,
-    log: createLog(ambient),
-    repositories: createRepositories(database),
+    log,
+    repositories,
     deployment,
     storeGeneration,
     limits,
+    country,
     slot,
     slots,
   };
   return { dependencies, adminKey: configuration.adminKey };
+}
+
+/** The operator's customer database, or else the catalog's own; never one in the other's place. */
+function openDirectory(
+  { directory }: Configuration,
+  repositories: Dependencies["repositories"],
+  { clock, log }: Pick<Dependencies, "clock" | "log">,
+): Dependencies["directory"] {
+  if (directory === undefined) return createEmbeddedDirectory(repositories);
+  const transport = createFetchTransport((url, init) => fetch(url, init));
+  return createHttpDirectory({ transport, clock, log }, directory);
 }
 
 export function createApp({ dependencies, adminKey }: Composition, writers: Writers): Hono {

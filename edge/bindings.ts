@@ -9,6 +9,9 @@ import {
   readText,
   type UncheckedEnvironment,
 } from "./environment.ts";
+import { COUNTRY_PATTERN } from "#protocol/rules";
+import type { DirectorySettings } from "./directory/http-directory.ts";
+import { readDirectory } from "./directory/settings.ts";
 import { DEFAULT_LIMITS, LIMIT_MAXIMA, type Limits } from "./limits.ts";
 import type { NudmSettings } from "./nudm/client.ts";
 import { readNudmCentres } from "./nudm/settings.ts";
@@ -23,9 +26,13 @@ export interface Configuration {
   readonly storeGeneration: number;
   readonly slot: number;
   readonly slots: number;
+  /** Of this point of presence; absent where callers bring it along, or nobody knows. */
+  readonly country: string | undefined;
   readonly limits: Limits;
   /** Absent: no subscriber's keys are at an HLR. */
   readonly gsup: GsupConfiguration | undefined;
+  /** Absent: the catalog's own customer data. */
+  readonly directory: DirectorySettings | undefined;
   /** UDMs, by the name that `centre` of a subscriber has. */
   readonly nudmCentres: ReadonlyMap<string, NudmSettings>;
 }
@@ -70,8 +77,10 @@ export function checkEnvironment(environment: UncheckedEnvironment): Configurati
     storeGeneration: readInteger(environment, "SIMLATCH_STORE_GENERATION", 1, 1, INTEGER_MAX),
     slot,
     slots,
+    country: readCountry(environment),
     limits: readLimits(environment),
     gsup: readGsup(environment, slot),
+    directory: readDirectory(environment),
     nudmCentres: readNudmCentres(environment),
   };
 }
@@ -173,6 +182,13 @@ export function readGsupAddress(environment: UncheckedEnvironment): TcpAddress {
     );
   }
   return { hostname, port };
+}
+
+function readCountry(environment: UncheckedEnvironment): string | undefined {
+  const name = "SIMLATCH_COUNTRY";
+  const country = readText(environment, name);
+  if (country === undefined || COUNTRY_PATTERN.test(country)) return country;
+  throw new ConfigurationError(`Set ${name} to two capital letters of ISO 3166-1, as in "CN".`);
 }
 
 /** challengeSeconds is set by SIMLATCH_CHALLENGE_SECONDS, and so on. */

@@ -8,11 +8,14 @@ import type { CertificateAlgorithms } from "./suites/certificate-algorithms.ts";
 import type { Ecies } from "./suites/ecies.ts";
 import type { TpmTools } from "./suites/tpm.ts";
 import type { KeyAgreementCurve, SignatureScheme } from "./suites/scheme.ts";
+import type { SubscriberDirectory } from "./subscriber-directory.ts";
 
 export type {
   AuditEvent,
+  CardDetails,
   CardRecord,
   CardTerms,
+  Page,
   RegisteredCard,
   Repositories,
   StoredRule,
@@ -45,6 +48,8 @@ export type {
   VectorQuery,
   Verification,
 } from "./authentication-centre.ts";
+
+export type { DirectoryFailure, SubscriberDirectory } from "./subscriber-directory.ts";
 
 /** Unix time in milliseconds. */
 export type Clock = () => number;
@@ -118,6 +123,7 @@ export interface Dependencies {
   readonly centre: AuthenticationCentre;
   /** The external ones that this point of presence is connected to. */
   readonly connectors: CentreConnectors;
+  readonly directory: SubscriberDirectory;
   readonly suites: (name: SuiteName) => SuiteTools;
   readonly certificates: CertificateAlgorithms;
   readonly ecies: Ecies;
@@ -129,6 +135,8 @@ export interface Dependencies {
   /** Raised by every restore. */
   readonly storeGeneration: number;
   readonly limits: Limits;
+  /** ISO 3166-1 alpha-2 of this point of presence, where it is known beforehand. */
+  readonly country: string | undefined;
   /** IND slot of this point of presence, and how many slots are in use. */
   readonly slot: number;
   readonly slots: number;

@@ -1,6 +1,7 @@
 /** The JSON envelopes of /v1/admin; byte strings are base64url, keys of subscribers are hex. */
 import type { BindingRule } from "./rules.ts";
 import type { StepReport } from "./steps.ts";
+import type { SubscriberProfile } from "./subscriber-profile.ts";
 import type { CardKindName, ModeName, ModuleKindName, SuiteName } from "./suites.ts";
 
 /** PUT /v1/admin/tenants/{tenant}: whom this operator trusts. */
@@ -119,6 +120,12 @@ export interface MtmCardEnrolment extends CardEnrolmentBase {
 
 export type CardStatus = "active" | "revoked";
 
+/**
+ * Registry and writer together: `retired` is the registry's `revoked`, `lost` and `stolen` are
+ * reports, `issued` is a card that has not yet proved itself in a session.
+ */
+export type CardState = "issued" | "active" | "lost" | "stolen" | "locked" | "retired";
+
 /** GET /v1/admin/cards/{cardId}. */
 export interface CardRecordView {
   readonly tenant: string;
@@ -127,6 +134,9 @@ export interface CardRecordView {
   readonly suite: SuiteName;
   readonly modes: readonly ModeName[];
   readonly status: CardStatus;
+  readonly state: CardState;
+  readonly groups: readonly string[];
+  readonly company: string | null;
   /** Empty for a card with a shared key, which has a version instead. */
   readonly publicKey: string;
   readonly keyVersion: number;
@@ -139,6 +149,13 @@ export interface CardRecordView {
 export interface CardStatusUpdate {
   readonly tenant?: string;
   readonly status: CardStatus;
+}
+
+/** PUT /v1/admin/cards/{cardId}/details: what rules may ask of a card; null takes a company away. */
+export interface CardDetailsUpdate {
+  readonly tenant?: string;
+  readonly groups: readonly string[];
+  readonly company: string | null;
 }
 
 export const CARD_REPORTS = ["lost", "stolen"] as const;
@@ -230,6 +247,20 @@ export interface SubscriberNumberUpdate {
   readonly msisdn: string | null;
 }
 
+/**
+ * PUT /v1/admin/subscribers/{imsi}/profile: what the embedded subscriber directory says of the
+ * subscriber's number; a conflict without one. Null: nothing any more.
+ */
+export interface SubscriberProfileUpdate {
+  readonly tenant?: string;
+  readonly profile: Partial<SubscriberProfile> | null;
+}
+
+/** GET of the same. */
+export interface SubscriberProfileView {
+  readonly profile: SubscriberProfile | null;
+}
+
 /** PUT /v1/admin/subscribers/{imsi}/ssd-update: new SSD at the next binding. CAVE alone. */
 export interface SsdUpdateOrder {
   readonly tenant?: string;
@@ -266,6 +297,110 @@ export type SubscriberOrderRequest = { readonly tenant?: string } & (
 /** PUT /v1/admin/rules/{id}; the id is in the path. */
 export interface RuleUpdate extends Omit<BindingRule, "id"> {
   readonly tenant?: string;
+}
+
+/** GET /v1/admin/rules?version=&after=&limit=: of the active version unless another is named. */
+export interface RuleList {
+  readonly version: number;
+  /** In the order of ids; more follow when there are as many as `limit`. */
+  readonly rules: readonly BindingRule[];
+}
+
+/** GET /v1/admin/rule-set. */
+export interface RuleSetView {
+  /** The version that decides; 0 before the first activation. */
+  readonly active: number;
+  /** Decisions under an older version do not count. */
+  readonly floor: number;
+  /** The version that PUT and DELETE change. */
+  readonly draft: number;
+  /** Those that were active, the newest first; Unix milliseconds. */
+  readonly versions: readonly { readonly version: number; readonly activatedAt: number }[];
+}
+
+/** What is odd about one rule of a draft (docs/rules.md). */
+export const RULE_FINDINGS = [
+  "never_valid",
+  "empty_range",
+  "contradicts_itself",
+  "card_unknown",
+  "group_unknown",
+  "subscriber_unknown",
+  "shadowed",
+  "contradicted",
+  "locks_out_everybody",
+] as const;
+
+export interface RuleFinding {
+  readonly finding: (typeof RULE_FINDINGS)[number];
+  /** Absent of what is said about the draft as a whole. */
+  readonly rule?: string | undefined;
+  /** The rule that shadows or contradicts it. */
+  readonly by?: string | undefined;
+}
+
+/** POST /v1/admin/rule-set/check. */
+export interface RuleCheck {
+  readonly version: number;
+  readonly rules: number;
+  readonly findings: readonly RuleFinding[];
+}
+
+/** POST /v1/admin/rule-set/activate. */
+export interface RuleActivationRequest {
+  readonly tenant?: string;
+  /** Also when the draft locks out everybody. */
+  readonly force?: boolean;
+  /** False: points of presence may go on with what they have for as long as it counts as fresh. */
+  readonly raiseFloor?: boolean;
+}
+
+export interface RuleActivationView {
+  readonly version: number;
+  readonly findings: readonly RuleFinding[];
+}
+
+/** POST /v1/admin/rule-set/rollback. */
+export interface RuleRollbackRequest {
+  readonly tenant?: string;
+  readonly version: number;
+  readonly force?: boolean;
+}
+
+/** POST /v1/admin/rule-set/dry-run: bounds of what is looked at, and of what is told. */
+export interface DryRunRequest {
+  readonly tenant?: string;
+  /** Pairs of a registered card and a registered subscriber. */
+  readonly pairs?: number;
+  /** Past decisions, the newest first. */
+  readonly bindings?: number;
+  readonly changes?: number;
+}
+
+/** The answer is one of these a line; the last is the summary. */
+export type DryRunLine =
+  | {
+      readonly kind: "pair" | "binding";
+      readonly card: string;
+      readonly imsi: string;
+      /** Of a past binding. */
+      readonly session?: string | undefined;
+      readonly before: string;
+      readonly after: string;
+    }
+  | {
+      readonly kind: "summary";
+      readonly active: number;
+      readonly draft: number;
+      readonly pairs: DryRunCount;
+      readonly bindings: DryRunCount;
+    };
+
+export interface DryRunCount {
+  readonly checked: number;
+  readonly changed: number;
+  /** The bound was reached before the end. */
+  readonly isPartial: boolean;
 }
 
 /** GET /v1/admin/audit?session=... or ?card=...: events in the order of their numbers. */

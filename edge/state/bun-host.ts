@@ -6,6 +6,7 @@
 import { Database } from "bun:sqlite";
 import type { Dependencies } from "../dependencies.ts";
 import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
+import { createRuleSource } from "../binding-verification/rule-source.ts";
 import { CardWriter } from "./card-writer.ts";
 import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
 import { createStateTables } from "./schema.ts";
@@ -22,15 +23,13 @@ export interface BunHost extends Writers {
 
 /** `path` of state.db, or ":memory:". */
 export function openBunHost(path: string, dependencies: Dependencies): BunHost {
-  const database = new Database(path, { create: true, strict: true });
-  database.run("PRAGMA journal_mode = WAL");
-  database.run("PRAGMA synchronous = FULL");
-  database.run("PRAGMA busy_timeout = 5000");
+  const database = openDatabase(path);
   const gate = createGate(database);
   const start = gate.enter();
   start.sql.transaction(() => createStateTables(start.sql));
   const drains = createDrains(gate, dependencies);
   const followUps = createFollowUps(drains, dependencies);
+  const rules = createRuleSource();
 
   /** Runs a writer's call, holds its outcome back until it is durable, then carries its events. */
   async function call<T>(object: string, work: (sql: Sql) => T | Promise<T>): Promise<T> {
@@ -69,6 +68,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       object,
       dependencies,
       slots: slotsOf(sql),
+      rules,
       afterwards: (work) => followUps.add(object, work),
     });
 
@@ -78,6 +78,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       answer: (object, request) => call(object, (sql) => cardOf(sql, object).answer(request)),
       receipt: (object, request) => call(object, (sql) => cardOf(sql, object).receipt(request)),
       order: (object, order) => call(object, (sql) => cardOf(sql, object).order(order)),
+      describe: (object) => call(object, (sql) => cardOf(sql, object).describe()),
     },
     slots: {
       order: (object, order) => call(object, (sql) => slotOf(sql, object).order(order)),
@@ -95,6 +96,14 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       database.close();
     },
   };
+}
+
+function openDatabase(path: string): Database {
+  const database = new Database(path, { create: true, strict: true });
+  database.run("PRAGMA journal_mode = WAL");
+  database.run("PRAGMA synchronous = FULL");
+  database.run("PRAGMA busy_timeout = 5000");
+  return database;
 }
 
 interface Drains {

@@ -55,7 +55,7 @@ export async function answerSession(
   if (access.kind === "resynchronised" || access.kind === "ssd_offered") {
     return continueSession(context, session, access.kind);
   }
-  const reply = await decideSession(context, session, access);
+  const reply = await decideSession(context, session, access, request.country);
   if (access.kind === "verified") context.afterwards(tellCentre(context, session, access));
   return reply;
 }

@@ -21,6 +21,7 @@ export function recordCardEvent(
   type: CardEvent,
   reason: string,
   trail: readonly StepReport[],
+  facts?: string,
 ): void {
   recordEvent(sql, object, dependencies.storeGeneration, {
     tenant: session.terms.tenant,
@@ -30,5 +31,6 @@ export function recordCardEvent(
     session: session.sid,
     reason,
     trail,
+    ...(facts === undefined ? {} : { facts }),
   });
 }

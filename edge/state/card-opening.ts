@@ -154,8 +154,9 @@ function consumeSession(context: CardContext, request: OpenRequest): Opening {
 /** As if known from the beginning: a backup may be older than the card's first binding. */
 function newCard({ pinnedKey }: OpenRequest): Card {
   const storeGeneration = FIRST_STORE_GENERATION;
-  const nothing = { epoch: 0, receiptEpoch: 0, lockPhase: "none", lockId: undefined } as const;
-  return { ...nothing, pinnedKey, currentSid: "", storeGeneration };
+  const unlocked = { lockPhase: "none", lockId: undefined } as const;
+  const counts = { epoch: 0, receiptEpoch: 0, mismatches: 0, ruleVersion: 0 };
+  return { ...unlocked, ...counts, pinnedKey, currentSid: "", storeGeneration };
 }
 
 function newSession(context: CardContext, request: OpenRequest): Session {
@@ -213,7 +214,8 @@ function assessCard(
 ): { readonly card: Card; readonly objection: string } {
   if (storeGeneration > card.storeGeneration) {
     const epoch = Math.max(card.epoch, proof.epoch) + 1;
-    return assessLock({ ...card, epoch, storeGeneration }, proof, orders);
+    // The restored catalog may be back at an older version of the rules.
+    return assessLock({ ...card, epoch, storeGeneration, ruleVersion: 0 }, proof, orders);
   }
   if (proof.epoch > card.epoch) {
     if (proof.cardKind !== CARD_KIND.mtm) return { card, objection: "rollback_suspected" };

@@ -13,6 +13,7 @@ import {
 } from "../access-authentication/authentication-centre/gsup/client.ts";
 import { checkEnvironment } from "../bindings.ts";
 import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
+import { createRuleSource, type RuleSource } from "../binding-verification/rule-source.ts";
 import type { Dependencies, VectorQuery } from "../dependencies.ts";
 import { workerdTcp } from "../tcp-workerd.ts";
 import type { CardOrder } from "./card-orders.ts";
@@ -79,7 +80,8 @@ export class CardObject extends WriterObject {
     const afterwards = (work: Promise<void>): void => {
       this.ctx.waitUntil(this.settle(() => work));
     };
-    return new CardWriter({ sql, object, dependencies, slots, afterwards });
+    const rules = ruleSourceOf(dependencies);
+    return new CardWriter({ sql, object, dependencies, slots, rules, afterwards });
   }
 
   open(request: OpenRequest) {
@@ -97,6 +99,19 @@ export class CardObject extends WriterObject {
   order(order: CardOrder) {
     return this.settle(() => this.writer().order(order));
   }
+
+  describe() {
+    return this.settle(() => this.writer().describe());
+  }
+}
+
+/** One for all objects of an isolate that share a composition. */
+const ruleSources = new WeakMap<Dependencies, RuleSource>();
+
+function ruleSourceOf(dependencies: Dependencies): RuleSource {
+  const source = ruleSources.get(dependencies) ?? createRuleSource();
+  ruleSources.set(dependencies, source);
+  return source;
 }
 
 export class SubscriberObject extends WriterObject {
@@ -151,6 +166,7 @@ export function objectWriters(env: WorkerEnvironment): Writers {
       answer: (object, request) => card(object).answer(request),
       receipt: (object, request) => card(object).receipt(request),
       order: (object, order) => card(object).order(order),
+      describe: (object) => card(object).describe(),
     },
     slots: { order: (object, order) => slot(object).order(order) },
   };

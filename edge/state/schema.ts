@@ -13,7 +13,9 @@ const STATEMENTS = [
     lock_phase TEXT NOT NULL,
     lock_id BLOB,
     current_sid TEXT NOT NULL,
-    store_generation INTEGER NOT NULL
+    store_generation INTEGER NOT NULL,
+    mismatches INTEGER NOT NULL,
+    rule_version INTEGER NOT NULL
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS card_session (
     object TEXT NOT NULL,

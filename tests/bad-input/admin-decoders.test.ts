@@ -5,11 +5,13 @@
 import { expect, test } from "bun:test";
 import { type GenericSchema, safeParse } from "valibot";
 import * as schemas from "#edge/routes/admin-schemas";
+import { activationRequest, rollbackRequest, ruleUpdate } from "#edge/routes/rule-schemas";
 import {
   ssdUpdateOrder,
   subscriberEnrolment,
   subscriberKeyReplacement,
   subscriberNumberUpdate,
+  subscriberProfileUpdate,
 } from "#edge/routes/subscriber-schemas";
 import { algorithms } from "#edge/algorithms";
 import { DEFAULT_LIMITS } from "#edge/limits";
@@ -77,11 +79,19 @@ const ROWS: readonly Row[] = [
     ["profile"],
   ],
   ["subscriberNumberUpdate", subscriberNumberUpdate, { tenant, msisdn: "8613800138000" }],
+  [
+    "subscriberProfileUpdate",
+    subscriberProfileUpdate,
+    { tenant, profile: { level: "gold", userGroups: ["sales"], services: [] } },
+  ],
+  ["cardDetailsUpdate", schemas.cardDetailsUpdate, { tenant, groups: ["sales"], company: "ACME" }],
+  ["activationRequest", activationRequest, { tenant, force: true }, ["raiseFloor"]],
+  ["rollbackRequest", rollbackRequest, { tenant, version: 1 }, ["force"]],
   ["ssdUpdateOrder", ssdUpdateOrder, { tenant }],
   ["subscriberStatusUpdate", schemas.subscriberStatusUpdate, { tenant, status: "barred" }],
   [
     "ruleUpdate",
-    schemas.ruleUpdate,
+    ruleUpdate,
     { tenant, target: { card: CARD_ID }, condition: { operator: "46001" }, onMismatch: "lock" },
   ],
 ];

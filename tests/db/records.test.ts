@@ -76,61 +76,111 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
     const ownRule: StoredRule = {
       id: "own",
       target: { card: cardIdOf(1) },
-      condition: { wrappedImsi: Uint8Array.of(1, 2, 3) },
+      condition: { operator: "00101" },
+      wrappedIdentities: Uint8Array.of(1, 2, 3),
       onMismatch: "lock",
     };
     const allRule: StoredRule = {
       id: "all",
       target: { all: true },
-      condition: { operator: "00101" },
-      onMismatch: "refuse",
+      effect: "deny",
+      priority: 7,
+      condition: { operator: "00101", services: ["a", "b"] },
+      claims: { countries: ["CN"] },
+      onMismatch: { lockAfter: 3 },
+      minimumStrength: "USIM",
+      validFrom: 1,
+      validUntil: 2,
+      lease: { uses: 5, services: ["sign"] },
     };
+    const groupRule: StoredRule = { ...ownRule, id: "group", target: { group: "sales" } };
     const otherRule: StoredRule = { ...ownRule, id: "other", target: { card: cardIdOf(2) } };
+    const page = { after: "", limit: 100 };
+    const activate = async (tenant: string, raisesFloor = true) => {
+      const { revision } = await repositories.rules.findState(tenant);
+      return repositories.rules.activate(tenant, { revision, at: 9, raisesFloor });
+    };
+    const list = async (tenant: string, version: number) =>
+      repositories.rules.list(tenant, version, page);
 
-    test("apply to the card they name and to all", async () => {
+    test("a version is what was in the draft when it was activated", async () => {
       const [tenant, other] = [await makeTenant(), await makeTenant()];
       const rules = repositories.rules;
-      expect(await rules.findApplicable(tenant, cardIdOf(1))).toEqual({ version: 0, rules: [] });
-      for (const rule of [ownRule, allRule, otherRule]) await rules.save(tenant, rule);
+      expect(await rules.findState(tenant)).toEqual({ active: 0, floor: 0, draft: 1, revision: 0 });
+      for (const rule of [ownRule, allRule, groupRule, otherRule]) await rules.save(tenant, rule);
       await rules.save(other, { ...allRule, id: "foreign" });
-      expect(await rules.findApplicable(tenant, cardIdOf(1))).toEqual({
-        version: 3,
-        rules: [allRule, ownRule],
-      });
-      expect(await rules.findApplicable(tenant, cardIdOf(3))).toEqual({
-        version: 3,
-        rules: [allRule],
-      });
-      expect(await rules.list(tenant)).toEqual({
-        version: 3,
-        rules: [allRule, otherRule, ownRule],
-      });
-      expect((await rules.list(other)).version).toBe(1);
+      expect(await list(tenant, 0)).toEqual([]);
+      expect(await activate(tenant)).toBe(1);
+      expect(await list(tenant, 1)).toEqual([allRule, groupRule, otherRule, ownRule]);
+      expect(await rules.findOwn(tenant, 1, cardIdOf(1))).toEqual([ownRule]);
+      expect(await rules.findOwn(tenant, 1, cardIdOf(3))).toEqual([]);
+      expect(await rules.findShared(tenant, 1, page)).toEqual([allRule, groupRule]);
+      expect(await rules.findShared(tenant, 1, { after: "all", limit: 1 })).toEqual([groupRule]);
+      expect((await rules.findState(other)).active).toBe(0);
     });
 
-    test("each change raises the version, a refused removal does not", async () => {
-      const [tenant, other] = [await makeTenant(), await makeTenant()];
+    test("changes go into the draft alone, and what is in use stays", async () => {
+      const tenant = await makeTenant();
       const rules = repositories.rules;
-      expect(await rules.save(tenant, ownRule)).toBe(1);
-      expect(await rules.save(tenant, allRule)).toBe(2);
-      const changed: StoredRule = { ...ownRule, ...otherRule, id: "own", onMismatch: "refuse" };
-      expect(await rules.save(tenant, changed)).toBe(3);
-      expect(await rules.list(tenant)).toEqual({ version: 3, rules: [allRule, changed] });
-      expect(await rules.save(other, allRule)).toBe(1);
+      for (const rule of [ownRule, allRule]) await rules.save(tenant, rule);
+      await activate(tenant);
+      const changed: StoredRule = { ...allRule, id: "own", onMismatch: "refuse" };
+      await rules.save(tenant, changed);
+      await rules.save(tenant, { ...changed, priority: 8 });
+      await rules.save(tenant, changed);
       expect(await rules.remove(tenant, "nothing")).toBe(false);
-      expect(await rules.remove(other, "own")).toBe(false);
-      expect((await rules.list(tenant)).version).toBe(3);
-      expect(await rules.remove(tenant, "own")).toBe(true);
-      expect(await rules.list(tenant)).toEqual({ version: 4, rules: [allRule] });
-      expect(await rules.list(other)).toEqual({ version: 1, rules: [allRule] });
+      expect(await rules.remove(tenant, "all")).toBe(true);
+      expect(await rules.remove(tenant, "all")).toBe(false);
+      expect(await list(tenant, 1)).toEqual([allRule, ownRule]);
+      expect(await list(tenant, 2)).toEqual([changed]);
+      expect(await activate(tenant, false)).toBe(2);
+      expect(await rules.findState(tenant)).toMatchObject({ active: 2, floor: 1, draft: 3 });
+      expect(await list(tenant, 2)).toEqual([changed]);
+      expect(await rules.listVersions(tenant, 10)).toEqual([
+        { version: 2, activatedAt: 9 },
+        { version: 1, activatedAt: 9 },
+      ]);
     });
 
-    test("changes made at once get different versions", async () => {
+    test("a draft that changed since it was looked at is not activated", async () => {
+      const tenant = await makeTenant();
+      const rules = repositories.rules;
+      await rules.save(tenant, ownRule);
+      const { revision } = await rules.findState(tenant);
+      await rules.save(tenant, allRule);
+      expect(await rules.activate(tenant, { revision, at: 9, raisesFloor: true })).toBe(undefined);
+      expect((await rules.findState(tenant)).active).toBe(0);
+      expect(await rules.listVersions(tenant, 10)).toEqual([]);
+    });
+
+    test("an earlier version comes again, and the draft with it goes", async () => {
+      const tenant = await makeTenant();
+      const rules = repositories.rules;
+      for (const rule of [ownRule, allRule]) await rules.save(tenant, rule);
+      await activate(tenant);
+      await rules.save(tenant, { ...allRule, id: "own" });
+      await rules.remove(tenant, "all");
+      await rules.save(tenant, otherRule);
+      await activate(tenant);
+      await rules.save(tenant, groupRule);
+      await rules.remove(tenant, "other");
+      await rules.restore(tenant, 1);
+      expect(await list(tenant, 3)).toEqual([allRule, ownRule]);
+      expect(await list(tenant, 2)).toEqual([otherRule, { ...allRule, id: "own" }]);
+      expect(await activate(tenant)).toBe(3);
+      await rules.restore(tenant, 2);
+      expect(await activate(tenant)).toBe(4);
+      expect(await list(tenant, 4)).toEqual([otherRule, { ...allRule, id: "own" }]);
+      expect(await list(tenant, 3)).toEqual([allRule, ownRule]);
+      expect(await list(tenant, 1)).toEqual([allRule, ownRule]);
+    });
+
+    test("changes made at once are all kept", async () => {
       const tenant = await makeTenant();
       const ids = Array.from({ length: 20 }, (_, i) => `rule-${i}`);
-      const saved = ids.map(async (id) => repositories.rules.save(tenant, { ...allRule, id }));
-      expect(new Set(await Promise.all(saved)).size).toBe(20);
-      expect((await repositories.rules.list(tenant)).version).toBe(20);
+      await Promise.all(ids.map(async (id) => repositories.rules.save(tenant, { ...allRule, id })));
+      expect((await repositories.rules.findState(tenant)).revision).toBe(20);
+      expect((await list(tenant, 1)).map(({ id }) => id)).toEqual(ids.toSorted());
     });
   });
 

@@ -4,6 +4,7 @@
  */
 import type {
   AuditEventView,
+  CardDetailsUpdate,
   CardEnrolment,
   CardOrderRequest,
   CardRecordView,
@@ -18,12 +19,15 @@ import type {
   PlatformKeyActivation,
   PlatformKeyRequest,
   Revocation,
+  RuleActivationRequest,
+  RuleActivationView,
   RuleUpdate,
   SsdUpdateOrder,
   SubscriberEnrolment,
   SubscriberKeyReplacement,
   SubscriberNumberUpdate,
   SubscriberOrderRequest,
+  SubscriberProfileUpdate,
   SubscriberStatusUpdate,
   TenantSettings,
 } from "#protocol/admin";
@@ -76,7 +80,11 @@ export interface AdminClient {
   orderSsdUpdate(imsi: string, order: SsdUpdateOrder): Promise<void>;
   setSubscriberStatus(imsi: string, update: SubscriberStatusUpdate): Promise<void>;
   orderSubscriber(imsi: string, order: SubscriberOrderRequest): Promise<void>;
+  setCardDetails(cardId: string, update: CardDetailsUpdate): Promise<void>;
+  setProfile(imsi: string, update: SubscriberProfileUpdate): Promise<void>;
+  /** Into the draft. */
   putRule(id: string, rule: RuleUpdate): Promise<void>;
+  activateRules(request: RuleActivationRequest): Promise<RuleActivationView>;
   deleteRule(id: string, tenant?: string): Promise<void>;
   getAudit(query: AuditQuery): Promise<readonly AuditEventView[]>;
 }
@@ -141,6 +149,13 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     orderSsdUpdate: (imsi, order) => put(`subscribers/${enc(imsi)}/ssd-update`, order),
     setSubscriberStatus: (imsi, update) => put(`subscribers/${enc(imsi)}/status`, update),
     putRule: (id, rule) => put(`rules/${enc(id)}`, rule),
+    setCardDetails: (cardId, update) => put(`cards/${enc(cardId)}/details`, update),
+    setProfile: (imsi, update) => put(`subscribers/${enc(imsi)}/profile`, update),
+    activateRules: async (request) => {
+      const text = await call("POST", "rule-set/activate", [200], request);
+      const activated: RuleActivationView = JSON.parse(text);
+      return activated;
+    },
     deleteRule: async (id, tenant) => {
       await call("DELETE", `rules/${enc(id)}${encodeQuery({ tenant })}`, [200, 204]);
     },

@@ -119,14 +119,19 @@ export interface Fleet {
   addPlatformKey(suite?: SuiteName): Promise<number>;
   addCard(options?: CardOptions): Promise<FleetCard>;
   addSubscriber(options: SubscriberOptions): Promise<FleetSubscriber>;
-  /** A rule for this card; its id is made here. */
+  /** A rule for this card, in use at once; its id is made here. */
   addRule(
     card: Pick<FleetCard, "cardId">,
     condition: RuleUpdate["condition"],
     onMismatch: RuleUpdate["onMismatch"],
   ): Promise<void>;
   /** A phone with both in their slots. */
-  assemblePhone(card: FleetCard, subscriber: FleetSubscriber, tamper?: Tamper): Promise<Terminal>;
+  assemblePhone(
+    card: FleetCard,
+    subscriber: FleetSubscriber,
+    tamper?: Tamper,
+    claims?: { readonly imei: string },
+  ): Promise<Terminal>;
 }
 
 const IMSI_DIGITS = 15;
@@ -157,8 +162,9 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
     addRule: async ({ cardId }, condition, onMismatch) => {
       const id = `rule-${encodeHex(options.random(CARD_ID_BYTES))}`;
       await admin.putRule(id, { tenant, target: { card: cardId }, condition, onMismatch });
+      await admin.activateRules({ tenant });
     },
-    assemblePhone: async (card, subscriber, tamper) => {
+    assemblePhone: async (card, subscriber, tamper, claims) => {
       const { platformUrl, fetch } = options;
       const terminal = createTerminal({
         platformUrl,
@@ -168,6 +174,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
         concealment,
         random: options.random,
         ...(tamper === undefined ? {} : { tamper }),
+        ...claims,
       });
       await terminal.insertModule(subscriber.device, adapterOf(subscriber.kind));
       await terminal.insertCard(card.device, card.kind);
