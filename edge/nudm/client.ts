@@ -169,10 +169,9 @@ function readAnswer({
   readonly status: number;
   readonly body: string;
 }): Result<string, NudmFailure> {
-  if (status === 200 || status === 201) return success(body);
+  if (status < 300) return success(body);
   if (status === 501) return failure("operation_unsupported");
   if (status >= 500 || status === 429) return failure("peer_failed");
-  if (status < 400) return failure("answer_invalid");
   return failure(refusalOf(status, decodeCause(body)));
 }
 

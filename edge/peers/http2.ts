@@ -15,13 +15,15 @@ export interface Http2Transport {
   close(): void;
 }
 
-/** A connection that nobody used for so long is closed; the next request opens another. */
 const IDLE_MS = 60_000;
 /** RFC 9113, 7. */
 const NO_ERROR = 0;
 
-export function createHttp2Transport(): Http2Transport {
+/** A connection that nobody used for `idleMs` is closed; the next request opens another. */
+export function createHttp2Transport(idleMs = IDLE_MS): Http2Transport {
+  /** Those that take new requests, by origin. */
   const sessions = new Map<string, ClientHttp2Session>();
+  const open = new Set<ClientHttp2Session>();
 
   function sessionOf(origin: string): ClientHttp2Session {
     const known = sessions.get(origin);
@@ -32,33 +34,38 @@ export function createHttp2Transport(): Http2Transport {
     const forget = (): void => {
       if (sessions.get(origin) === session) sessions.delete(origin);
     };
-    session.once("close", forget);
+    session.once("close", () => {
+      forget();
+      open.delete(session);
+    });
     session.once("goaway", forget);
     // Its requests fail with it; without a listener the process would.
     session.on("error", forget);
-    session.setTimeout(IDLE_MS, () => {
+    session.setTimeout(idleMs, () => {
       forget();
       session.close();
     });
     session.unref();
     sessions.set(origin, session);
+    open.add(session);
     return session;
   }
 
   return {
     async post(request) {
       const { origin } = new URL(request.url);
-      const answer = await exchange(sessionOf(origin), request);
-      // A peer that fell silent keeps its connection: the next request wants another one.
+      const session = sessionOf(origin);
+      const answer = await exchange(session, request);
+      // The connection may be dead without knowing it: the next request takes another one, and
+      // whoever waits on this one goes on waiting.
       if (!answer.ok && answer.reason === "timed_out") {
-        sessions.get(origin)?.destroy();
-        sessions.delete(origin);
+        if (sessions.get(origin) === session) sessions.delete(origin);
+        session.close();
       }
       return answer;
     },
     close() {
-      for (const session of sessions.values()) session.destroy();
-      sessions.clear();
+      for (const session of open) session.destroy();
     },
   };
 }
