@@ -1,4 +1,4 @@
-/** The life of an HTTP/2 connection: kept, closed when idle, given up when the peer falls silent. */
+/** An HTTP/2 connection: kept, closed when idle, given up when the peer falls silent. */
 import { afterEach, expect, test } from "bun:test";
 import { createHttp2Transport, type Http2Transport } from "#edge/peers/http2";
 import type { PeerRequest } from "#edge/peers/transport";
