@@ -12,6 +12,7 @@ import { modelCommand } from "./model.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
+import { rewrapCommand } from "./rewrap.ts";
 import { serveCommand } from "./serve.ts";
 import { terminalCommand } from "./terminal.ts";
 
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   cardsCommand,
+  rewrapCommand,
   terminalCommand,
   emulateCommand,
   plantedCommand,

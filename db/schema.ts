@@ -37,6 +37,17 @@ function decodeStored(encoded: string): Uint8Array {
   return decoded;
 }
 
+/**
+ * Wrapping keys that rows may be under, of this catalog or of a single writer: from a key's first
+ * use until the re-wrap job found nothing under it. The keys themselves are configuration.
+ */
+export const wrappingKeys = sqliteTable("wrapping_key", {
+  /** 0: the one made from the master key. */
+  id: integer("id").primaryKey(),
+  /** 16 bytes that tell the key from another one with its id. */
+  checkValue: bytes("check_value").notNull(),
+});
+
 /** An operator. */
 export const tenants = sqliteTable("tenant", {
   tenant: text("tenant").primaryKey(),

@@ -10,6 +10,7 @@ import { algorithms } from "./algorithms.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
 import { createBindingRoutes } from "./routes/bindings.ts";
 import { createErrorHandler, handleNotFound } from "./routes/problem.ts";
+import { requireWrappingKeys } from "./routes/wrapping-keys.ts";
 import type { Writers } from "./state/writers.ts";
 import { certificateAlgorithms } from "./suites/certificate-algorithms.ts";
 import { eciesProfileB } from "./suites/ecies.ts";
@@ -46,8 +47,9 @@ export function compose(
   database: CatalogDatabase,
   { clock, sleep, random, writeLine }: Ambient,
 ): Composition {
-  const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
-  const vault = createVault(masterKey, random);
+  const { masterKey, wrappingKeys, deployment, storeGeneration, limits } = configuration;
+  const { slot, slots } = configuration;
+  const vault = createVault(masterKey, random, wrappingKeys);
   const dependencies: Dependencies = {
     clock,
     sleep,
@@ -76,6 +78,7 @@ export function createApp({ dependencies, adminKey }: Composition, writers: Writ
   app.onError(createErrorHandler(dependencies.log));
   app.notFound(handleNotFound);
   app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.use("/v1/*", requireWrappingKeys(dependencies));
   app.route("/v1/bindings", createBindingRoutes(dependencies, writers.cards));
   if (adminKey !== undefined) {
     app.route("/v1/admin", createAdminRoutes(dependencies, adminKey, writers));

@@ -3,8 +3,9 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { openCatalog } from "#db/bun";
 import { compose, createApp, runtimeAmbient } from "./app.ts";
-import { checkEnvironment, type UncheckedEnvironment } from "./bindings.ts";
+import { checkEnvironment, ConfigurationError, type UncheckedEnvironment } from "./bindings.ts";
 import { openBunHost } from "./state/bun-host.ts";
+import { claimWrappingKeys, describeWrappingKeyFault } from "./wrapping-key-claim.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
 
@@ -33,6 +34,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const catalog = await openCatalog(join(folder, "catalog.db"));
   const writeLine = options.writeLine ?? ((line) => process.stderr.write(`${line}\n`));
   const composition = compose(configuration, catalog, runtimeAmbient(writeLine));
+  const fault = await claimWrappingKeys(composition.dependencies);
+  if (fault !== undefined) {
+    catalog.close();
+    throw new ConfigurationError(describeWrappingKeyFault(fault));
+  }
   const host = openBunHost(join(folder, "state.db"), composition.dependencies);
   await host.recover();
   const app = createApp(composition, host);

@@ -135,3 +135,8 @@ CREATE TABLE `subscriber` (
 CREATE TABLE `tenant` (
 	`tenant` text PRIMARY KEY NOT NULL
 );
+--> statement-breakpoint
+CREATE TABLE `wrapping_key` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`check_value` blob NOT NULL
+);

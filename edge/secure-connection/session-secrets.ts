@@ -18,7 +18,7 @@ export interface SessionSecrets {
 
 type Tools = Pick<Dependencies, "vault">;
 
-const PURPOSE = "session";
+export const SESSION_SECRETS_PURPOSE = "session";
 const IMSI_BYTES = 15;
 /** The CMAC keys of both directions. */
 const MAC_PART_BYTES = 2 * LENGTH.mac;
@@ -38,7 +38,7 @@ export function wrapSecrets(
     ...(mac === undefined ? [] : [mac.card, mac.platform]),
     ...(sealing === undefined ? [] : [sealing.card, sealing.platform]),
   );
-  const wrapped = vault.wrap(PURPOSE, context, plain);
+  const wrapped = vault.wrap(SESSION_SECRETS_PURPOSE, context, plain);
   plain.fill(0);
   return wrapped;
 }
@@ -49,7 +49,7 @@ export function unwrapSecrets(
   context: string,
   wrapped: Uint8Array,
 ): SessionSecrets {
-  const plain = vault.unwrap(PURPOSE, context, wrapped);
+  const plain = vault.unwrap(SESSION_SECRETS_PURPOSE, context, wrapped);
   if (plain === undefined) throw new Error("a session's secrets do not unwrap");
   const imsi = decodeAscii(plain.subarray(0, IMSI_BYTES)).replaceAll("\0", "");
   const [hasMac, hasSealing] = plain.subarray(IMSI_BYTES);
@@ -60,6 +60,12 @@ export function unwrapSecrets(
     ...(hasMac === 1 ? { mac: splitKeys(plain, macStart, LENGTH.mac) } : {}),
     ...(hasSealing === 1 ? { sealing: splitKeys(plain, sealingStart, SEALING_KEY_BYTES) } : {}),
   };
+}
+
+/** Under the newest wrapping key; as it is when it is empty, or does not open. */
+export function refreshSecrets({ vault }: Tools, context: string, wrapped: Uint8Array): Uint8Array {
+  if (wrapped.length === 0) return wrapped;
+  return vault.rewrap(SESSION_SECRETS_PURPOSE, context, wrapped) ?? wrapped;
 }
 
 function splitKeys(plain: Uint8Array, start: number, length: number): DirectionKeys {

@@ -8,6 +8,7 @@ import type { Dependencies } from "../dependencies.ts";
 import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
 import { CardWriter } from "./card-writer.ts";
 import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
+import { listWriters, rewrapState, type RewrapOrder } from "./rewrapping.ts";
 import { createStateTables } from "./schema.ts";
 import { readText, type Sql, type SqlRow, type SqlValue, StorageError } from "./sql.ts";
 import { SubscriberWriter } from "./subscriber-writer.ts";
@@ -26,6 +27,8 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA synchronous = FULL");
   database.run("PRAGMA busy_timeout = 5000");
+  // No secret under an older wrapping key stays behind on a free page.
+  database.run("PRAGMA secure_delete = ON");
   const gate = createGate(database);
   const start = gate.enter();
   start.sql.transaction(() => createStateTables(start.sql));
@@ -60,7 +63,15 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
   const cardOf = (sql: Sql, object: string): CardWriter =>
     new CardWriter({ sql, object, dependencies, slots: slotsOf(sql) });
 
+  const rewrap = (object: string, order: RewrapOrder) =>
+    call(object, (sql) => rewrapState(sql, object, dependencies.vault, order));
+
   return {
+    wrapped: {
+      list: (after, limit) => call("", (sql) => listWriters(sql, after, limit)),
+      rewrapCard: rewrap,
+      rewrapSlot: rewrap,
+    },
     cards: {
       open: (object, request) => call(object, (sql) => cardOf(sql, object).open(request)),
       answer: (object, request) => call(object, (sql) => cardOf(sql, object).answer(request)),

@@ -17,6 +17,7 @@ import { hashResult } from "#protocol/transcript";
 import type { BindingVerdict, SealedVerdict, Verdict } from "#protocol/wire";
 import {
   findPlatformKey,
+  loadSession,
   type PlatformKeyInUse,
   readSecrets,
   restoreConnection,
@@ -29,7 +30,6 @@ import { isPairingChanged, savePair } from "./card-pairs.ts";
 import {
   findCard,
   findReply,
-  findSession,
   saveCard,
   saveReply,
   saveSession,
@@ -143,7 +143,7 @@ function commitDecision(
   floor: number,
 ): Result<Session, CardWriterFailure> {
   const { sql, object, dependencies } = context;
-  const current = findSession(sql, object, session.sid);
+  const current = loadSession(context, session.sid);
   const card = findCard(sql, object);
   if (current === undefined || card === undefined) throw new Error("a session vanished");
   if (!equalBytes(current.digest, session.digest)) return failure("step_out_of_order");

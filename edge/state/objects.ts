@@ -8,6 +8,7 @@ import type {
 } from "../access-authentication/authentication-centre/slot.ts";
 import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
 import type { Dependencies } from "../dependencies.ts";
+import { NO_COUNTS, type RewrapCounts } from "../rewrap-counts.ts";
 import type { CardOrder } from "./card-orders.ts";
 import {
   type AnswerRequest,
@@ -16,7 +17,8 @@ import {
   type ReceiptRequest,
 } from "./card-writer.ts";
 import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
-import { createStateTables } from "./schema.ts";
+import { rewrapState, type RewrapOrder } from "./rewrapping.ts";
+import { createStateTables, hasStateTables } from "./schema.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
 import { SubscriberWriter } from "./subscriber-writer.ts";
 import type { Writers } from "./writers.ts";
@@ -30,6 +32,8 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
   protected readonly sql: Sql;
   protected readonly object: string;
   protected readonly dependencies: Dependencies;
+  /** An object without tables takes no storage. */
+  private isNew: boolean;
 
   constructor(state: DurableObjectState, env: WorkerEnvironment) {
     super(state, env);
@@ -37,11 +41,19 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
     this.object = state.id.name;
     this.sql = createObjectSql(state.storage);
     this.dependencies = composeWorker(env).dependencies;
-    createStateTables(this.sql);
+    this.isNew = !hasStateTables(this.sql);
+  }
+
+  /** What a writer that was never called holds. It stays one that was never called. */
+  rewrap(order: RewrapOrder): RewrapCounts {
+    const { sql, object, dependencies } = this;
+    return this.isNew ? NO_COUNTS : rewrapState(sql, object, dependencies.vault, order);
   }
 
   /** The outcome leaves through the output gate at once; its events follow behind it. */
   protected async settle<T>(work: () => T | Promise<T>): Promise<T> {
+    if (this.isNew) createStateTables(this.sql);
+    this.isNew = false;
     try {
       return await work();
     } finally {
@@ -118,6 +130,11 @@ export function objectWriters(env: WorkerEnvironment): Writers {
       order: (object, order) => card(object).order(order),
     },
     slots: { order: (object, order) => slot(object).order(order) },
+    wrapped: {
+      list: undefined,
+      rewrapCard: (object, order) => card(object).rewrap(order),
+      rewrapSlot: (object, order) => slot(object).rewrap(order),
+    },
   };
 }
 
