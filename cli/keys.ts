@@ -42,7 +42,7 @@ Prints SIMLATCH_MASTER_KEY, SIMLATCH_DEPLOYMENT and SIMLATCH_ADMIN_KEY with fres
 lines for a .env file or .dev.vars. Nothing is stored: keep the output safe, the master key above
 all; whoever holds it can read every subscriber's K, unless SIMLATCH_WRAPPING_KEYS names other keys.
 
-  --wrapping ID    an entry for SIMLATCH_WRAPPING_KEYS instead; ids go from 1 to ${WRAPPING_KEY_ID_MAX}
+  --wrapping ID    an entry for SIMLATCH_WRAPPING_KEYS instead; ids are 1 to ${WRAPPING_KEY_ID_MAX}
   --json           the same as one JSON object`,
   async run(args) {
     const { values } = parseArgs({

@@ -28,7 +28,8 @@ the older keys can be taken out of the list.
   --json        the outcome as one JSON object
 
 SIMLATCH_ADMIN_KEY holds the platform's administration key. Exit codes: 0 no secret needs an older
-key, 1 some do, or the platform did not finish, 2 usage, 3 the key is missing or not the platform's.`,
+key, 1 some do, or the platform did not finish, 2 usage, 3 the administration key is missing or not
+the platform's.`,
   async run(args) {
     const { values } = parseArgs({
       args: [...args],

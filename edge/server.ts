@@ -8,6 +8,8 @@ import { openBunHost } from "./state/bun-host.ts";
 import { claimWrappingKeys, describeWrappingKeyFault } from "./wrapping-key-claim.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
+/** A report on a subscriber waits two seconds; nothing else takes that long. */
+const LAST_ANSWERS_MS = 5000;
 
 export interface ServerOptions {
   /** SIMLATCH_* of docs/operations.md. */
@@ -42,15 +44,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const host = openBunHost(join(folder, "state.db"), composition.dependencies);
   await host.recover();
   const app = createApp(composition, host);
+  const answers = new Set<Promise<Response>>();
   const server = Bun.serve({
     hostname: options.hostname ?? DEFAULT_HOSTNAME,
     port,
-    fetch: (request, self) => app.fetch(request, { address: self.requestIP(request)?.address }),
+    async fetch(request, self) {
+      const { address } = self.requestIP(request) ?? {};
+      const answer = Promise.resolve(app.fetch(request, { address }));
+      answers.add(answer);
+      return answer.finally(() => answers.delete(answer));
+    },
   });
   return {
     url: server.url.origin,
     async stop() {
       await server.stop(true);
+      // Whoever asked is cut off, asks again later, and gets what is stored now.
+      const limit = new Promise((resolve) => setTimeout(resolve, LAST_ANSWERS_MS).unref());
+      await Promise.race([Promise.allSettled(answers), limit]);
       await host.close();
       catalog.close();
     },

@@ -24,8 +24,8 @@ export async function claimWrappingKeys({
 /** What an operator is told; it names the key and holds no value. */
 export function describeWrappingKeyFault({ reason, id }: WrappingKeyFault): string {
   return reason === "wrapping_key_absent"
-    ? `Wrapping key ${id} is not in SIMLATCH_WRAPPING_KEYS, and rows may still be wrapped with it. ` +
-        `Put it back after the first entry; "bun run simlatch rewrap" ends the need for it.`
+    ? `Wrapping key ${id} is not in SIMLATCH_WRAPPING_KEYS, and rows may still be wrapped with ` +
+        `it. Put it back after the first entry; "bun run simlatch rewrap" ends the need for it.`
     : `Wrapping key ${id} in SIMLATCH_WRAPPING_KEYS is not the key that this storage knows under ` +
         `that id. Put the right one back; a new key takes an id that was never used.`;
 }

@@ -10,7 +10,7 @@ import { failure, type Result, success } from "#protocol/result";
 export const WRAPPING_KEY_BYTES = 32;
 /** Two bytes of a wrapped secret. */
 export const WRAPPING_KEY_ID_MAX = 0xffff;
-/** The wrapping key that is derived from the master key; it is written in the list without bytes. */
+/** The wrapping key that is made from the master key; in the list it stands without bytes. */
 const MASTER_DERIVED_ID = 0;
 const WRAPPING_KEYS_MAX = 16;
 const CHECK_VALUE_BYTES = 16;

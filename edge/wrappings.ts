@@ -40,7 +40,7 @@ function describe<Table extends CatalogTable>(
     table,
     column,
     purpose,
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the catalog read it from there
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a row of this table
     context: (row) => context(row as CatalogRow<Table>),
   };
 }

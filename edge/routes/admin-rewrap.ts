@@ -14,13 +14,16 @@ const CURSOR_BYTES_MAX = 1024;
 
 export function createRewrapRoutes(dependencies: Dependencies, state: WrappedState): Hono {
   const slots = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(SLOTS_MAX));
-  const request = v.union([
-    v.strictObject({ cursor: base64Url(1, CURSOR_BYTES_MAX) }),
-    v.strictObject({
-      check: v.optional(v.boolean(), false),
-      slots: v.optional(slots, dependencies.slots),
-    }),
-  ]);
+  const request = v.pipe(
+    v.custom<object>((value) => !Array.isArray(value)),
+    v.union([
+      v.strictObject({ cursor: base64Url(1, CURSOR_BYTES_MAX) }),
+      v.strictObject({
+        check: v.optional(v.boolean(), false),
+        slots: v.optional(slots, dependencies.slots),
+      }),
+    ]),
+  );
   return new Hono().post("/rewrap", validateJson(request), async (c) => {
     const step = await rewrapStep(dependencies, state, c.req.valid("json"));
     return step.ok ? c.json(step.value) : respondProblem(c, step.reason);
