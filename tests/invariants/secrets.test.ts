@@ -4,11 +4,12 @@ import { afterEach, expect, test } from "bun:test";
 import { createEmbeddedCentre } from "#edge/access-authentication/authentication-centre/embedded";
 import type { Algorithms } from "#edge/dependencies";
 import { createVault, WrappingKeyAbsentError } from "#edge/vault";
-import { encodeBase64Url, encodeHex } from "#protocol/bytes";
+import { encodeHex } from "#protocol/bytes";
 import { decodeChallenge } from "#protocol/messages";
 import { bytesOf, createExchange } from "#tests/platform/exchange";
 import { random, type RigOptions } from "#tests/platform/rig";
 import { type Bench, createBench, flipBit, HOME, readDurable } from "./bench.ts";
+import { formsOf } from "./forms.ts";
 
 let bench: Bench | undefined;
 async function open(options?: RigOptions): Promise<Bench> {
@@ -72,19 +73,6 @@ test("I10: CK and IK are wiped before the vector leaves the centre", async () =>
     expect([...ck, ...ik].every((byte) => byte === 0)).toBe(true);
   }
 });
-
-/** The forms a secret could be found in. */
-function formsOf(secret: Uint8Array): Buffer[] {
-  const hex = encodeHex(secret);
-  return [
-    Buffer.from(secret),
-    Buffer.from(hex),
-    Buffer.from(hex.toUpperCase()),
-    Buffer.from(encodeBase64Url(secret)),
-    Buffer.from(Buffer.from(secret).toString("base64")),
-    Buffer.from(JSON.stringify(Array.from(secret)).slice(1, -1)),
-  ];
-}
 
 test("I13: no secret is in a database file, a log line or a response", async () => {
   const { rig, fleet, card, seen } = await openWatched();

@@ -97,6 +97,17 @@ function readFile(database: Database): StoredSecret[] {
   );
 }
 
+/** How many single writers have tables of their own there: on workerd one a file. */
+export function countWriters(folder: string): number {
+  const files = [...new Bun.Glob("**/*.sqlite").scanSync({ cwd: folder })];
+  return files.filter((file) => {
+    const database = new Database(join(folder, file));
+    const tables = database.query("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").all();
+    database.close();
+    return tables.length > 0;
+  }).length;
+}
+
 /**
  * Those that this key opens, whatever id they name: the id is replaced by the key's before it is
  * tried.
