@@ -121,7 +121,7 @@ test("--check counts and changes nothing, and retires nothing", async () => {
 });
 
 /** Calls `before` each time the job is about to write what it has read. */
-function beforeReplacing(before: (dependencies: Dependencies) => Promise<void>) {
+function beforeReplacing(before: (dependencies: Dependencies, table: string) => Promise<void>) {
   return (dependencies: Dependencies): Dependencies => {
     const { repositories } = dependencies;
     const { wrappedColumns } = repositories;
@@ -132,7 +132,7 @@ function beforeReplacing(before: (dependencies: Dependencies) => Promise<void>) 
         wrappedColumns: {
           ...wrappedColumns,
           async replace(table, changes) {
-            await before(dependencies);
+            await before(dependencies, table);
             return wrappedColumns.replace(table, changes);
           },
         },
@@ -177,7 +177,8 @@ test("keys that are replaced while the job holds the old ones are not lost", asy
 test("a key that is destroyed while the job holds it stays destroyed", async () => {
   await openOld();
   const at = await reopen({
-    wrap: beforeReplacing(async ({ repositories }) => {
+    wrap: beforeReplacing(async ({ repositories }, table) => {
+      if (table !== "concealmentKeys") return;
       await repositories.concealmentKeys.destroy("default", 1);
     }),
   });
@@ -188,36 +189,38 @@ test("a key that is destroyed while the job holds it stays destroyed", async () 
 });
 
 test("a session that is under way while its secrets are re-wrapped brings no old key back", async () => {
-  const { card, subscriber, rig: old } = await openOld();
-  const early = await createExchange(old, card, subscriber);
+  const { card, fleet, rig: old } = await openOld();
+  const ahead = await fleet.addSubscriber({ operator: HOME, seqMs: 5000 });
+  await fleet.addRule(card, { imsi: ahead.imsi }, "lock");
+  const early = await createExchange(old, card, ahead);
   const body = await early.start();
-  const challenge = await early.prove(body);
-  const signed = await early.sign(challenge);
+  const auts = await early.sign(await early.prove(body));
   let isDuring = false;
   const at = await reopen({
     wrap: (dependencies) => ({
       ...dependencies,
       repositories: {
         ...dependencies.repositories,
-        rules: {
-          ...dependencies.repositories.rules,
-          async findApplicable(tenant, cardId) {
-            // Between the answer's first transaction and its last.
+        subscribers: {
+          ...dependencies.repositories.subscribers,
+          async find(tenant, imsi) {
+            // The writer has read the session, and saves it with the next round.
             if (!isDuring && rig !== undefined) {
               isDuring = true;
               await pass(rig);
             }
-            return dependencies.repositories.rules.findApplicable(tenant, cardId);
+            return dependencies.repositories.subscribers.find(tenant, imsi);
           },
         },
       },
     }),
   });
-  const reply = await at.post(`/${body.sid}/answer`, signed);
+  const next = await at.post(`/${body.sid}/answer`, auts);
   expect(isDuring).toBe(true);
-  expect(reply.json["verdict"]).toBe("SUCCESS");
   expect(staleIn(await pass(at, { check: true }))).toBe(0);
   expect(openedBy(readSecrets(at.folder), OLD)).toEqual([]);
+  const reply = await at.post(`/${body.sid}/answer`, await early.sign(next));
+  expect(reply.json["verdict"]).toBe("SUCCESS");
 });
 
 test("a session opened before the restart goes on after it, and its challenge is judged", async () => {
