@@ -51,11 +51,8 @@ the platform's.`,
       return EXIT.configuration;
     }
     const send = createSender(url, adminKey, json);
-    let outcome = await runPass(send, cursor === undefined ? start : { cursor });
-    for (let pass = 1; !check && needsAnotherPass(outcome) && pass < PASSES_MAX; pass++) {
-      outcome = add(outcome, await runPass(send, start));
-    }
-    return report(outcome, check, json);
+    const first = await runPass(send, cursor === undefined ? start : { cursor });
+    return report(check ? first : await runToTheEnd(send, start, first), check, json);
   },
 };
 
@@ -147,6 +144,14 @@ function add(earlier: Outcome, last: Outcome): Outcome {
     seen: earlier.seen + last.seen,
     rewrapped: earlier.rewrapped + last.rewrapped,
   };
+}
+
+async function runToTheEnd(send: Send, start: RewrapStepRequest, first: Outcome): Promise<Outcome> {
+  let outcome = first;
+  while (needsAnotherPass(outcome) && outcome.passes < PASSES_MAX) {
+    outcome = add(outcome, await runPass(send, start));
+  }
+  return outcome;
 }
 
 function countRemaining({ stale }: Outcome): number {

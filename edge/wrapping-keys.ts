@@ -7,7 +7,7 @@ import { hkdfSync } from "node:crypto";
 import { type Bytes, decodeBase64Url, encodeAscii, equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 
-export const WRAPPING_KEY_BYTES = 32;
+const WRAPPING_KEY_BYTES = 32;
 /** Two bytes of a wrapped secret. */
 export const WRAPPING_KEY_ID_MAX = 0xffff;
 /** The wrapping key that is made from the master key; in the list it stands without bytes. */

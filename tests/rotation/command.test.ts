@@ -1,12 +1,10 @@
 /** `simlatch rewrap` and `simlatch keys --wrapping`, as an operator starts them. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { join } from "node:path";
 import { checkEnvironment } from "#edge/bindings";
 import { encodeBase64Url } from "#protocol/bytes";
+import { runSimlatch } from "#tests/fleet/program";
 import { random } from "#tests/platform/rig";
 import { makeKey, openStage, type Stage } from "./stage.ts";
-
-const ROOT = join(import.meta.dir, "..", "..");
 
 let stage: Stage;
 beforeAll(async () => {
@@ -53,25 +51,20 @@ test("wrong use is 2, a cursor that is none is 1, no key of the administration i
   const lost = await stage.rewrap("--cursor", "AA", "--json");
   expect(lost.code).toBe(1);
   expect(JSON.parse(lost.stdout)).toMatchObject({ done: false, problem: "malformed" });
-  const gone = Bun.spawnSync([process.execPath, join(ROOT, "cli", "main.ts"), "rewrap"], {
-    cwd: ROOT,
-    env: { PATH: process.env["PATH"] ?? "" },
-  });
-  expect(gone.exitCode).toBe(3);
+  expect((await runSimlatch(["rewrap"])).code).toBe(3);
+  const other = { SIMLATCH_ADMIN_KEY: "another-administration-key-0123456789" };
+  const { url } = stage;
+  expect((await runSimlatch(["rewrap", "--url", url()], other)).code).toBe(3);
 });
 
 test("keys --wrapping prints an entry that the platform takes", async () => {
-  const run = (id: string) =>
-    Bun.spawnSync([process.execPath, join(ROOT, "cli", "main.ts"), "keys", "--wrapping", id], {
-      cwd: ROOT,
-      env: { PATH: process.env["PATH"] ?? "" },
-    });
-  const entry = run("12").stdout.toString().trim();
+  const entry = (await runSimlatch(["keys", "--wrapping", "12"])).stdout.trim();
   const { wrappingKeys } = checkEnvironment({
     SIMLATCH_MASTER_KEY: encodeBase64Url(random(32)),
     SIMLATCH_DEPLOYMENT: "00".repeat(16),
     SIMLATCH_WRAPPING_KEYS: entry,
   });
   expect(wrappingKeys.map(({ id, key }) => [id, key.length])).toEqual([[12, 32]]);
-  for (const id of ["0", "65536", "x"]) expect(run(id).exitCode).toBe(2);
+  for (const id of ["0", "65536", "x"])
+    expect((await runSimlatch(["keys", "--wrapping", id])).code).toBe(2);
 });

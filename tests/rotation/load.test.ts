@@ -5,6 +5,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { printNote } from "#cli/output";
 import type { Fleet, FleetCard, FleetSubscriber } from "#tests/fleet/fleet";
 import { countWriters, openedBy, readSecrets, WRAPPED_PLACES } from "./rows.ts";
 import { type Load, makeKey, openStage, type Stage, startLoad } from "./stage.ts";
@@ -130,7 +131,7 @@ test.each([
     expect(lasting(after)).toEqual(lasting(before));
     expect(placesOf(before)).toEqual(WRAPPED_PLACES.toSorted());
     expect(placesOf(after)).toEqual(WRAPPED_PLACES.toSorted());
-    console.log(
+    printNote(
       `${host}: ${load.count()} bindings, ${bound} of them while the job ran, none refused; ` +
         `${JSON.parse(job.stdout).rewrapped} secrets re-wrapped`,
     );

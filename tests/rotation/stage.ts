@@ -9,11 +9,18 @@ import { startPlatform } from "#cli/platform-host";
 import { masterWrappingKey, type WrappingKey } from "#edge/wrapping-keys";
 import { encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { createFleet, type Fleet, type FleetCard, type FleetSubscriber } from "#tests/fleet/fleet";
+import { type Finished, runSimlatch } from "#tests/fleet/program";
 import { random } from "#tests/platform/rig";
 
-const ROOT = join(import.meta.dir, "..", "..");
 const ADMIN_KEY = encodeBase64Url(random(32));
 const MANY = "1000000";
+const SETTINGS = {
+  SIMLATCH_ADMIN_KEY: ADMIN_KEY,
+  SIMLATCH_CHALLENGES_PER_CARD_HOUR: MANY,
+  SIMLATCH_CHALLENGES_PER_PAIR_HOUR: MANY,
+  SIMLATCH_CHALLENGES_PER_IMSI_HOUR: MANY,
+  SIMLATCH_UNAUTHENTICATED_PER_MINUTE: MANY,
+};
 /** A name that leads to wherever the platform listens at the moment. */
 const URL_BASE = "http://rotation.test";
 
@@ -25,12 +32,6 @@ export interface Key extends WrappingKey {
 export function makeKey(id: number): Key {
   const key = random(32);
   return { id, key: new Uint8Array(key), entry: `${id}:${encodeBase64Url(key)}` };
-}
-
-export interface Finished {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 export interface Stage {
@@ -45,6 +46,8 @@ export interface Stage {
   fleet(): Promise<Fleet>;
   /** Waits while the platform is being started again. */
   fetch(path: string, init: RequestInit): Promise<Response>;
+  /** Where it listens; there is none while it does not. */
+  readonly url: () => string;
   /** The program, at this platform. */
   rewrap(...args: readonly string[]): Promise<Finished>;
   dispose(): Promise<void>;
@@ -56,23 +59,22 @@ export function openStage(edge: boolean): Stage {
   const deployment = random(16);
   const log: string[] = [];
   const refusals: string[] = [];
+  const writeLine = (line: string): void => void log.push(line);
   let running = Promise.withResolvers<Awaited<ReturnType<typeof startPlatform>>>();
   let isRunning = false;
+  let url = "";
 
   async function start(keys: readonly Key[]): Promise<void> {
     const environment = {
+      ...SETTINGS,
       SIMLATCH_MASTER_KEY: encodeBase64Url(masterKey),
       SIMLATCH_DEPLOYMENT: encodeHex(deployment),
-      SIMLATCH_ADMIN_KEY: ADMIN_KEY,
       SIMLATCH_WRAPPING_KEYS: keys.map(({ entry }) => entry).join(","),
-      SIMLATCH_CHALLENGES_PER_CARD_HOUR: MANY,
-      SIMLATCH_CHALLENGES_PER_PAIR_HOUR: MANY,
-      SIMLATCH_CHALLENGES_PER_IMSI_HOUR: MANY,
-      SIMLATCH_UNAUTHENTICATED_PER_MINUTE: MANY,
     };
-    const writeLine = (line: string): void => void log.push(line);
     const options = { edge, environment, hostname: "127.0.0.1", port: 0, folder, writeLine };
-    running.resolve(await startPlatform(options));
+    const host = await startPlatform(options);
+    ({ url } = host);
+    running.resolve(host);
     isRunning = true;
   }
 
@@ -85,7 +87,7 @@ export function openStage(edge: boolean): Stage {
   }
 
   async function send(path: string, init: RequestInit): Promise<Response> {
-    const { url } = await running.promise;
+    await running.promise;
     return fetch(`${url}${path}`, init);
   }
 
@@ -97,6 +99,7 @@ export function openStage(edge: boolean): Stage {
     start,
     stop,
     fetch: send,
+    url: () => url,
     fleet: () =>
       createFleet({
         platformUrl: URL_BASE,
@@ -104,29 +107,16 @@ export function openStage(edge: boolean): Stage {
         deployment,
         now: () => Date.now(),
         random,
-        async fetch(url, init) {
-          const path = url.slice(URL_BASE.length);
+        async fetch(asked, init) {
+          const path = asked.slice(URL_BASE.length);
           const answer = await send(path, init);
           if (answer.status >= 400) refusals.push(`${answer.status} ${path}`);
           return answer;
         },
       }),
     async rewrap(...args) {
-      const { url } = await running.promise;
-      const command = [process.execPath, join(ROOT, "cli", "main.ts"), "rewrap", "--url", url];
-      const child = Bun.spawn([...command, ...args], {
-        cwd: ROOT,
-        env: { PATH: process.env["PATH"] ?? "", SIMLATCH_ADMIN_KEY: ADMIN_KEY },
-        stdin: "ignore",
-        stdout: "pipe",
-        stderr: "pipe",
-      });
-      const [code, stdout, stderr] = await Promise.all([
-        child.exited,
-        new Response(child.stdout).text(),
-        new Response(child.stderr).text(),
-      ]);
-      return { code, stdout, stderr };
+      await running.promise;
+      return runSimlatch(["rewrap", "--url", url, ...args], { SIMLATCH_ADMIN_KEY: ADMIN_KEY });
     },
     async dispose() {
       await stop();
@@ -149,13 +139,13 @@ export async function startLoad(
   pairs: readonly (readonly [FleetCard, FleetSubscriber])[],
 ): Promise<Load> {
   const failures: string[] = [];
+  const end = new AbortController();
   let bindings = 0;
-  let isOver = false;
   const phones = await Promise.all(
     pairs.map(([card, subscriber]) => fleet.assemblePhone(card, subscriber)),
   );
   const loops = phones.map(async (phone) => {
-    while (!isOver) {
+    while (!end.signal.aborted) {
       try {
         const { outcome } = await phone.bind();
         if (outcome.verdict === "SUCCESS" && outcome.receipt === "delivered") bindings += 1;
@@ -169,7 +159,7 @@ export async function startLoad(
     count: () => bindings,
     failures,
     async stop() {
-      isOver = true;
+      end.abort();
       await Promise.all(loops);
     },
   };

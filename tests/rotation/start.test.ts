@@ -35,9 +35,10 @@ function refusalOf(list: string): string {
   return "";
 }
 
+const idsOf = (list?: string): number[] =>
+  checkEnvironment({ ...GOOD, SIMLATCH_WRAPPING_KEYS: list }).wrappingKeys.map(({ id }) => id);
+
 test("the first of the list wraps; without a list there is key 0, made from the master key", () => {
-  const idsOf = (list?: string) =>
-    checkEnvironment({ ...GOOD, SIMLATCH_WRAPPING_KEYS: list }).wrappingKeys.map(({ id }) => id);
   expect(idsOf()).toEqual([0]);
   expect(idsOf("0")).toEqual([0]);
   expect(idsOf(`${makeKey(65_535).entry}, ${makeKey(7).entry},0`)).toEqual([65_535, 7, 0]);
