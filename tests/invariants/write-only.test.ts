@@ -1,4 +1,4 @@
-/** Keys are write-only (I13): whatever was ever wrapped, no route of the administration gives it. */
+/** Keys are write-only (I13): what was wrapped comes back through no route of /v1/admin. */
 import { afterEach, expect, test } from "bun:test";
 import type { Dependencies } from "#edge/dependencies";
 import { createAdminRoutes } from "#edge/routes/admin";

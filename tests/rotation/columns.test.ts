@@ -1,4 +1,4 @@
-/** A column with a wrapped secret that the job does not know would keep an old key needed for ever. */
+/** A wrapped column that the job does not know would keep an old key needed for ever. */
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { getTableConfig, SQLiteTable } from "drizzle-orm/sqlite-core";

@@ -291,7 +291,14 @@ test("a cursor is the platform's own: altered it is malformed, of another key it
   expect((await post(at, "/rewrap", { cursor: `${cursor.slice(0, -4)}AAAA` })).json["code"]).toBe(
     "malformed",
   );
-  for (const body of [{ cursor: "AA" }, { cursor, check: true }, { slots: 33 }, { slots: 0 }, []]) {
+  for (const body of [
+    { cursor: "AA" },
+    { cursor, check: true },
+    { check: 1 },
+    { slots: 33 },
+    { slots: 0 },
+    [],
+  ]) {
     expect((await post(at, "/rewrap", body)).json["code"]).toBe("malformed");
   }
   at = await reopen({}, [OLD, NEW]);
