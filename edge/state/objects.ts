@@ -32,8 +32,7 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
   protected readonly sql: Sql;
   protected readonly object: string;
   protected readonly dependencies: Dependencies;
-  /** An object without tables takes no storage. */
-  private isNew: boolean;
+  private isPrepared = false;
 
   constructor(state: DurableObjectState, env: WorkerEnvironment) {
     super(state, env);
@@ -41,19 +40,26 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
     this.object = state.id.name;
     this.sql = createObjectSql(state.storage);
     this.dependencies = composeWorker(env).dependencies;
-    this.isNew = !hasStateTables(this.sql);
   }
 
-  /** What a writer that was never called holds. It stays one that was never called. */
+  /** A writer that was never called holds nothing, and stays without tables, and so storage. */
   rewrap(order: RewrapOrder): RewrapCounts {
     const { sql, object, dependencies } = this;
-    return this.isNew ? NO_COUNTS : rewrapState(sql, object, dependencies.vault, order);
+    if (!hasStateTables(sql)) return NO_COUNTS;
+    this.prepare();
+    return rewrapState(sql, object, dependencies.vault, order);
+  }
+
+  /** Tables that a newer version brought are made here, too. */
+  private prepare(): void {
+    if (this.isPrepared) return;
+    createStateTables(this.sql);
+    this.isPrepared = true;
   }
 
   /** The outcome leaves through the output gate at once; its events follow behind it. */
   protected async settle<T>(work: () => T | Promise<T>): Promise<T> {
-    if (this.isNew) createStateTables(this.sql);
-    this.isNew = false;
+    this.prepare();
     try {
       return await work();
     } finally {

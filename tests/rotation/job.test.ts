@@ -1,11 +1,14 @@
 /** The re-wrap job step by step: broken off, beside changes, and over what does not open. */
 import { afterEach, expect, test } from "bun:test";
+import { subscriberObject } from "#edge/access-authentication/authenticate";
 import type { Dependencies } from "#edge/dependencies";
+import { type RewrapRequest, rewrapStep } from "#edge/rewrap";
+import { createVault } from "#edge/vault";
 import { wrapKeys } from "#edge/access-authentication/authentication-centre/subscriber-keys";
 import type { RewrapStep, RewrapStepRequest } from "#protocol/admin";
 import { type Bench, createBench, HOME, readDurable } from "#tests/invariants/bench";
-import { createExchange } from "#tests/platform/exchange";
-import { ADMIN_KEY, type Answer, type Rig, type RigOptions } from "#tests/platform/rig";
+import { bytesOf, createExchange } from "#tests/platform/exchange";
+import { ADMIN_KEY, type Answer, random, type Rig, type RigOptions } from "#tests/platform/rig";
 import { openedBy, readSecrets } from "./rows.ts";
 import { makeKey } from "./stage.ts";
 
@@ -279,6 +282,50 @@ test("secrets under a key that is not configured are counted, not lost", async (
     [{ 9: 1 }],
   );
   expect(second.at(-1)?.retired).toEqual([]);
+});
+
+test("where writers cannot be listed, those of every card, subscriber and slot are asked", async () => {
+  const bench = await openOld();
+  await addSubscribers(bench, 40);
+  const at = await reopen();
+  const asked: string[] = [];
+  const note = async (object: string) => {
+    asked.push(object);
+    return { seen: 1, stale: {}, rewrapped: 0, unreadable: [] };
+  };
+  const state = { list: undefined, rewrapCard: note, rewrapSlot: note };
+  let seen = 0;
+  for (let request: RewrapRequest = { check: true, slots: 2 }; ;) {
+    const done = await rewrapStep(at.dependencies, state, request);
+    if (!done.ok) throw new Error(done.reason);
+    seen += done.value.seen;
+    if (done.value.cursor === null) break;
+    request = { cursor: bytesOf(done.value.cursor) };
+  }
+  const imsis = readDurable(at, "SELECT imsi FROM subscriber", "catalog.db");
+  const slots = imsis.flatMap(({ imsi }) =>
+    [0, 1].map((slot) =>
+      subscriberObject({ vault: at.dependencies.vault, slot }, "default", String(imsi)),
+    ),
+  );
+  expect(asked.toSorted()).toEqual([`default:${bench.card.cardId}`, ...slots].toSorted());
+  // Keys of 41 subscribers, a platform and a concealment key, a rule.
+  expect(seen).toBe(asked.length + 82 + 3);
+});
+
+test("a process that only knows the new key opens what another one wraps with it", () => {
+  const master = random(32);
+  const first = createVault(master, random, [OLD, NEW]);
+  const second = createVault(master, random, [NEW, OLD]);
+  const secret = random(16);
+  for (const [one, other] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    expect(other.unwrap("k", "row", one.wrap("k", "row", secret))).toEqual(secret);
+    // Names are not wrapped: they stay what they are.
+    expect(other.mac("subscriber", secret)).toEqual(one.mac("subscriber", secret));
+  }
 });
 
 test("a cursor is the platform's own: altered it is malformed, of another key it is a conflict", async () => {
