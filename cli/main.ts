@@ -14,6 +14,7 @@ import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
 import { relayCommand } from "./relay.ts";
+import { rewrapCommand } from "./rewrap.ts";
 import { serveCommand } from "./serve.ts";
 import { terminalCommand } from "./terminal.ts";
 
@@ -25,6 +26,7 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   cardsCommand,
+  rewrapCommand,
   terminalCommand,
   mtmCommand,
   emulateCommand,

@@ -161,6 +161,33 @@ export interface AuditEvent extends AuditEventView {
   readonly facts?: string | undefined;
 }
 
+/** A wrapping key that rows may be under. */
+export interface WrappingKeyRecord {
+  readonly id: number;
+  /** 16 bytes that tell the key from another one with its id. */
+  readonly checkValue: Uint8Array;
+}
+
+/** The values of a row's key columns, in their order. */
+export type RowKey = readonly (string | number)[];
+
+/** A row of a table with wrapped columns. */
+export interface WrappedRow {
+  readonly key: RowKey;
+  /** All of it, by the names of the schema. */
+  readonly row: Readonly<Record<string, unknown>>;
+  /** By column; without those that are null or empty. */
+  readonly wrapped: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface WrappedChange {
+  readonly key: RowKey;
+  readonly column: string;
+  /** What the column must still hold. */
+  readonly stale: Uint8Array;
+  readonly fresh: Uint8Array;
+}
+
 export type InsertOutcome = "inserted" | "taken";
 
 export interface Repositories {
@@ -263,6 +290,20 @@ export interface Repositories {
     restore(tenant: string, version: number): Promise<void>;
     /** The newest first. */
     listVersions(tenant: string, limit: number): Promise<RuleVersion[]>;
+  };
+  readonly wrappingKeys: {
+    list(): Promise<WrappingKeyRecord[]>;
+    /** Keeps the check value that an id has already. */
+    record(key: WrappingKeyRecord): Promise<void>;
+    retire(ids: readonly number[]): Promise<void>;
+  };
+  readonly wrappedColumns: {
+    /** Every table with wrapped columns, and those columns, by the names of the schema. */
+    readonly tables: readonly { readonly table: string; readonly columns: readonly string[] }[];
+    /** The next `limit` rows in the order of their keys, whatever they are wrapped with. */
+    page(table: string, after: RowKey | undefined, limit: number): Promise<WrappedRow[]>;
+    /** One unit; for each change, whether the column still held what it was to replace. */
+    replace(table: string, changes: readonly WrappedChange[]): Promise<boolean[]>;
   };
   readonly audit: {
     /** At least once: an event with the same writer and number is kept once. */

@@ -39,6 +39,17 @@ function decodeStored(encoded: string): Uint8Array {
   return decoded;
 }
 
+/**
+ * Wrapping keys that rows may be under, of this catalog or of a single writer: from a key's first
+ * use until the re-wrap job found nothing under it. The keys themselves are configuration.
+ */
+export const wrappingKeys = sqliteTable("wrapping_key", {
+  /** 0: the one made from the master key. */
+  id: integer("id").primaryKey(),
+  /** 16 bytes that tell the key from another one with its id. */
+  checkValue: bytes("check_value").notNull(),
+});
+
 /** An operator. */
 export const tenants = sqliteTable("tenant", {
   tenant: text("tenant").primaryKey(),
@@ -288,8 +299,8 @@ export const auditEvents = sqliteTable(
     session: text("session").notNull(),
     reason: text("reason").notNull(),
     trail: text("trail", { mode: "json" }).$type<readonly StepReport[]>().notNull(),
-    /** Of a decision by rules: what it was made from, wrapped, base64url. */
-    facts: text("facts"),
+    /** Of a decision by rules: what it was made from. */
+    wrappedFacts: bytes("wrapped_facts"),
   },
   (t) => [
     primaryKey({ columns: [t.writer, t.number] }),
@@ -297,6 +308,6 @@ export const auditEvents = sqliteTable(
     index("audit_event_card").on(t.tenant, t.cardId),
     index("audit_event_time")
       .on(t.tenant, t.at)
-      .where(sql`${t.facts} is not null`),
+      .where(sql`${t.wrappedFacts} is not null`),
   ],
 );

@@ -14,6 +14,7 @@ import type { PeerTransport } from "./peers/transport.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
 import { createBindingRoutes } from "./routes/bindings.ts";
 import { createErrorHandler, handleNotFound } from "./routes/problem.ts";
+import { requireWrappingKeys } from "./routes/wrapping-keys.ts";
 import type { Writers } from "./state/writers.ts";
 import { certificateAlgorithms } from "./suites/certificate-algorithms.ts";
 import { eciesProfileB } from "./suites/ecies.ts";
@@ -63,9 +64,10 @@ export function compose(
   database: CatalogDatabase,
   ambient: Ambient,
 ): Composition {
-  const { masterKey, deployment, storeGeneration, limits, slot, slots, country } = configuration;
+  const { masterKey, wrappingKeys, deployment, storeGeneration, limits } = configuration;
+  const { slot, slots, country } = configuration;
   const { clock, sleep, random, connectors = new Map() } = ambient;
-  const vault = createVault(masterKey, random);
+  const vault = createVault(masterKey, random, wrappingKeys);
   const repositories = createRepositories(database);
   const log = createLog(ambient);
   const dependencies: Dependencies = {
@@ -110,6 +112,7 @@ export function createApp({ dependencies, adminKey }: Composition, writers: Writ
   app.onError(createErrorHandler(dependencies.log));
   app.notFound(handleNotFound);
   app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.use("/v1/*", requireWrappingKeys(dependencies));
   app.route("/v1/bindings", createBindingRoutes(dependencies, writers.cards));
   if (adminKey !== undefined) {
     app.route("/v1/admin", createAdminRoutes(dependencies, adminKey, writers));

@@ -16,9 +16,11 @@ import { DEFAULT_LIMITS, LIMIT_MAXIMA, type Limits } from "./limits.ts";
 import type { NudmSettings } from "./nudm/client.ts";
 import { readNudmCentres } from "./nudm/settings.ts";
 import { MASTER_KEY_BYTES } from "./vault.ts";
+import { parseWrappingKeys, type WrappingKeys, type WrappingKeysFault } from "./wrapping-keys.ts";
 
 export interface Configuration {
   readonly masterKey: Bytes;
+  readonly wrappingKeys: WrappingKeys;
   /** 16 bytes. */
   readonly deployment: Bytes;
   /** Absent: the administration routes do not exist. */
@@ -70,8 +72,10 @@ const CENTRE_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
 export function checkEnvironment(environment: UncheckedEnvironment): Configuration {
   const slots = readInteger(environment, "SIMLATCH_SLOTS", 1, 1, SLOTS_MAX);
   const slot = readInteger(environment, "SIMLATCH_SLOT", 0, 0, slots - 1);
+  const masterKey = readSecret(environment, "SIMLATCH_MASTER_KEY");
   return {
-    masterKey: readSecret(environment, "SIMLATCH_MASTER_KEY"),
+    masterKey,
+    wrappingKeys: readWrappingKeys(environment, masterKey),
     deployment: readDeployment(environment),
     adminKey: readAdminKey(environment),
     storeGeneration: readInteger(environment, "SIMLATCH_STORE_GENERATION", 1, 1, INTEGER_MAX),
@@ -98,12 +102,33 @@ export function checkSecret(name: string, text: string): Bytes {
       `Set ${name} to 32 random bytes in base64url; "bun run simlatch keys" makes one.`,
     );
   }
-  if (new Set(key).size < DISTINCT_BYTES_MIN) {
+  if (isRegular(key)) {
     throw new ConfigurationError(
       `${name} is too regular to be random; take one from "bun run simlatch keys".`,
     );
   }
   return key;
+}
+
+function isRegular(key: Uint8Array): boolean {
+  return new Set(key).size < DISTINCT_BYTES_MIN;
+}
+
+const WRAPPING_KEYS_ADVICE: Readonly<Record<WrappingKeysFault, string>> = {
+  malformed:
+    'to entries like "2:<32 bytes, base64url>", the newest first, or 0 for the key that is made ' +
+    'from the master key; "bun run simlatch keys --wrapping 2" makes an entry',
+  too_many: "to at most 16 entries; remove keys that no row needs",
+  id_twice: "to entries with an id each",
+  key_twice: "to keys that differ from each other and from the master key",
+  regular: "to random keys; one of them is too regular",
+};
+
+function readWrappingKeys(environment: UncheckedEnvironment, masterKey: Bytes): WrappingKeys {
+  const name = "SIMLATCH_WRAPPING_KEYS";
+  const parsed = parseWrappingKeys(readText(environment, name) ?? "0", masterKey, isRegular);
+  if (parsed.ok) return parsed.value;
+  throw new ConfigurationError(`Set ${name} ${WRAPPING_KEYS_ADVICE[parsed.reason]}.`);
 }
 
 function readDeployment(environment: UncheckedEnvironment): Bytes {

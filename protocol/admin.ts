@@ -403,6 +403,38 @@ export interface DryRunCount {
   readonly isPartial: boolean;
 }
 
+/**
+ * POST /v1/admin/rewrap: one step of a pass over every secret at rest. The first step of a pass, or
+ * the one after that whose answer had the cursor.
+ */
+export type RewrapStepRequest =
+  | {
+      /** Counts, and changes nothing. */
+      readonly check?: boolean;
+      /** IND slots that were ever in use, when there were more than now. */
+      readonly slots?: number;
+    }
+  | { readonly cursor: string };
+
+export interface RewrapStep {
+  /** For the next step; null at the end of the pass. */
+  readonly cursor: string | null;
+  /** Id of the key that wraps. */
+  readonly newest: number;
+  /** Secrets that this step looked at. */
+  readonly seen: number;
+  /** Of those, how many were under each older key, by its id. */
+  readonly stale: Readonly<Record<string, number>>;
+  /** Of those, how many are under the newest key now. */
+  readonly rewrapped: number;
+  /** Purpose and row of secrets that do not open under the key that they name. */
+  readonly unreadable: readonly string[];
+  /** Older keys that this pass, at its end, has found nothing under. */
+  readonly retired: readonly number[];
+  /** Keys that a start of the platform asks for. */
+  readonly needed: readonly number[];
+}
+
 /** GET /v1/admin/audit?session=... or ?card=...: events in the order of their numbers. */
 export interface AuditEventView {
   readonly writer: string;

@@ -35,13 +35,13 @@ CREATE TABLE `audit_event` (
 	`session` text NOT NULL,
 	`reason` text NOT NULL,
 	`trail` text NOT NULL,
-	`facts` text,
+	`wrapped_facts` blob,
 	PRIMARY KEY(`writer`, `number`)
 );
 --> statement-breakpoint
 CREATE INDEX `audit_event_session` ON `audit_event` (`tenant`,`session`);--> statement-breakpoint
 CREATE INDEX `audit_event_card` ON `audit_event` (`tenant`,`card_id`);--> statement-breakpoint
-CREATE INDEX `audit_event_time` ON `audit_event` (`tenant`,`at`) WHERE "audit_event"."facts" is not null;--> statement-breakpoint
+CREATE INDEX `audit_event_time` ON `audit_event` (`tenant`,`at`) WHERE "audit_event"."wrapped_facts" is not null;--> statement-breakpoint
 CREATE TABLE `binding_rule` (
 	`tenant` text NOT NULL,
 	`id` text NOT NULL,
@@ -162,4 +162,9 @@ CREATE TABLE `subscriber` (
 CREATE INDEX `subscriber_number` ON `subscriber` (`tenant`,`msisdn`);--> statement-breakpoint
 CREATE TABLE `tenant` (
 	`tenant` text PRIMARY KEY NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `wrapping_key` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`check_value` blob NOT NULL
 );

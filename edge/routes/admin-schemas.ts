@@ -32,6 +32,9 @@ const CARD_ROOTS_MAX = 16;
 const ENROLMENT_TOKEN_BYTES_MAX = 255;
 const COUNTER_MAX = 0xffff_ffff;
 const MODES_MAX = 2;
+const REWRAP_CURSOR_BYTES_MAX = 1024;
+/** As many as SIMLATCH_SLOTS may be. */
+const SLOTS_MAX = 32;
 /** One byte on the wire. */
 const CONCEALMENT_KEY_ID_MAX = 255;
 
@@ -170,3 +173,18 @@ export const subscriberOrder = v.variant("order", [
   }),
   v.strictObject({ tenant, order: v.literal("clear"), by: twoPeople }),
 ]);
+
+/** Of a step that begins a pass, or goes on with one; `slots` are those in use. */
+export function rewrapStepRequest(slots: number) {
+  const count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(SLOTS_MAX));
+  return v.pipe(
+    v.custom<object>((value) => !Array.isArray(value)),
+    v.union([
+      v.strictObject({ cursor: base64Url(1, REWRAP_CURSOR_BYTES_MAX) }),
+      v.strictObject({
+        check: v.optional(v.boolean(), false),
+        slots: v.optional(count, slots),
+      }),
+    ]),
+  );
+}

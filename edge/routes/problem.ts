@@ -10,6 +10,7 @@ import { failure, type Result, success } from "#protocol/result";
 
 import type { Log } from "../dependencies.ts";
 import { decodeUtf8, readBounded } from "../peers/bounded-body.ts";
+import { absentKeyIn } from "../vault.ts";
 import { type FailureReason, problemFor } from "../wire-error.ts";
 
 /** docs/protocol.md, section 4: the longest message is far below it. */
@@ -39,6 +40,11 @@ export const handleNotFound: NotFoundHandler = (c) => respondProblem(c, "not_fou
  */
 export function createErrorHandler(log: Log): ErrorHandler {
   return function handleError(error, c) {
+    const key = absentKeyIn(error);
+    if (key !== undefined) {
+      log("wrapping_key_absent", { key });
+      return respondProblem(c, "wrapping_key_absent");
+    }
     log("defect", { name: error.name });
     return respondProblem(c, "unexpected");
   };

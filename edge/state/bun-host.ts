@@ -9,6 +9,7 @@ import type { SubscriberSlots } from "../access-authentication/authentication-ce
 import { createRuleSource } from "../binding-verification/rule-source.ts";
 import { CardWriter } from "./card-writer.ts";
 import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
+import { listWriters, rewrapState, type RewrapOrder } from "./rewrapping.ts";
 import { createStateTables } from "./schema.ts";
 import { readText, type Sql, type SqlRow, type SqlValue, StorageError } from "./sql.ts";
 import { SubscriberWriter } from "./subscriber-writer.ts";
@@ -72,7 +73,15 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       afterwards: (work) => followUps.add(object, work),
     });
 
+  const rewrap = (object: string, order: RewrapOrder) =>
+    call(object, (sql) => rewrapState(sql, object, dependencies.vault, order));
+
   return {
+    wrapped: {
+      list: (after, limit) => call("", (sql) => listWriters(sql, after, limit)),
+      rewrapCard: rewrap,
+      rewrapSlot: rewrap,
+    },
     cards: {
       open: (object, request) => call(object, (sql) => cardOf(sql, object).open(request)),
       answer: (object, request) => call(object, (sql) => cardOf(sql, object).answer(request)),
@@ -103,6 +112,8 @@ function openDatabase(path: string): Database {
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA synchronous = FULL");
   database.run("PRAGMA busy_timeout = 5000");
+  // No secret under an older wrapping key stays behind on a free page.
+  database.run("PRAGMA secure_delete = ON");
   return database;
 }
 

@@ -13,18 +13,11 @@ import type { AnswerStatement } from "#protocol/messages";
 import { failure, type Result, success } from "#protocol/result";
 import { stepIn } from "#protocol/steps";
 import { type ConcludedAccess, decideSession } from "./card-deciding.ts";
-import { restoreConnection, sessionMode } from "./card-connection.ts";
+import { loadSession, restoreConnection, sessionMode } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
 import { isWithheld } from "./card-orders.ts";
 import { fetchChallenge, isOverQuota, storeChallenge } from "./card-opening.ts";
-import {
-  countChallenge,
-  findCard,
-  findReply,
-  findSession,
-  saveSession,
-  type Session,
-} from "./card-store.ts";
+import { countChallenge, findCard, findReply, saveSession, type Session } from "./card-store.ts";
 import type {
   AnswerRequest,
   CardContext,
@@ -86,7 +79,7 @@ function beginAnswer(context: CardContext, request: AnswerRequest): Begun {
   if (reply !== undefined) {
     return isWithheld(sql, object, sid) ? failure("session_expired") : success({ reply });
   }
-  const session = findSession(sql, object, sid);
+  const session = loadSession(context, sid);
   const card = findCard(sql, object);
   if (session === undefined || card === undefined) return failure("session_unknown");
   const now = dependencies.clock();

@@ -15,6 +15,7 @@ import { hashResult } from "#protocol/transcript";
 import type { BindingVerdict, SealedVerdict, Verdict } from "#protocol/wire";
 import {
   findPlatformKey,
+  loadSession,
   type PlatformKeyInUse,
   readSecrets,
   restoreConnection,
@@ -34,7 +35,6 @@ import { findPairingChange, savePair } from "./card-pairs.ts";
 import {
   findCard,
   findReply,
-  findSession,
   saveCard,
   saveReply,
   saveSession,
@@ -117,7 +117,7 @@ function commitDecision(
   floor: number,
 ): Result<Session, CardWriterFailure> {
   const { sql, object, dependencies } = context;
-  const current = findSession(sql, object, session.sid);
+  const current = loadSession(context, session.sid);
   const card = findCard(sql, object);
   if (current === undefined || card === undefined) throw new Error("a session vanished");
   if (!equalBytes(current.digest, session.digest)) return failure("step_out_of_order");

@@ -15,6 +15,7 @@ import { checkEnvironment } from "../bindings.ts";
 import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
 import { createRuleSource, type RuleSource } from "../binding-verification/rule-source.ts";
 import type { Dependencies, VectorQuery } from "../dependencies.ts";
+import { NO_COUNTS, type RewrapCounts } from "../rewrap-counts.ts";
 import { workerdTcp } from "../tcp-workerd.ts";
 import type { CardOrder } from "./card-orders.ts";
 import {
@@ -24,7 +25,8 @@ import {
   type ReceiptRequest,
 } from "./card-writer.ts";
 import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
-import { createStateTables } from "./schema.ts";
+import { rewrapState, type RewrapOrder } from "./rewrapping.ts";
+import { createStateTables, hasStateTables } from "./schema.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
 import { SubscriberWriter } from "./subscriber-writer.ts";
 import type { Writers } from "./writers.ts";
@@ -38,6 +40,7 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
   protected readonly sql: Sql;
   protected readonly object: string;
   protected readonly dependencies: Dependencies;
+  private isPrepared = false;
 
   constructor(state: DurableObjectState, env: WorkerEnvironment) {
     super(state, env);
@@ -45,11 +48,26 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
     this.object = state.id.name;
     this.sql = createObjectSql(state.storage);
     this.dependencies = composeWorker(env).dependencies;
+  }
+
+  /** A writer that was never called holds nothing, and stays without tables, and so storage. */
+  rewrap(order: RewrapOrder): RewrapCounts {
+    const { sql, object, dependencies } = this;
+    if (!hasStateTables(sql)) return NO_COUNTS;
+    this.prepare();
+    return rewrapState(sql, object, dependencies.vault, order);
+  }
+
+  /** Tables that a newer version brought are made here, too. */
+  private prepare(): void {
+    if (this.isPrepared) return;
     createStateTables(this.sql);
+    this.isPrepared = true;
   }
 
   /** The outcome leaves through the output gate at once; its events follow behind it. */
   protected async settle<T>(work: () => T | Promise<T>): Promise<T> {
+    this.prepare();
     try {
       return await work();
     } finally {
@@ -169,6 +187,11 @@ export function objectWriters(env: WorkerEnvironment): Writers {
       describe: (object) => card(object).describe(),
     },
     slots: { order: (object, order) => slot(object).order(order) },
+    wrapped: {
+      list: undefined,
+      rewrapCard: (object, order) => card(object).rewrap(order),
+      rewrapSlot: (object, order) => slot(object).rewrap(order),
+    },
   };
 }
 
