@@ -174,6 +174,20 @@ describe("who asks", () => {
     expect(hlr.heard.length).toBe(1);
   });
 
+  test("I16: a relay that forgot its nonces seals no second answer under the key of the first", async () => {
+    const sent = tuple();
+    hlr.script(({ imsi }) => [result(imsi, sent)]);
+    await ask();
+    const options = { callers: KEYS, questionsPerMinute: 20 };
+    const second = createRelay(tools(), bunTcp(hlr.address), options);
+    relay.close();
+    const init = { method: "POST", body: questions[0] ?? "" };
+    const again = await second.fetch(new Request(new URL("/v1/vectors", server.url).href, init));
+    second.close();
+    expect(again.status).toBe(200);
+    expect(await again.text()).not.toBe(answers[0] ?? "");
+  });
+
   test.each([-31_000, 31_000])("out_of_time: clocks are %i ms apart", async (offset) => {
     ahead = offset;
     expect(await ask()).toBe("centre_failed");
