@@ -186,7 +186,8 @@ function readGsup(environment: UncheckedEnvironment, slot: number): GsupConfigur
 
 function readRelay(environment: UncheckedEnvironment, text = ""): RelayAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== "") {
+  const isBare = url?.pathname === "/" && url.search === "" && url.hash === "";
+  if (url === undefined || !isBare || !/^https?:$/.test(url.protocol)) {
     throw new ConfigurationError(
       "Set SIMLATCH_GSUP_RELAY to the URL of the relay, https://HOST or http://HOST:PORT.",
     );

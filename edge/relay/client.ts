@@ -1,5 +1,5 @@
 /** The connector of a point of presence that cannot, or must not, hold the HLR's connection. */
-import { QUERIES_UNDER_WAY_MAX } from "../access-authentication/authentication-centre/gsup/client.ts";
+import { QUERIES_UNDER_WAY_MAX } from "../access-authentication/authentication-centre/external.ts";
 import type { CentreConnector, CentreOutage, Dependencies, VectorQuery } from "../dependencies.ts";
 import { failure, success, type Result } from "#protocol/result";
 import {

@@ -22,7 +22,7 @@ import {
 } from "./envelope.ts";
 
 /** How far the clocks of caller and relay may be apart. */
-export const SKEW_MS = 30_000;
+const SKEW_MS = 30_000;
 /** A nonce is remembered for as long as its question could come again. */
 const NONCE_KEPT_MS = 2 * SKEW_MS;
 

@@ -155,8 +155,8 @@ export class SubscriberObject extends WriterObject {
 }
 
 /**
- * The connection to the HLR under one GSUP name. Two of them would compete for the name, so it lives
- * in the one object that there is of it, near whoever asked first.
+ * The connection to the HLR under one GSUP name. Two of them would compete for the name, so it
+ * lives in the one object that there is of it, near whoever asked first.
  */
 export class CentreObject extends DurableObject<WorkerEnvironment> {
   private readonly client: GsupClient;

@@ -13,6 +13,7 @@ import {
   type SlotWord,
 } from "../access-authentication/authentication-centre/slot.ts";
 import { HOUR_MS, SEQ_RESTORE_JUMP } from "../limits.ts";
+import { EMBEDDED_CENTRE } from "#protocol/admin";
 import { equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 import { recordEvent } from "./outbox.ts";
@@ -61,7 +62,7 @@ export class SubscriberWriter {
       const withdrawal = findWithdrawal(this.sql, this.object);
       if (withdrawal !== undefined) return failure(withdrawal);
       if (this.isOverQuota(request)) return failure("imsi_quota_exceeded");
-      const slot = this.restoreSlot(loadSlot(this.sql, this.object));
+      const slot = this.restoreSlot(request, loadSlot(this.sql, this.object));
       return issueChallenge(this.context, request, slot, (next) => {
         this.saveSlot(request, next, "store_restored");
       });
@@ -154,12 +155,13 @@ export class SubscriberWriter {
 
   /**
    * After a restore the lost state may have issued more: jump past it (invariant I4). A slot that
-   * the backup does not know jumps like any other, since it may have been one of the lost.
+   * the backup does not know jumps like any other, since it may have been one of the lost. The SQN
+   * of an external centre was not lost with it.
    */
-  private restoreSlot(slot: Slot): Slot {
+  private restoreSlot({ subscriber }: SlotRequest, slot: Slot): Slot {
     const { storeGeneration } = this.dependencies;
     const restores = storeGeneration - slot.storeGeneration;
-    if (restores <= 0) return slot;
+    if (restores <= 0 || subscriber.centre !== EMBEDDED_CENTRE) return slot;
     const seq = slot.seq + restores * SEQ_RESTORE_JUMP;
     return { ...slot, storeGeneration, seq, sqnGeneration: slot.sqnGeneration + 1 };
   }

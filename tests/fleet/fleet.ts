@@ -37,6 +37,7 @@ import { type AdminClient, createAdminClient } from "./admin-client.ts";
 import {
   adapterOf,
   makeModuleKeys,
+  proofOf,
   type ModuleDevice,
   type ModuleKeys,
   type SubscriberKind,
@@ -97,16 +98,16 @@ interface SubscriberOptions {
   readonly operator: string;
   /** USIM/Milenage unless given. */
   readonly kind?: SubscriberKind;
-  /**
-   * The centre that has the keys of a USIM, by its configured name; `provision` hands them over.
-   * The platform's own unless given.
-   */
-  readonly external?: {
-    readonly centre: string;
-    readonly provision: (imsi: string, keys: ModuleKeys["enrolment"]) => void;
-  };
   /** SEQ_MS of every IND: how far ahead the USIM is of a new subscriber record. */
   readonly seqMs?: number;
+  /** Another centre has the keys; the embedded one unless given. */
+  readonly centre?: KeyHolder;
+}
+
+/** An external centre: its name at the platform, and how it takes a subscriber with its keys. */
+export interface KeyHolder {
+  readonly name: string;
+  readonly provision: (imsi: string, keys: ModuleKeys["enrolment"]) => void;
 }
 
 export interface Fleet {
@@ -296,7 +297,7 @@ async function addCard(base: FleetBase, options: CardOptions): Promise<FleetCard
 
 async function addSubscriber(
   base: FleetBase,
-  { operator, kind = "USIM/Milenage", external, seqMs = 0 }: SubscriberOptions,
+  { operator, kind = "USIM/Milenage", seqMs = 0, centre }: SubscriberOptions,
 ): Promise<FleetSubscriber> {
   const { options, tenant, admin } = base;
   const { random } = options;
@@ -304,12 +305,9 @@ async function addSubscriber(
   const imsi = appendDigits(operator, IMSI_DIGITS, random);
   const iccid = appendDigits("89", ICCID_DIGITS, random);
   const keys = makeModuleKeys(kind, random);
-  external?.provision(imsi, keys.enrolment);
-  const known =
-    external === undefined
-      ? keys.enrolment
-      : ({ centre: external.centre, proves: "USIM" } as const);
-  await admin.createSubscriber({ tenant, imsi, mncLength, ...known });
+  centre?.provision(imsi, keys.enrolment);
+  const held = centre && { centre: centre.name, proves: proofOf(kind) };
+  await admin.createSubscriber({ tenant, imsi, mncLength, ...(held ?? keys.enrolment) });
   const moduleWith = ({ create }: ModuleKeys): FleetSubscriber => {
     const cloneAt = (seq: number): ModuleDevice => create({ imsi, iccid, mncLength }, seq);
     const forge = (): FleetSubscriber => moduleWith(makeModuleKeys(kind, random));

@@ -118,8 +118,8 @@ describe.each(HOSTS)("edge $edge, $protocol", ({ edge, protocol }) => {
     const subscriber = await fleet.addSubscriber({
       operator: "46001",
       seqMs,
-      external: {
-        centre,
+      centre: {
+        name: centre,
         provision: (imsi, { k = "", opc = "" }) =>
           subscribers.set(imsi, {
             k: Uint8Array.fromHex(k),

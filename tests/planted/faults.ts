@@ -8,6 +8,7 @@ import { ORDER_FAULTS } from "./faults-orders.ts";
 import { MTM_FAULTS } from "./faults-mtm.ts";
 import { PEER_FAULTS } from "./faults-peers.ts";
 import { ROTATION_FAULTS } from "./faults-rotation.ts";
+import { EXTERNAL_FAULTS } from "./faults-external.ts";
 import type { Fault } from "./fault.ts";
 
 export const FAULTS: readonly Fault[] = [
@@ -20,4 +21,5 @@ export const FAULTS: readonly Fault[] = [
   ...MTM_FAULTS,
   ...PEER_FAULTS,
   ...ROTATION_FAULTS,
+  ...EXTERNAL_FAULTS,
 ];

@@ -16,6 +16,9 @@ import { failure, type Result } from "#protocol/result";
 /** TS 29.002, 8.5.2: vectors of one answer. */
 export const VECTORS_PER_QUERY_MAX = 5;
 
+/** At one centre, from one point of presence, those that wait for their turn included. */
+export const QUERIES_UNDER_WAY_MAX = 64;
+
 type Tools = Pick<Dependencies, "connectors" | "log">;
 
 export async function queryCentre(

@@ -1,8 +1,8 @@
 /**
- * The connector to osmo-hlr and whatever else speaks GSUP. It connects when it is needed, under one
- * name that never changes: to the HLR the name is the point of presence, with an IND of its own. The
- * HLR routes answers by name to the connection that had it first, so the old one is closed before
- * the next, and after a silence there is a pause for the HLR to notice.
+ * The connector to osmo-hlr and whatever else speaks GSUP. It connects when it is needed, under
+ * one name that never changes: to the HLR the name is the point of presence, with an IND of its
+ * own. The HLR routes answers by name to the connection that had it first, so the old one is
+ * closed before the next, and after a silence there is a pause for the HLR to notice.
  */
 import type {
   CentreConnector,
@@ -19,7 +19,7 @@ import {
   openConnection,
 } from "./connection.ts";
 import type { OpenStream } from "./stream.ts";
-import { wipeVector } from "../external.ts";
+import { QUERIES_UNDER_WAY_MAX, wipeVector } from "../external.ts";
 
 export interface GsupClient extends CentreConnector {
   /** Ends what is under way. */
@@ -29,8 +29,6 @@ export interface GsupClient extends CentreConnector {
 /** 1 to 32 letters, digits, hyphens; what an HLR's list of peers shows. */
 export const GSUP_NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/;
 
-/** Of one point of presence, those that wait for their turn included. */
-export const QUERIES_UNDER_WAY_MAX = 64;
 /** From the call to its end: waiting for a turn, a new connection, and one more try. */
 const QUERY_MS = 6000;
 const BACK_OFF_MIN_MS = 250;

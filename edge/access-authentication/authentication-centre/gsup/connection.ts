@@ -38,7 +38,7 @@ export interface GsupConnection {
 
 /** From the first SYN to ID_GET. */
 const HANDSHAKE_MS = 2000;
-/** An HLR that is there answers in a few milliseconds; one that routes by a held name never does. */
+/** An HLR that is there answers in milliseconds; one that routes by a held name never does. */
 const ANSWER_MS = 2500;
 const PING_MS = 1000;
 

@@ -8,7 +8,7 @@ import { failure, type Result, success } from "#protocol/result";
 
 const HEADER_BYTES = 3;
 /** What libosmocore's receiver takes; an answer of five vectors has 505 bytes. */
-export const FRAME_PAYLOAD_BYTES_MAX = 1200;
+const FRAME_PAYLOAD_BYTES_MAX = 1200;
 
 const STREAM = { ccm: 0xfe, osmo: 0xee } as const;
 /** First byte of an Osmocom payload. */
