@@ -1,17 +1,18 @@
 import { parseArgs } from "node:util";
 import { CARD_REPORTS, type CardOrderRequest, type CardReportReason } from "#protocol/admin";
+import { CARD_ID_PATTERN, isSamePerson, PERSON_PATTERN } from "#protocol/identifiers";
 import {
-  CARD_ID_PATTERN,
-  isSamePerson,
-  PERSON_PATTERN,
-  TENANT_PATTERN,
-} from "#protocol/identifiers";
-import { PROBLEM_CODES, type ProblemCode } from "#protocol/wire";
+  type AdminProblem,
+  adminUrl,
+  callAdmin,
+  checkTenant,
+  DEFAULT_URL,
+  exitCodeOf,
+  readAdminKey,
+} from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
-import { DEFAULT_HOSTNAME, DEFAULT_PORT } from "./platform-host.ts";
 
-const DEFAULT_URL = `http://${DEFAULT_HOSTNAME}:${DEFAULT_PORT}`;
 /** A report on a subscriber may wait two seconds; a card's order never does. */
 const TIMEOUT_MS = 10_000;
 const ORDERS = ["report", "unlock", "clear"] as const;
@@ -60,13 +61,14 @@ not do it, 2 usage, 3 the key is missing or not the platform's.`,
       },
     });
     const { card, body } = readOrder(positionals, values);
-    const url = orderUrl(values.url, card);
-    const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
-    if (adminKey === "") {
-      printNote("simlatch cards: set SIMLATCH_ADMIN_KEY to the platform's administration key");
-      return EXIT.configuration;
-    }
-    const problem = await sendOrder(url, adminKey, body);
+    const path = `cards/${card}/orders`;
+    adminUrl(values.url, path);
+    const adminKey = readAdminKey("cards");
+    if (adminKey === undefined) return EXIT.configuration;
+    const access = { base: values.url, adminKey, timeoutMs: TIMEOUT_MS };
+    const answer = await callAdmin(access, "POST", path, body);
+    const isDone = answer.ok && answer.text === "";
+    const problem = isDone ? undefined : answer.ok ? "unexpected_answer" : answer.problem;
     return reportOutcome(card, body.order, problem, values.json);
   },
 };
@@ -84,9 +86,7 @@ function readOrder(
     throw new UsageError("a card id has 16 digits, 0-9 and A-F in upper case");
   }
   const { tenant, reason, by = [] } = values;
-  if (tenant !== undefined && !TENANT_PATTERN.test(tenant)) {
-    throw new UsageError("a tenant is named by 1 to 32 of a-z, 0-9 and -");
-  }
+  checkTenant(tenant);
   const scope = tenant === undefined ? {} : { tenant };
   const names = by.map((each) => each.trim());
   if (!names.every((each) => PERSON_PATTERN.test(each))) {
@@ -116,42 +116,7 @@ function readTwo(order: OrderName, names: readonly string[]): [string, string] {
   return [one, other];
 }
 
-/** The administration key crosses no network in clear. */
-function orderUrl(base: string, card: string): string {
-  const url = URL.parse(`v1/admin/cards/${card}/orders`, base.endsWith("/") ? base : `${base}/`);
-  const isLocal = url !== null && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
-  if (url?.protocol !== "https:" && !(url?.protocol === "http:" && isLocal)) {
-    throw new UsageError("--url wants https://..., or http:// on this machine");
-  }
-  return url.href;
-}
-
-type OrderProblem = ProblemCode | "unreachable" | "unexpected_answer";
-
-/** Undefined when the platform has done it. */
-async function sendOrder(
-  url: string,
-  adminKey: string,
-  body: CardOrderRequest,
-): Promise<OrderProblem | undefined> {
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      method: "POST",
-      headers: { authorization: `Bearer ${adminKey}`, "content-type": "application/json" },
-      body: JSON.stringify(body),
-      redirect: "error",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    if (response.status === 204) return undefined;
-    const { code }: { readonly code?: unknown } = JSON.parse(await response.text());
-    return PROBLEM_CODES.find((known) => known === code) ?? "unexpected_answer";
-  } catch (error) {
-    return error instanceof SyntaxError ? "unexpected_answer" : "unreachable";
-  }
-}
-
-const ADVICE: Readonly<Partial<Record<OrderProblem, string>>> = {
+const ADVICE: Readonly<Partial<Record<AdminProblem, string>>> = {
   conflict: "the card is neither locked nor reported, as far as the platform knows",
   not_found: "no such card in this tenant, or the platform has no administration routes",
   unauthorized: "SIMLATCH_ADMIN_KEY is not the platform's administration key",
@@ -163,7 +128,7 @@ const ADVICE: Readonly<Partial<Record<OrderProblem, string>>> = {
 function reportOutcome(
   card: string,
   order: OrderName,
-  problem: OrderProblem | undefined,
+  problem: AdminProblem | undefined,
   json: boolean,
 ): number {
   if (json) printLine(JSON.stringify({ card, order, done: problem === undefined, problem }));
@@ -172,5 +137,5 @@ function reportOutcome(
     return EXIT.expected;
   }
   printNote(`simlatch cards: ${ADVICE[problem] ?? `the platform said ${problem}`}`);
-  return problem === "unauthorized" ? EXIT.configuration : EXIT.unexpected;
+  return exitCodeOf(problem);
 }

@@ -12,6 +12,7 @@ import { modelCommand } from "./model.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
+import { rulesCommand } from "./rules.ts";
 import { serveCommand } from "./serve.ts";
 import { terminalCommand } from "./terminal.ts";
 
@@ -22,6 +23,7 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   cardsCommand,
+  rulesCommand,
   terminalCommand,
   emulateCommand,
   plantedCommand,

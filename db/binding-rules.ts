@@ -313,9 +313,10 @@ function toRow(rule: StoredRule): Omit<RuleRow, "tenant" | "since" | "until"> {
 }
 
 function toRule(row: RuleRow): StoredRule {
-  const { tenant: _of, since: _from, until: _to, cardId: card, cardGroup: group, ...rest } = row;
+  const { tenant: _of, since: _from, until: _to, id: name, cardId: card, cardGroup, ...rest } = row;
   const present = Object.entries(rest).filter(([, value]) => value !== null);
-  const target = card === null ? (group === null ? { all: true } : { group }) : { card };
+  const target =
+    card === null ? (cardGroup === null ? { all: true } : { group: cardGroup }) : { card };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- toRow wrote these members
-  return { ...Object.fromEntries(present), target } as StoredRule;
+  return { id: name, target, ...Object.fromEntries(present) } as StoredRule;
 }
