@@ -2,12 +2,15 @@ import { parseArgs } from "node:util";
 import type {
   DryRunCount,
   DryRunLine,
+  DryRunRequest,
+  RuleActivationRequest,
   RuleActivationView,
   RuleCheck,
   RuleFinding,
   RuleList,
+  RuleRollbackRequest,
   RuleSetView,
-} from "#protocol/admin";
+} from "#protocol/admin-rules";
 import { type BindingRule, RULE_ID_PATTERN } from "#protocol/rules";
 import {
   type AdminAccess,
@@ -198,13 +201,14 @@ async function readRules(file: string): Promise<readonly Pick<BindingRule, "id">
     throw new UsageError(`${file} cannot be read as JSON`);
   }
   const rules: unknown[] = Array.isArray(read) ? read : [read];
-  return rules.map((rule) => {
+  for (const rule of rules) {
     const id = typeof rule === "object" && rule !== null && "id" in rule ? rule.id : undefined;
     if (typeof id !== "string" || !RULE_ID_PATTERN.test(id)) {
       throw new UsageError("every rule wants an id: letters, digits, dot, hyphen, underscore");
     }
-    return { ...Object(rule), id };
-  });
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- looked at, one by one
+  return rules as readonly Pick<BindingRule, "id">[];
 }
 
 async function removeRule({ access, tenant, argument }: RulesCall): Promise<number | AdminProblem> {
@@ -253,7 +257,7 @@ async function dryRunRules({ access, tenant, values }: RulesCall): Promise<numbe
       return [[name, Number(text)]];
     }),
   );
-  const body = { ...scope(tenant), ...bounds };
+  const body: DryRunRequest = { ...scope(tenant), ...bounds };
   const answer = await callAdmin(access, "POST", "rule-set/dry-run", body);
   if (!answer.ok) return answer.problem;
   const lines = answer.text.trimEnd().split("\n");
@@ -269,7 +273,11 @@ async function dryRunRules({ access, tenant, values }: RulesCall): Promise<numbe
 function describeLine(line: DryRunLine): string {
   if (line.kind === "summary") {
     const { active, draft, pairs, bindings } = line;
-    return `version ${draft} in place of ${active}: ${describeCount("registered pairs", pairs)}; ${describeCount("past bindings", bindings)}`;
+    const counts = [
+      describeCount("registered pairs", pairs),
+      describeCount("past bindings", bindings),
+    ];
+    return `version ${draft} in place of ${active}: ${counts.join("; ")}`;
   }
   const { kind, card, imsi, session, before, after } = line;
   const which = session === undefined ? "" : ` session ${session}`;
@@ -286,14 +294,15 @@ async function activateRules({
   values,
 }: RulesCall): Promise<number | AdminProblem> {
   const { force, "keep-floor": keepsFloor, json } = values;
-  const body = { ...scope(tenant), force, raiseFloor: !keepsFloor };
+  const body: RuleActivationRequest = { ...scope(tenant), force, raiseFloor: !keepsFloor };
   return reportActivation(await callAdmin(access, "POST", "rule-set/activate", body), json);
 }
 
 async function rollBackRules(call: RulesCall): Promise<number | AdminProblem> {
   const { access, tenant, argument, values } = call;
   if (!/^[1-9][0-9]{0,8}$/.test(argument)) throw new UsageError("rollback wants a version");
-  const body = { ...scope(tenant), version: Number(argument), force: values.force };
+  const version = Number(argument);
+  const body: RuleRollbackRequest = { ...scope(tenant), version, force: values.force };
   return reportActivation(await callAdmin(access, "POST", "rule-set/rollback", body), values.json);
 }
 

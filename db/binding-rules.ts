@@ -28,8 +28,9 @@ const isInVersion = and(
   lte(bindingRules.since, version),
   or(isNull(bindingRules.until), gt(bindingRules.until, version)),
 );
-const draft = sql`(select ${ruleSets.draft} from ${ruleSets} where ${ruleSets.tenant} = ${tenant})`;
-const active = sql`(select ${ruleSets.active} from ${ruleSets} where ${ruleSets.tenant} = ${tenant})`;
+const ofThisSet = sql`from ${ruleSets} where ${ruleSets.tenant} = ${tenant}`;
+const draft = sql`(select ${ruleSets.draft} ${ofThisSet})`;
+const active = sql`(select ${ruleSets.active} ${ofThisSet})`;
 const isOfDraft = eq(bindingRules.since, draft);
 
 const selectState = prepareStatement(
@@ -212,7 +213,8 @@ const advance = prepareStatement(
     .set({
       active: sql`${ruleSets.draft}`,
       draft: sql`${ruleSets.draft} + 1`,
-      floor: sql`case when ${sql.placeholder("raises")} = 1 then ${ruleSets.draft} else ${ruleSets.floor} end`,
+      floor: sql`case ${sql.placeholder("raises")}
+        when 1 then ${ruleSets.draft} else ${ruleSets.floor} end`,
       revision: sql`${ruleSets.revision} + 1`,
     })
     .where(isUnchanged)

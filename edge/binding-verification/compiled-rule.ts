@@ -38,12 +38,12 @@ export interface CompiledRule {
 
 const SEVERITY_LOCK = 100;
 
-export function severityOf(action: MismatchAction): number {
+function severityOf(action: MismatchAction): number {
   if (action === "refuse") return 0;
   return action === "lock" ? SEVERITY_LOCK : SEVERITY_LOCK - action.lockAfter;
 }
 
-export function tierOf(target: RuleTarget): Tier {
+function tierOf(target: RuleTarget): Tier {
   if ("card" in target) return TIER.card;
   return "group" in target ? TIER.group : TIER.all;
 }

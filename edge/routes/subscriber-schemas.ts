@@ -7,7 +7,7 @@ import {
 } from "../access-authentication/authentication-centre/subscriber-keys.ts";
 import type { Algorithm, Dependencies } from "../dependencies.ts";
 import { GROUP_IDENTIFIER_PATTERN, NETWORK_SUBSET_PATTERN } from "#protocol/subscriber-profile";
-import { attribute, attributes, hex, imsi, msisdn, tenant } from "./fields.ts";
+import { attribute, attributes, hex, imsi, msisdn, noList, tenant } from "./fields.ts";
 
 const AMF_BYTES = 2;
 /** TS 23.003, 2.2. */
@@ -84,16 +84,19 @@ export function subscriberKeyReplacement(tools: Tools) {
 export const subscriberNumberUpdate = v.strictObject({ tenant, msisdn: v.nullable(msisdn) });
 
 const groupIdentifier = v.pipe(v.string(), v.regex(GROUP_IDENTIFIER_PATTERN));
-const profile = v.strictObject({
-  homeRegion: v.optional(attribute),
-  userGroups: v.optional(attributes, []),
-  level: v.optional(attribute),
-  company: v.optional(attribute),
-  services: v.optional(attributes, []),
-  networkSubset: v.optional(v.pipe(v.string(), v.regex(NETWORK_SUBSET_PATTERN))),
-  serviceProvider: v.optional(groupIdentifier),
-  corporate: v.optional(groupIdentifier),
-});
+const profile = v.pipe(
+  noList,
+  v.strictObject({
+    homeRegion: v.optional(attribute),
+    userGroups: v.optional(attributes, []),
+    level: v.optional(attribute),
+    company: v.optional(attribute),
+    services: v.optional(attributes, []),
+    networkSubset: v.optional(v.pipe(v.string(), v.regex(NETWORK_SUBSET_PATTERN))),
+    serviceProvider: v.optional(groupIdentifier),
+    corporate: v.optional(groupIdentifier),
+  }),
+);
 /** Null: nothing is said of the number any more. */
 export const subscriberProfileUpdate = v.strictObject({ tenant, profile: v.nullable(profile) });
 export const ssdUpdateOrder = v.strictObject({ tenant });

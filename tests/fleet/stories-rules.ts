@@ -2,7 +2,8 @@
  * Stories of binding rules: each kind of the patent alone, a subscriber whom it refuses, then one
  * whom it allows, and what the audit says of both.
  */
-import type { RuleUpdate, SubscriberProfileUpdate } from "#protocol/admin";
+import type { SubscriberProfileUpdate } from "#protocol/admin";
+import type { RuleUpdate } from "#protocol/admin-rules";
 import type { Fleet, FleetSubscriber } from "./fleet.ts";
 import {
   type Check,
@@ -134,10 +135,11 @@ function numberOf({ imsi }: FleetSubscriber): string {
 }
 
 async function addPerson(
-  { admin, tenant, addSubscriber }: Fleet,
+  fleet: Fleet,
   { operator = HOME_OPERATOR, profile }: Person,
 ): Promise<FleetSubscriber> {
-  const subscriber = await addSubscriber({ operator });
+  const { admin, tenant } = fleet;
+  const subscriber = await fleet.addSubscriber({ operator });
   const { imsi } = subscriber;
   await admin.setNumber(imsi, { tenant, msisdn: numberOf(subscriber) });
   if (profile !== undefined) await admin.setProfile(imsi, { tenant, profile });

@@ -6,6 +6,7 @@ import { CENTRE_FAULTS } from "./faults-centre.ts";
 import { DECISION_FAULTS } from "./faults-decision.ts";
 import { ORDER_FAULTS } from "./faults-orders.ts";
 import { MTM_FAULTS } from "./faults-mtm.ts";
+import { RULE_FAULTS } from "./faults-rules.ts";
 import type { Fault } from "./fault.ts";
 
 export const FAULTS: readonly Fault[] = [
@@ -16,4 +17,5 @@ export const FAULTS: readonly Fault[] = [
   ...CENTRE_FAULTS,
   ...ORDER_FAULTS,
   ...MTM_FAULTS,
+  ...RULE_FAULTS,
 ];

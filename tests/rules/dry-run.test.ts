@@ -1,6 +1,6 @@
-/** A draft beside what is in use: whose verdict would change, among those registered and of late. */
+/** A draft beside the rules in use: whose verdict would change, among pairs and past bindings. */
 import { afterEach, expect, test } from "bun:test";
-import type { DryRunLine } from "#protocol/admin";
+import type { DryRunLine } from "#protocol/admin-rules";
 import { readDurable } from "#tests/invariants/bench";
 import { ADMIN_KEY } from "#tests/platform/rig";
 import { AWAY, HOME, openRules, type RuleBench } from "./bench.ts";
