@@ -15,6 +15,7 @@ import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
 import { relayCommand } from "./relay.ts";
 import { rewrapCommand } from "./rewrap.ts";
+import { rulesCommand } from "./rules.ts";
 import { serveCommand } from "./serve.ts";
 import { terminalCommand } from "./terminal.ts";
 
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   keysCommand,
   cardsCommand,
   rewrapCommand,
+  rulesCommand,
   terminalCommand,
   mtmCommand,
   emulateCommand,

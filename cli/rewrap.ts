@@ -1,6 +1,14 @@
 import { parseArgs } from "node:util";
 import type { RewrapStep, RewrapStepRequest } from "#protocol/admin";
-import { ADMIN_ADVICE, adminUrl, callAdmin, DEFAULT_PLATFORM_URL } from "./admin-call.ts";
+import {
+  ADMIN_ADVICE,
+  type AdminProblem,
+  adminUrl,
+  callAdmin,
+  DEFAULT_PLATFORM_URL,
+  readAdminKey,
+  reportProblem,
+} from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
 
@@ -45,11 +53,8 @@ the platform's.`,
     if (check && cursor !== undefined) throw new UsageError("a cursor knows whether it checks");
     const url = adminUrl(values.url, "rewrap");
     const start = { check, ...readSlots(values.slots) };
-    const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
-    if (adminKey === "") {
-      printNote("simlatch rewrap: set SIMLATCH_ADMIN_KEY to the platform's administration key");
-      return EXIT.configuration;
-    }
+    const adminKey = readAdminKey("rewrap");
+    if (adminKey === undefined) return EXIT.configuration;
     const send = createSender(url, adminKey, json);
     const first = await runPass(send, cursor === undefined ? start : { cursor });
     return report(check ? first : await runToTheEnd(send, start, first), check, json);
@@ -76,10 +81,10 @@ interface Outcome {
   readonly unreadable: readonly string[];
   readonly retired: readonly number[];
   readonly needed: readonly number[];
-  readonly problem: string | undefined;
+  readonly problem: AdminProblem | undefined;
 }
 
-type Send = (request: RewrapStepRequest) => Promise<RewrapStep | string>;
+type Send = (request: RewrapStepRequest) => Promise<RewrapStep | AdminProblem>;
 
 function createSender(url: string, adminKey: string, json: boolean): Send {
   let steps = 0;
@@ -166,7 +171,7 @@ function needsAnotherPass(outcome: Outcome): boolean {
   return countRemaining(outcome) > 0 || needed.some((id) => id !== newest);
 }
 
-const ADVICE: Readonly<Record<string, string>> = {
+const ADVICE: typeof ADMIN_ADVICE = {
   ...ADMIN_ADVICE,
   conflict: "the platform was started with another first key meanwhile; run it again",
   malformed: "the platform does not know this cursor; run it again without",
@@ -188,6 +193,5 @@ function report(outcome: Outcome, check: boolean, json: boolean): number {
   }
   for (const row of unreadable) printNote(`does not open: ${row}`);
   if (problem === undefined) return isDone ? EXIT.expected : EXIT.unexpected;
-  printNote(`simlatch rewrap: ${ADVICE[problem] ?? `the platform said ${problem}`}`);
-  return problem === "unauthorized" ? EXIT.configuration : EXIT.unexpected;
+  return reportProblem("rewrap", problem, ADVICE);
 }

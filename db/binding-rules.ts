@@ -28,8 +28,9 @@ const isInVersion = and(
   lte(bindingRules.since, version),
   or(isNull(bindingRules.until), gt(bindingRules.until, version)),
 );
-const draft = sql`(select ${ruleSets.draft} from ${ruleSets} where ${ruleSets.tenant} = ${tenant})`;
-const active = sql`(select ${ruleSets.active} from ${ruleSets} where ${ruleSets.tenant} = ${tenant})`;
+const ofThisSet = sql`from ${ruleSets} where ${ruleSets.tenant} = ${tenant}`;
+const draft = sql`(select ${ruleSets.draft} ${ofThisSet})`;
+const active = sql`(select ${ruleSets.active} ${ofThisSet})`;
 const isOfDraft = eq(bindingRules.since, draft);
 
 const selectState = prepareStatement(
@@ -212,7 +213,8 @@ const advance = prepareStatement(
     .set({
       active: sql`${ruleSets.draft}`,
       draft: sql`${ruleSets.draft} + 1`,
-      floor: sql`case when ${sql.placeholder("raises")} = 1 then ${ruleSets.draft} else ${ruleSets.floor} end`,
+      floor: sql`case ${sql.placeholder("raises")}
+        when 1 then ${ruleSets.draft} else ${ruleSets.floor} end`,
       revision: sql`${ruleSets.revision} + 1`,
     })
     .where(isUnchanged)
@@ -313,9 +315,10 @@ function toRow(rule: StoredRule): Omit<RuleRow, "tenant" | "since" | "until"> {
 }
 
 function toRule(row: RuleRow): StoredRule {
-  const { tenant: _of, since: _from, until: _to, cardId: card, cardGroup: group, ...rest } = row;
+  const { tenant: _of, since: _from, until: _to, id: name, cardId: card, cardGroup, ...rest } = row;
   const present = Object.entries(rest).filter(([, value]) => value !== null);
-  const target = card === null ? (group === null ? { all: true } : { group }) : { card };
+  const target =
+    card === null ? (cardGroup === null ? { all: true } : { group: cardGroup }) : { card };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- toRow wrote these members
-  return { ...Object.fromEntries(present), target } as StoredRule;
+  return { id: name, target, ...Object.fromEntries(present) } as StoredRule;
 }

@@ -208,7 +208,9 @@ export function createCards(database: CatalogDatabase): Repositories["cards"] {
 
   async function list(name: string, page: Page) {
     const rows = await readRows(database, selectPage, { tenant: name, ...page });
-    return rows.map((row) => ({ ...row, company: row.company ?? undefined }));
+    return rows.map(({ cardId: id, groups, company }) => {
+      return { cardId: id, groups, company: company ?? undefined };
+    });
   }
 
   async function hasGroup(name: string, group: string): Promise<boolean> {

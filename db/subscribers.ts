@@ -215,34 +215,11 @@ export function createSubscribers(database: CatalogDatabase): Repositories["subs
     return insertSubscriber.rows(raw).length > 0 ? "inserted" : "taken";
   }
 
-  async function setProfile(
-    name: string,
-    number: string,
-    profile: SubscriberProfile | undefined,
-  ): Promise<"set" | "no_number" | "absent"> {
-    const stored = profile === undefined ? null : JSON.stringify(profile);
-    const values = { tenant: name, imsi: number, profile: stored };
-    if ((await writeRows(database, updateProfile, values)).length > 0) return "set";
-    return (await find(name, number)) === undefined ? "absent" : "no_number";
-  }
-
-  async function findProfile(name: string, number: string): Promise<SubscriberProfile | undefined> {
-    const rows = await readRows(database, selectProfiles, { tenant: name, msisdn: number });
-    const [row, other] = rows;
-    return other === undefined ? (row?.profile ?? undefined) : undefined;
-  }
-
-  async function list(name: string, page: Page) {
-    const rows = await readRows(database, selectPage, { tenant: name, ...page });
-    return rows.map((row) => ({ ...row, msisdn: row.msisdn ?? undefined }));
-  }
-
   return {
     find,
     findNeighbour,
-    setProfile,
-    findProfile,
-    list,
+    ...createProfiles(database),
+    list: (name, page) => listSubscribers(database, name, page),
     insert,
     setStatus: (name: string, number: string, value: SubscriberStatus) =>
       found(updateStatus, { tenant: name, imsi: number, status: value }),
@@ -260,4 +237,37 @@ function toValues(record: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(record).map(([column, value]: [string, unknown]) => [column, value ?? null]),
   );
+}
+
+/** What the embedded subscriber directory says, by number. */
+function createProfiles(
+  database: CatalogDatabase,
+): Pick<Repositories["subscribers"], "setProfile" | "findProfile"> {
+  async function setProfile(
+    name: string,
+    number: string,
+    profile: SubscriberProfile | undefined,
+  ): Promise<"set" | "no_number" | "absent"> {
+    const stored = profile === undefined ? null : JSON.stringify(profile);
+    const values = { tenant: name, imsi: number, profile: stored };
+    if ((await writeRows(database, updateProfile, values)).length > 0) return "set";
+    const rows = await readRows(database, selectSubscriber, { tenant: name, imsi: number });
+    return rows.length === 0 ? "absent" : "no_number";
+  }
+
+  async function findProfile(name: string, number: string): Promise<SubscriberProfile | undefined> {
+    const rows = await readRows(database, selectProfiles, { tenant: name, msisdn: number });
+    const [row, other] = rows;
+    return other === undefined ? (row?.profile ?? undefined) : undefined;
+  }
+
+  return { setProfile, findProfile };
+}
+
+async function listSubscribers(database: CatalogDatabase, name: string, page: Page) {
+  const rows = await readRows(database, selectPage, { tenant: name, ...page });
+  return rows.map((row) => {
+    const { imsi: digits, operator, msisdn: number, algorithm: algorithmName } = row;
+    return { imsi: digits, operator, msisdn: number ?? undefined, algorithm: algorithmName };
+  });
 }

@@ -1,6 +1,6 @@
 /** A draft of rules on its way into use: looked through, then activated; and the way back. */
 import { failure, type Result, success } from "#protocol/result";
-import type { RuleActivationView, RuleCheck } from "#protocol/admin";
+import type { RuleActivationView, RuleCheck } from "#protocol/admin-rules";
 import type { BindingRule } from "#protocol/rules";
 import { analyseRules, locksOutEverybody } from "./binding-verification/rule-analysis.ts";
 import { pagesOf } from "./binding-verification/rule-source.ts";

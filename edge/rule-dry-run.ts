@@ -4,7 +4,7 @@
  * claim held; and past decisions, with the proof and the claims of then. Registries and directory
  * are asked as they are now. Nothing is written.
  */
-import type { DryRunCount, DryRunLine } from "#protocol/admin";
+import type { DryRunCount, DryRunLine } from "#protocol/admin-rules";
 import { failure } from "#protocol/result";
 import type { BindingRule } from "#protocol/rules";
 import { moduleKindOf } from "./access-authentication/challenge-form.ts";

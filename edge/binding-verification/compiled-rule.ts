@@ -24,6 +24,8 @@ export interface CompiledRule {
   readonly rule: BindingRule;
   readonly condition: RuleCondition;
   readonly checks: readonly ConditionCheck[];
+  /** Those that the place of the rule in an index leaves open; all of them without an index. */
+  readonly openChecks: readonly ConditionCheck[];
   readonly tier: Tier;
   readonly isDeny: boolean;
   readonly priority: number;
@@ -38,12 +40,12 @@ export interface CompiledRule {
 
 const SEVERITY_LOCK = 100;
 
-export function severityOf(action: MismatchAction): number {
+function severityOf(action: MismatchAction): number {
   if (action === "refuse") return 0;
   return action === "lock" ? SEVERITY_LOCK : SEVERITY_LOCK - action.lockAfter;
 }
 
-export function tierOf(target: RuleTarget): Tier {
+function tierOf(target: RuleTarget): Tier {
   if ("card" in target) return TIER.card;
   return "group" in target ? TIER.group : TIER.all;
 }
@@ -51,8 +53,7 @@ export function tierOf(target: RuleTarget): Tier {
 /** Rules have one of few sets of fields; each set has its list of checks once. */
 const checkLists = new Map<string, readonly ConditionCheck[]>();
 
-function checksOf(condition: RuleCondition): readonly ConditionCheck[] {
-  const fields: readonly string[] = fieldsOf(condition);
+function checksOf(fields: readonly string[]): readonly ConditionCheck[] {
   const key = fields.join();
   const known = checkLists.get(key);
   if (known !== undefined) return known;
@@ -66,10 +67,12 @@ export function compileRule(rule: BindingRule): CompiledRule {
   const isDeny = rule.effect === "deny";
   // A terminal that may choose what it claims must not be able to bring a lock about.
   const onMismatch = isDeny && claims !== undefined ? "refuse" : rule.onMismatch;
+  const checks = checksOf(fieldsOf(condition));
   return {
     rule,
     condition,
-    checks: checksOf(condition),
+    checks,
+    openChecks: checks,
     tier: tierOf(target),
     isDeny,
     priority,
@@ -81,10 +84,16 @@ export function compileRule(rule: BindingRule): CompiledRule {
   };
 }
 
+/** The same rule where it is found only by subscribers for whom this member holds. */
+export function placeBy(rule: CompiledRule, field: keyof RuleCondition): CompiledRule {
+  const fields = fieldsOf(rule.condition).filter((each) => each !== field);
+  return { ...rule, openChecks: checksOf(fields) };
+}
+
 /** The least of all members: one that fails outweighs one that is not known. */
-export function matchRule({ checks, condition }: CompiledRule, subject: RuleSubject): Match {
+export function matchRule({ openChecks, condition }: CompiledRule, subject: RuleSubject): Match {
   let match: Match = MATCH.yes;
-  for (const { test } of checks) {
+  for (const { test } of openChecks) {
     const outcome = test(condition, subject);
     if (outcome === MATCH.no) return MATCH.no;
     if (outcome === MATCH.unknown) match = MATCH.unknown;

@@ -4,7 +4,7 @@
  * nothing that is not so, and does not find everything that is: conditions are compared by their
  * members, ranges by their ends.
  */
-import type { RuleFinding } from "#protocol/admin";
+import type { RuleFinding } from "#protocol/admin-rules";
 import type { BindingRule, RuleCondition } from "#protocol/rules";
 import type { Dependencies } from "../dependencies.ts";
 import { fieldsOf } from "./rule-match.ts";

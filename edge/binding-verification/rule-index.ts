@@ -3,7 +3,7 @@
  * attribute each, a tree of IMSI ranges, and a list of what names no such attribute.
  */
 import type { RuleCondition } from "#protocol/rules";
-import { type CompiledRule, compareMildness, compareRules } from "./compiled-rule.ts";
+import { type CompiledRule, compareMildness, compareRules, placeBy } from "./compiled-rule.ts";
 import { buildRanges, type ImsiRanges } from "./imsi-ranges.ts";
 import { networkSubsetOf, type RuleSubject } from "./rule-match.ts";
 
@@ -11,6 +11,7 @@ import { networkSubsetOf, type RuleSubject } from "./rule-match.ts";
 type Values = string | readonly string[] | undefined;
 
 interface Attribute {
+  readonly field: keyof RuleCondition;
   /** What a rule is found by. */
   readonly keyOf: (condition: RuleCondition) => string | undefined;
   readonly valuesOf: (subject: RuleSubject) => Values;
@@ -22,6 +23,7 @@ function profileMember(
   member: "company" | "corporate" | "serviceProvider" | "homeRegion" | "level",
 ): Attribute {
   return {
+    field: member,
     keyOf: (condition) => condition[member],
     valuesOf: ({ profile }) => (profile.ok ? (profile.value[member] ?? NONE) : undefined),
   };
@@ -29,25 +31,31 @@ function profileMember(
 
 /** A rule stands under the first of these that it has, the one that fewest subscribers share. */
 const ATTRIBUTES: readonly Attribute[] = [
-  { keyOf: ({ imsi }) => imsi, valuesOf: ({ imsi }) => imsi },
-  { keyOf: ({ msisdn }) => msisdn, valuesOf: ({ msisdn }) => msisdn },
+  { field: "imsi", keyOf: ({ imsi }) => imsi, valuesOf: ({ imsi }) => imsi },
+  { field: "msisdn", keyOf: ({ msisdn }) => msisdn, valuesOf: ({ msisdn }) => msisdn },
 ];
 const ATTRIBUTES_AFTER_RANGES: readonly Attribute[] = [
   profileMember("company"),
   {
+    field: "userGroup",
     keyOf: ({ userGroup }) => userGroup,
     valuesOf: ({ profile }) => (profile.ok ? profile.value.userGroups : undefined),
   },
   profileMember("corporate"),
   profileMember("serviceProvider"),
   profileMember("homeRegion"),
-  { keyOf: ({ networkSubset }) => networkSubset, valuesOf: networkSubsetOf },
+  {
+    field: "networkSubset",
+    keyOf: ({ networkSubset }) => networkSubset,
+    valuesOf: networkSubsetOf,
+  },
   profileMember("level"),
   {
+    field: "services",
     keyOf: ({ services }) => services?.[0],
     valuesOf: ({ profile }) => (profile.ok ? profile.value.services : undefined),
   },
-  { keyOf: ({ operator }) => operator, valuesOf: ({ operator }) => operator },
+  { field: "operator", keyOf: ({ operator }) => operator, valuesOf: ({ operator }) => operator },
 ];
 const ALL_ATTRIBUTES = [...ATTRIBUTES, ...ATTRIBUTES_AFTER_RANGES];
 
@@ -100,21 +108,29 @@ function placeOf(condition: RuleCondition): Attribute | "range" | "rest" {
   return ATTRIBUTES_AFTER_RANGES.find(has) ?? "rest";
 }
 
-function mapBy({ keyOf, valuesOf }: Attribute, rules: readonly CompiledRule[]): AttributeMap {
-  const byValue = Map.groupBy(rules, ({ condition }) => keyOf(condition) ?? "");
+function mapBy(attribute: Attribute, rules: readonly CompiledRule[]): AttributeMap {
+  const { keyOf, valuesOf, field } = attribute;
+  const groups = Map.groupBy(rules, ({ condition }) => keyOf(condition) ?? "");
+  const byValue = new Map<string, readonly CompiledRule[]>();
+  for (const [value, members] of groups) {
+    // Of several services the first one finds the rule, which asks for all of them.
+    const placed = members.map((rule) => (field === "services" ? rule : placeBy(rule, field)));
+    byValue.set(value, dropUnreachable(placed));
+  }
   return { valuesOf, byValue, everyRule: rules };
 }
 
 function indexRanges(rules: readonly CompiledRule[]): ImsiRanges<CompiledRule> {
-  return buildRanges(rules, {
+  const placed = rules.map((rule) => placeBy(rule, "imsiRange"));
+  return buildRanges(placed, {
     rangeOf: ({ condition }) => condition.imsiRange ?? { from: "1", to: "0" },
     order: (members) => dropUnreachable(members.toSorted(compareRules)),
   });
 }
 
 /**
- * In one piece a rule that asks for nothing but its range matches everybody there, so that nothing
- * of lower priority is ever looked at, nor a second such rule that allows under the same terms.
+ * In one place of an index a rule that asks for nothing else matches everybody who comes there, so
+ * that nothing of lower priority is ever looked at, nor a second such rule under the same terms.
  */
 function dropUnreachable(sorted: readonly CompiledRule[]): readonly CompiledRule[] {
   const end = sorted.find(isAlwaysMatching);
@@ -127,9 +143,9 @@ function dropUnreachable(sorted: readonly CompiledRule[]): readonly CompiledRule
   );
 }
 
-function isAlwaysMatching({ checks, rule, from, until }: CompiledRule): boolean {
+function isAlwaysMatching({ openChecks, rule, from, until }: CompiledRule): boolean {
   const isLasting = from === Number.NEGATIVE_INFINITY && until === Number.POSITIVE_INFINITY;
-  return checks.length === 1 && rule.claims === undefined && isLasting;
+  return openChecks.length === 0 && rule.claims === undefined && isLasting;
 }
 
 /** Both deny, the first is the milder; or both allow whoever proves the same. */

@@ -26,7 +26,7 @@ export interface RuleSource {
 }
 
 /** How long what begins or ends by the clock is compiled ahead. */
-export const COMPILED_MS = 3_600_000;
+const COMPILED_MS = 3_600_000;
 /** Cards whose rules are kept compiled. */
 const OWN_KEPT_MAX = 4096;
 const PAGE_ROWS = 1000;

@@ -2,7 +2,8 @@
 import { Hono } from "hono";
 import { stream } from "hono/streaming";
 
-import type { AuditEventView, DryRunLine, RuleList, RuleSetView } from "#protocol/admin";
+import type { AuditEventView } from "#protocol/admin";
+import type { DryRunLine, RuleList, RuleSetView } from "#protocol/admin-rules";
 
 import { openRule, sealRule } from "../binding-verification/sealed-rules.ts";
 import type { AuditEvent, Dependencies } from "../dependencies.ts";

@@ -148,20 +148,26 @@ export const ruleListQuery = v.strictObject({
   limit: v.optional(digits(PAGE_MAX), String(PAGE_MAX)),
 });
 
-export const ruleSetRequest = v.strictObject({ tenant });
-export const activationRequest = v.strictObject({
-  tenant,
-  force: v.optional(v.boolean(), false),
-  raiseFloor: v.optional(v.boolean(), true),
-});
+export const ruleSetRequest = v.pipe(noList, v.strictObject({ tenant }));
+export const activationRequest = v.pipe(
+  noList,
+  v.strictObject({
+    tenant,
+    force: v.optional(v.boolean(), false),
+    raiseFloor: v.optional(v.boolean(), true),
+  }),
+);
 export const rollbackRequest = v.strictObject({
   tenant,
   version,
   force: v.optional(v.boolean(), false),
 });
-export const dryRunRequest = v.strictObject({
-  tenant,
-  pairs: v.optional(integer(0, COUNT_MAX)),
-  bindings: v.optional(integer(0, COUNT_MAX)),
-  changes: v.optional(integer(0, COUNT_MAX)),
-});
+export const dryRunRequest = v.pipe(
+  noList,
+  v.strictObject({
+    tenant,
+    pairs: v.optional(integer(0, COUNT_MAX)),
+    bindings: v.optional(integer(0, COUNT_MAX)),
+    changes: v.optional(integer(0, COUNT_MAX)),
+  }),
+);

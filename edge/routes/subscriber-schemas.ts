@@ -8,7 +8,7 @@ import {
 import type { Algorithm, Dependencies } from "../dependencies.ts";
 import { CENTRE_PROOFS, type CentreProof, EMBEDDED_CENTRE } from "#protocol/admin";
 import { GROUP_IDENTIFIER_PATTERN, NETWORK_SUBSET_PATTERN } from "#protocol/subscriber-profile";
-import { attribute, attributes, hex, imsi, msisdn, tenant } from "./fields.ts";
+import { attribute, attributes, hex, imsi, msisdn, noList, tenant } from "./fields.ts";
 
 const AMF_BYTES = 2;
 /** TS 23.003, 2.2. */
@@ -99,16 +99,19 @@ export function subscriberKeyReplacement(tools: Omit<Tools, "connectors">) {
 export const subscriberNumberUpdate = v.strictObject({ tenant, msisdn: v.nullable(msisdn) });
 
 const groupIdentifier = v.pipe(v.string(), v.regex(GROUP_IDENTIFIER_PATTERN));
-const customerData = v.strictObject({
-  homeRegion: v.optional(attribute),
-  userGroups: v.optional(attributes, []),
-  level: v.optional(attribute),
-  company: v.optional(attribute),
-  services: v.optional(attributes, []),
-  networkSubset: v.optional(v.pipe(v.string(), v.regex(NETWORK_SUBSET_PATTERN))),
-  serviceProvider: v.optional(groupIdentifier),
-  corporate: v.optional(groupIdentifier),
-});
+const customerData = v.pipe(
+  noList,
+  v.strictObject({
+    homeRegion: v.optional(attribute),
+    userGroups: v.optional(attributes, []),
+    level: v.optional(attribute),
+    company: v.optional(attribute),
+    services: v.optional(attributes, []),
+    networkSubset: v.optional(v.pipe(v.string(), v.regex(NETWORK_SUBSET_PATTERN))),
+    serviceProvider: v.optional(groupIdentifier),
+    corporate: v.optional(groupIdentifier),
+  }),
+);
 /** Null: nothing is said of the number any more. */
 export const subscriberProfileUpdate = v.strictObject({
   tenant,

@@ -43,24 +43,6 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
     }
   }
 
-  /** Between two writers of this file nothing is held back: one COMMIT covers both of them. */
-  const slotsOf = (sql: Sql): SubscriberSlots => ({
-    async challenge(object, request) {
-      const outcome = slotOf(sql, object).challenge(request);
-      drains.start(object);
-      return outcome;
-    },
-    async answer(object, request) {
-      const outcome = slotOf(sql, object).answer(request);
-      drains.start(object);
-      return outcome;
-    },
-    async resynchronise(object, request) {
-      const outcome = slotOf(sql, object).resynchronise(request);
-      drains.start(object);
-      return outcome;
-    },
-  });
   const slotOf = (sql: Sql, object: string): SubscriberWriter =>
     new SubscriberWriter(sql, object, dependencies);
   const cardOf = (sql: Sql, object: string): CardWriter =>
@@ -68,7 +50,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       sql,
       object,
       dependencies,
-      slots: slotsOf(sql),
+      slots: slotsBeside(drains, (name) => slotOf(sql, name)),
       rules,
       afterwards: (work) => followUps.add(object, work),
     });
@@ -104,6 +86,23 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       await gate.settled();
       database.close();
     },
+  };
+}
+
+/** Between two writers of this file nothing is held back: one COMMIT covers both of them. */
+function slotsBeside(
+  drains: Drains,
+  slotOf: (object: string) => SubscriberWriter,
+): SubscriberSlots {
+  async function ask<T>(object: string, work: (slot: SubscriberWriter) => T): Promise<T> {
+    const outcome = work(slotOf(object));
+    drains.start(object);
+    return outcome;
+  }
+  return {
+    challenge: (object, request) => ask(object, (slot) => slot.challenge(request)),
+    answer: (object, request) => ask(object, (slot) => slot.answer(request)),
+    resynchronise: (object, request) => ask(object, (slot) => slot.resynchronise(request)),
   };
 }
 

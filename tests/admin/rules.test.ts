@@ -187,6 +187,97 @@ describe("rules", () => {
   );
 });
 
+describe("requests about versions", () => {
+  test.each([
+    ["check", []],
+    ["check", { force: true }],
+    ["activate", []],
+    ["activate", { force: 1 }],
+    ["activate", { raiseFloor: "no" }],
+    ["activate", { [MARKER]: 1 }],
+    ["rollback", {}],
+    ["rollback", { version: 0 }],
+    ["rollback", { version: "1" }],
+    ["dry-run", []],
+    ["dry-run", { pairs: -1 }],
+    ["dry-run", { bindings: 1_000_001 }],
+    ["dry-run", { changes: 1.5 }],
+  ])("%s %j is malformed", async (what, body) => {
+    await expectRefusal(platform, "malformed", async () => post(what, body));
+  });
+});
+
+const details = async (body: unknown) => platform.call("PUT", `/cards/${CARD_ID}/details`, body);
+const profile = async (body: unknown) => platform.call("PUT", `/subscribers/${IMSI}/profile`, body);
+const viewCard = async () => get(`/cards/${CARD_ID}`);
+const viewProfile = async () => get(`/subscribers/${IMSI}/profile`);
+
+describe("what rules ask about", () => {
+  const subscriber = { imsi: IMSI, mncLength: 2, k: K, opc: OPC };
+
+  test("groups and company of a card, and what has become of it", async () => {
+    await expectRefusal(platform, "not_found", async () => details({ groups: [], company: null }));
+    await platform.call("POST", "/cards", await makeEnrolment(platform));
+    expect((await details({ groups: ["Pool 7"], company: "ACME" })).status).toBe(204);
+    expect(await viewCard()).toMatchObject({
+      groups: ["Pool 7"],
+      company: "ACME",
+      state: "issued",
+    });
+    await platform.call("POST", `/cards/${CARD_ID}/orders`, {
+      order: "report",
+      reason: "lost",
+      by: ["Ada"],
+    });
+    expect(await viewCard()).toMatchObject({ state: "lost", status: "active" });
+    await platform.call("PUT", `/cards/${CARD_ID}/status`, { status: "revoked" });
+    expect(await viewCard()).toMatchObject({ state: "retired", status: "revoked" });
+  });
+
+  test.each([
+    {},
+    { groups: ["a"] },
+    { groups: "a", company: null },
+    { groups: ["a", "a"], company: null },
+    { groups: [""], company: null },
+    { groups: Array.from({ length: 33 }, String), company: null },
+    { groups: [], company: "" },
+    { groups: [], company: `${MARKER}\u0000` },
+  ])("details %j are malformed", async (body) => {
+    await platform.call("POST", "/cards", await makeEnrolment(platform));
+    await expectRefusal(platform, "malformed", async () => details(body));
+  });
+
+  test("the profile of a subscriber, by number", async () => {
+    const given = { level: "diamond", homeRegion: "广东", services: ["pay"], corporate: "0A" };
+    await expectRefusal(platform, "not_found", async () => profile({ profile: given }));
+    await platform.call("POST", "/subscribers", subscriber);
+    await expectRefusal(platform, "conflict", async () => profile({ profile: given }));
+    await platform.call("PUT", `/subscribers/${IMSI}/number`, { msisdn: "8613800138000" });
+    expect(await viewProfile()).toEqual({ profile: null });
+    expect((await profile({ profile: given })).status).toBe(204);
+    expect(await viewProfile()).toEqual({ profile: { ...given, userGroups: [] } });
+    expect((await profile({ profile: null })).status).toBe(204);
+    expect(await viewProfile()).toEqual({ profile: null });
+    await expectRefusal(platform, "not_found", async () =>
+      platform.call("GET", "/subscribers/001010000000009/profile"),
+    );
+  });
+
+  test.each([
+    {},
+    { profile: [] },
+    { profile: { level: 1 } },
+    { profile: { userGroups: "drivers" } },
+    { profile: { networkSubset: "123" } },
+    { profile: { corporate: "xy" } },
+    { profile: { [MARKER]: "x" } },
+  ])("profile %j is malformed", async (body) => {
+    await platform.call("POST", "/subscribers", { ...subscriber, msisdn: "8613800138000" });
+    await expectRefusal(platform, "malformed", async () => profile(body));
+  });
+});
+
 describe("activation", () => {
   test("an empty draft, and one that can allow nobody, locks out everybody", async () => {
     expect((await post("check", {})).json).toEqual({
@@ -215,17 +306,16 @@ describe("activation", () => {
   test("a draft that changes while it is looked through is not activated", async () => {
     const { repositories } = platform.dependencies;
     await put("all", ALL);
-    const { list } = repositories.rules;
     let changed = false;
     // The draft changes between the look at it and its activation.
     const rules = {
       ...repositories.rules,
-      async list(...asked: Parameters<typeof list>) {
+      async list(...asked: Parameters<typeof repositories.rules.list>) {
         if (!changed) {
           changed = true;
           await put("late", ALL);
         }
-        return list(...asked);
+        return repositories.rules.list(...asked);
       },
     };
     const dependencies = { ...platform.dependencies, repositories: { ...repositories, rules } };

@@ -4,7 +4,15 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createRepositories } from "#db/catalog";
 import type { AuditEvent, Repositories, StoredRule } from "#db/records";
 
-import { bytesOf, cardIdOf, fresh, makeEvent, makeSubscriber, saveTenant } from "./fixtures.ts";
+import {
+  bytesOf,
+  cardIdOf,
+  fresh,
+  makeCard,
+  makeEvent,
+  makeSubscriber,
+  saveTenant,
+} from "./fixtures.ts";
 import { HOSTS, type OpenHost } from "./hosts.ts";
 
 const numbers = (found: readonly AuditEvent[]): number[] => found.map((e) => e.number);
@@ -20,6 +28,10 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
   afterAll(async () => opened.close());
 
   const makeTenant = async (): Promise<string> => saveTenant(repositories);
+  const activate = async (tenant: string, raisesFloor = true): Promise<number | undefined> => {
+    const { revision } = await repositories.rules.findState(tenant);
+    return repositories.rules.activate(tenant, { revision, at: 9, raisesFloor });
+  };
 
   describe("subscribers", () => {
     test("are found as inserted, in their tenant only", async () => {
@@ -61,6 +73,32 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
       });
     });
 
+    test("have a profile, found by a number that is theirs alone", async () => {
+      const [tenant, other] = [await makeTenant(), await makeTenant()];
+      const { subscribers } = repositories;
+      const [one, two] = [makeSubscriber(tenant), makeSubscriber(tenant)];
+      for (const each of [one, two]) await subscribers.insert(each);
+      const profile = { level: "gold", userGroups: ["a"], services: [] };
+      expect(await subscribers.setProfile(tenant, one.imsi, profile)).toBe("no_number");
+      expect(await subscribers.setProfile(other, one.imsi, profile)).toBe("absent");
+      await subscribers.setNumber(tenant, one.imsi, "8613800138000");
+      expect(await subscribers.findProfile(tenant, "8613800138000")).toBeUndefined();
+      expect(await subscribers.setProfile(tenant, one.imsi, profile)).toBe("set");
+      expect(await subscribers.findProfile(tenant, "8613800138000")).toEqual(profile);
+      expect(await subscribers.findProfile(other, "8613800138000")).toBeUndefined();
+      expect(await subscribers.findProfile(tenant, "8613800138001")).toBeUndefined();
+      await subscribers.setNumber(tenant, two.imsi, "8613800138000");
+      expect(await subscribers.findProfile(tenant, "8613800138000")).toBeUndefined();
+      await subscribers.setNumber(tenant, two.imsi, undefined);
+      expect(await subscribers.setProfile(tenant, one.imsi, undefined)).toBe("set");
+      expect(await subscribers.findProfile(tenant, "8613800138000")).toBeUndefined();
+      const [first, second] = [one, two].toSorted((a, b) => (a.imsi < b.imsi ? -1 : 1));
+      const page = await subscribers.list(tenant, { after: "", limit: 1 });
+      expect(page).toMatchObject([{ imsi: first?.imsi, operator: "00101", algorithm: "milenage" }]);
+      const next = await subscribers.list(tenant, { after: first?.imsi ?? "", limit: 9 });
+      expect(next.map(({ imsi }) => imsi)).toEqual([second?.imsi ?? ""]);
+    });
+
     test("of a tenant that does not exist are refused whole", async () => {
       const subscriber = makeSubscriber(fresh("nobody-"));
       // Any error will do: drivers name it differently.
@@ -69,6 +107,32 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
       expect(await repositories.subscribers.find(subscriber.tenant, subscriber.imsi)).toBe(
         undefined,
       );
+    });
+  });
+
+  describe("cards", () => {
+    test("have groups and a company", async () => {
+      const [tenant, other] = [await makeTenant(), await makeTenant()];
+      const { cards } = repositories;
+      const [one, two] = [makeCard(tenant), makeCard(tenant)];
+      for (const each of [one, two]) await cards.insert(each);
+      const details = { groups: ["sales", "pool"], company: "ACME" };
+      expect(await cards.setDetails(other, two.cardId, details)).toBe(false);
+      expect(await cards.setDetails(tenant, two.cardId, details)).toBe(true);
+      expect(await cards.find(tenant, two.cardId)).toMatchObject(details);
+      expect(await cards.list(tenant, { after: "", limit: 9 })).toEqual([
+        { cardId: one.cardId, groups: [], company: undefined },
+        { cardId: two.cardId, ...details },
+      ]);
+      expect(await cards.list(tenant, { after: two.cardId, limit: 9 })).toEqual([]);
+      expect(await cards.hasGroup(tenant, "pool")).toBe(true);
+      expect(await cards.hasGroup(tenant, "poo")).toBe(false);
+      expect(await cards.hasGroup(other, "pool")).toBe(false);
+      await cards.setDetails(tenant, two.cardId, { groups: [], company: undefined });
+      expect(await cards.find(tenant, two.cardId)).toMatchObject({
+        groups: [],
+        company: undefined,
+      });
     });
   });
 
@@ -96,10 +160,6 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
     const groupRule: StoredRule = { ...ownRule, id: "group", target: { group: "sales" } };
     const otherRule: StoredRule = { ...ownRule, id: "other", target: { card: cardIdOf(2) } };
     const page = { after: "", limit: 100 };
-    const activate = async (tenant: string, raisesFloor = true) => {
-      const { revision } = await repositories.rules.findState(tenant);
-      return repositories.rules.activate(tenant, { revision, at: 9, raisesFloor });
-    };
     const list = async (tenant: string, version: number) =>
       repositories.rules.list(tenant, version, page);
 

@@ -19,9 +19,6 @@ import type {
   PlatformKeyActivation,
   PlatformKeyRequest,
   Revocation,
-  RuleActivationRequest,
-  RuleActivationView,
-  RuleUpdate,
   SsdUpdateOrder,
   SubscriberEnrolment,
   SubscriberKeyReplacement,
@@ -31,6 +28,7 @@ import type {
   SubscriberStatusUpdate,
   TenantSettings,
 } from "#protocol/admin";
+import type { RuleActivationRequest, RuleActivationView, RuleUpdate } from "#protocol/admin-rules";
 import { PROBLEM_CODES, type ProblemCode } from "#protocol/wire";
 import type { Fetch } from "#terminal/platform-client";
 
@@ -91,13 +89,34 @@ export interface AdminClient {
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 
+type Call = (
+  method: Method,
+  path: string,
+  statuses: readonly number[],
+  body?: object,
+) => Promise<string>;
+
+function createRuleCalls(
+  call: Call,
+): Pick<AdminClient, "putRule" | "deleteRule" | "activateRules"> {
+  return {
+    putRule: async (id, rule) => {
+      await call("PUT", `rules/${encodeURIComponent(id)}`, [204], rule);
+    },
+    activateRules: async (request) => {
+      const text = await call("POST", "rule-set/activate", [200], request);
+      const activated: RuleActivationView = JSON.parse(text);
+      return activated;
+    },
+    deleteRule: async (id, tenant) => {
+      await call("DELETE", `rules/${encodeURIComponent(id)}${encodeQuery({ tenant })}`, [204]);
+    },
+  };
+}
+
 export function createAdminClient(options: AdminClientOptions): AdminClient {
-  const call = (
-    method: Method,
-    path: string,
-    statuses: readonly number[],
-    body?: object,
-  ): Promise<string> => callAdmin(options, method, path, statuses, body);
+  const call: Call = (method, path, statuses, body) =>
+    callAdmin(options, method, path, statuses, body);
   const put = async (path: string, body: object): Promise<void> => {
     await call("PUT", path, [200, 204], body);
   };
@@ -148,17 +167,9 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     setNumber: (imsi, update) => put(`subscribers/${enc(imsi)}/number`, update),
     orderSsdUpdate: (imsi, order) => put(`subscribers/${enc(imsi)}/ssd-update`, order),
     setSubscriberStatus: (imsi, update) => put(`subscribers/${enc(imsi)}/status`, update),
-    putRule: (id, rule) => put(`rules/${enc(id)}`, rule),
     setCardDetails: (cardId, update) => put(`cards/${enc(cardId)}/details`, update),
     setProfile: (imsi, update) => put(`subscribers/${enc(imsi)}/profile`, update),
-    activateRules: async (request) => {
-      const text = await call("POST", "rule-set/activate", [200], request);
-      const activated: RuleActivationView = JSON.parse(text);
-      return activated;
-    },
-    deleteRule: async (id, tenant) => {
-      await call("DELETE", `rules/${enc(id)}${encodeQuery({ tenant })}`, [200, 204]);
-    },
+    ...createRuleCalls(call),
     getAudit: async (query) => {
       const text = await call("GET", `audit${encodeQuery({ ...query })}`, [200]);
       const { events }: { readonly events: readonly AuditEventView[] } = JSON.parse(text);

@@ -2,7 +2,7 @@
  * An operator with its cards, subscribers and phones, made of the emulators and enrolled through
  * the administration interface alone. Time, randomness and the network come from the caller.
  */
-import type { RuleUpdate } from "#protocol/admin";
+import type { RuleUpdate } from "#protocol/admin-rules";
 import { type Bytes, decodeBase64Url, encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { DEFAULT_TENANT } from "#protocol/identifiers";
 import {

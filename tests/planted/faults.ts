@@ -9,6 +9,7 @@ import { MTM_FAULTS } from "./faults-mtm.ts";
 import { PEER_FAULTS } from "./faults-peers.ts";
 import { ROTATION_FAULTS } from "./faults-rotation.ts";
 import { EXTERNAL_FAULTS } from "./faults-external.ts";
+import { RULE_FAULTS } from "./faults-rules.ts";
 import type { Fault } from "./fault.ts";
 
 export const FAULTS: readonly Fault[] = [
@@ -22,4 +23,5 @@ export const FAULTS: readonly Fault[] = [
   ...PEER_FAULTS,
   ...ROTATION_FAULTS,
   ...EXTERNAL_FAULTS,
+  ...RULE_FAULTS,
 ];

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { analyseRules } from "#edge/binding-verification/rule-analysis";
 import type { Dependencies, RegisteredCard, SubscriberRecord } from "#edge/dependencies";
-import type { RuleFinding } from "#protocol/admin";
+import type { RuleFinding } from "#protocol/admin-rules";
 import type { BindingRule } from "#protocol/rules";
 import { createSeeded } from "#tests/terminal/seeded";
 import { makeRandomRule, makeRandomSubject } from "./random-rules.ts";

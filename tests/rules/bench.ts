@@ -1,5 +1,6 @@
 /** A platform whose rules a test writes, one card, and bindings beside subscribers it enrols. */
-import type { RuleUpdate, SubscriberProfileUpdate } from "#protocol/admin";
+import type { SubscriberProfileUpdate } from "#protocol/admin";
+import type { RuleUpdate } from "#protocol/admin-rules";
 import type { Fleet, FleetCard, FleetSubscriber } from "#tests/fleet/fleet";
 import { readDurable } from "#tests/invariants/bench";
 import { createExchange } from "#tests/platform/exchange";

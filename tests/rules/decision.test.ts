@@ -117,9 +117,8 @@ test("a claim never opens what the same rules without it keep closed", () => {
   for (let round = 0; round < 3000; round++) {
     const rules = Array.from({ length: seeded.below(30) }, (_, id) => makeRandomRule(seeded, id));
     const subject = makeRandomSubject(seeded);
-    const allowing = rules.filter(({ effect }) => effect !== "deny");
     const unclaimed = rules.map((rule) =>
-      allowing.includes(rule) ? { ...rule, claims: undefined } : rule,
+      rule.effect === "deny" ? rule : Object.assign({}, rule, { claims: undefined }),
     );
     if (verifyRuleList(rules, subject).allowed) {
       expect(verifyRuleList(unclaimed, subject).allowed).toBe(true);

@@ -3,7 +3,8 @@
  * allows, one that it does not, and what the audit says of either.
  */
 import { afterEach, expect, test } from "bun:test";
-import type { RuleUpdate, SubscriberProfileUpdate } from "#protocol/admin";
+import type { SubscriberProfileUpdate } from "#protocol/admin";
+import type { RuleUpdate } from "#protocol/admin-rules";
 import type { FleetSubscriber } from "#tests/fleet/fleet";
 import { AWAY, HOME, openRules, type RuleBench } from "./bench.ts";
 

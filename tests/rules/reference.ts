@@ -64,6 +64,12 @@ function judge(rule: BindingRule, subject: RuleSubject, at: number): Truth {
   return truths.includes("unknown") ? "unknown" : "yes";
 }
 
+const is = (holds: boolean): Truth => (holds ? "yes" : "no");
+
+function among(list: readonly string[], value: string | undefined): Truth {
+  return value === undefined ? "unknown" : is(list.includes(value));
+}
+
 type Member = keyof RuleCondition;
 const MEMBERS: readonly Member[] = [
   "imsi",
@@ -87,30 +93,27 @@ function membersOf(condition: RuleCondition): Member[] {
 }
 
 function truthOf(member: Member, condition: RuleCondition, subject: RuleSubject): Truth {
-  const is = (holds: boolean): Truth => (holds ? "yes" : "no");
   const { imsi, profile } = subject;
   const wanted = condition[member];
-  switch (member) {
-    case "imsi":
-    case "operator":
-    case "moduleKind":
-      return is(subject[member] === wanted);
-    case "msisdn":
-      return subject.msisdn === undefined ? "unknown" : is(subject.msisdn === wanted);
-    case "imsiRange": {
-      const range = condition.imsiRange;
-      if (range === undefined || range.from.length !== imsi.length) return "no";
-      return is(BigInt(imsi) >= BigInt(range.from) && BigInt(imsi) <= BigInt(range.to));
-    }
-    case "networkSubset": {
-      if (!profile.ok && profile.reason === "directory_unavailable") return "unknown";
-      const own = profile.ok ? profile.value.networkSubset : undefined;
-      return is((own ?? `${imsi[5]}${imsi[6]}`) === wanted);
-    }
-    case "sameCompany":
-      if (subject.cardCompany === undefined) return "no";
-      return profile.ok ? is(profile.value.company === subject.cardCompany) : "unknown";
-    default:
+  if (member === "imsi" || member === "operator" || member === "moduleKind") {
+    return is(subject[member] === wanted);
+  }
+  if (member === "msisdn") {
+    return subject.msisdn === undefined ? "unknown" : is(subject.msisdn === wanted);
+  }
+  if (member === "imsiRange") {
+    const range = condition.imsiRange;
+    if (range === undefined || range.from.length !== imsi.length) return "no";
+    return is(BigInt(imsi) >= BigInt(range.from) && BigInt(imsi) <= BigInt(range.to));
+  }
+  if (member === "networkSubset") {
+    if (!profile.ok && profile.reason === "directory_unavailable") return "unknown";
+    const own = profile.ok ? profile.value.networkSubset : undefined;
+    return is((own ?? `${imsi[5]}${imsi[6]}`) === wanted);
+  }
+  if (member === "sameCompany") {
+    if (subject.cardCompany === undefined) return "no";
+    return profile.ok ? is(profile.value.company === subject.cardCompany) : "unknown";
   }
   if (!profile.ok) return "unknown";
   const { userGroups, services } = profile.value;
@@ -127,8 +130,6 @@ function claimsTruth(
   at: number,
 ): { readonly truth: Truth; readonly field: "imei" | "country" | "window" | undefined } {
   const found: { readonly field: "imei" | "country" | "window"; readonly truth: Truth }[] = [];
-  const among = (list: readonly string[], value: string | undefined): Truth =>
-    value === undefined ? "unknown" : list.includes(value) ? "yes" : "no";
   if (claims.imeis !== undefined) {
     const bare = claims.imeis.map((imei) => imei.substring(0, 14));
     found.push({ field: "imei", truth: among(bare, said.imei?.substring(0, 14)) });

@@ -164,8 +164,9 @@ test("a country that nobody knows counts as none of a rule's, and as one that is
   });
 });
 
+const minutes = (hour: number, minute = 0): number => hour * 60 + minute;
+
 test("time windows: by day, over midnight, east and west of UTC", () => {
-  const minutes = (hour: number, minute = 0): number => hour * 60 + minute;
   const at = (day: number, hour: number, minute = 0): number =>
     NOON + (day - 3) * 86_400_000 + (minutes(hour, minute) - minutes(12)) * 60_000;
   const office = { days: [1, 2, 3, 4, 5], from: minutes(9), to: minutes(17), utcOffset: 0 };
