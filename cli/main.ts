@@ -7,6 +7,8 @@ import { type Command, EXIT, UsageError } from "./command.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
 import { emulateCommand } from "./emulate.ts";
+import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
 import { keysCommand } from "./keys.ts";
 import { modelCommand } from "./model.ts";
 import { mtmCommand } from "./mtm.ts";
@@ -27,6 +29,8 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   cardsCommand,
+  importCommand,
+  exportCommand,
   rewrapCommand,
   rulesCommand,
   terminalCommand,
