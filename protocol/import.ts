@@ -31,6 +31,8 @@ export interface SubscriberRow extends SubscriberKeys {
   readonly msisdn?: string;
   /** Of a new subscriber; `active` unless given. Of one that is there it never changes. */
   readonly status?: SubscriberStatus;
+  /** As an export says it: subscribers of other centres are enrolled one by one. */
+  readonly centre?: "embedded";
   /** USIM: two bytes, hex. */
   readonly amf?: string;
   /** USIM: bits of IND in SQN (TS 33.102, C.1.1.1); of a subscriber that is there they stay. */
