@@ -7,7 +7,7 @@ import { bind, type BindingOutcome } from "#terminal/bind";
 import { createCardApplet } from "#terminal/card";
 import type { Concealment } from "#terminal/conceal";
 import type { IdentityModule } from "#terminal/module";
-import { createPcscTransport, listReaders, PcscError } from "#terminal/pcsc";
+import { createPcscTransport, PcscError } from "#terminal/pcsc";
 import { createPlatformClient } from "#terminal/platform-client";
 import { createSimModule } from "#terminal/sim";
 import type { CardTransport } from "#terminal/transport";
@@ -15,6 +15,7 @@ import { createUimModule } from "#terminal/uim";
 import { createUsimModule } from "#terminal/usim";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { createPaint, printLine, printNote } from "./output.ts";
+import { listReaders } from "./pcsc-readers.ts";
 import { DEFAULT_HOSTNAME, DEFAULT_PORT } from "./platform-host.ts";
 import { formatOutcome, formatStep } from "./step-table.ts";
 
@@ -62,11 +63,11 @@ interface Request {
   readonly json: boolean;
 }
 
-async function printReaders(args: readonly string[]): Promise<number> {
+function printReaders(args: readonly string[]): number {
   const options = { json: { type: "boolean", default: false } } as const;
   const { values } = parseArgs({ args: [...args], options });
   try {
-    const readers = await listReaders();
+    const readers = listReaders();
     if (values.json) printLine(JSON.stringify(readers));
     else
       for (const { name, hasCard } of readers) printLine(`${hasCard ? "card " : "empty"}  ${name}`);

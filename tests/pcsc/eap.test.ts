@@ -1,7 +1,7 @@
 /**
  * Other people's programs with our identity modules: eapol_test (wpa_supplicant's EAP peer with its
  * own PC/SC code) authenticates through pcscd against hostapd as the EAP server (RFC 4187,
- * RFC 4186), with osmo-auc-gen as the authentication centre. Run on demand, as binding.ts is.
+ * RFC 4186), with osmo-auc-gen as the authentication centre.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,7 +9,7 @@ import { createSocket } from "node:dgram";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Emulation, emulate } from "./scene.ts";
-import { missingPart, type PcscService, run, startPcscService, waitForCards } from "./service.ts";
+import { missingPart, OPENSC_TOOL, type PcscService, run, startPcscService } from "./service.ts";
 
 setDefaultTimeout(60_000);
 
@@ -93,18 +93,30 @@ describe.skipIf(missing !== undefined)("eapol_test and hostapd", () => {
 
   async function insert(kind: string): Promise<void> {
     await module?.stop();
-    await waitForCards(false, false);
+    await service.waitForCards(false, false);
     const reader = `127.0.0.1:${service.ports[0]}`;
     module = await emulate([kind, "--vpcd", reader, "--pin", PIN]);
-    await waitForCards(true, false);
+    await service.waitForCards(true, false);
   }
 
   /** eapol_test with the module's PIN; its exit code is 0 only for Access-Accept and equal keys. */
-  async function authenticate(method: "AKA" | "SIM", pin = PIN): Promise<string> {
+  async function authenticate(
+    method: "AKA" | "SIM",
+    { pin = PIN, seconds = 10 } = {},
+  ): Promise<string> {
     const file = join(folder, "peer.conf");
     const network = ["key_mgmt=WPA-EAP", `eap=${method}`, 'pcsc=""', `pin="${pin}"`];
     await writeFile(file, `network={\n  ${network.join("\n  ")}\n}\n`);
-    const server = ["-a", "127.0.0.1", "-p", String(radiusPort), "-s", SECRET, "-t", "5"];
+    const server = [
+      "-a",
+      "127.0.0.1",
+      "-p",
+      String(radiusPort),
+      "-s",
+      SECRET,
+      "-t",
+      String(seconds),
+    ];
     const reader = ["-R", service.readers[0]];
     const { code, stdout } = await run(["eapol_test", "-c", file, ...server, ...reader]);
     return `${code} ${stdout}`;
@@ -165,7 +177,7 @@ describe.skipIf(missing !== undefined)("eapol_test and hostapd", () => {
 
   test("a wrong PIN costs a try and reads nothing", async () => {
     await insert("usim");
-    const log = await authenticate("AKA", "9999");
+    const log = await authenticate("AKA", { pin: "9999", seconds: 3 });
     expect(log).not.toMatch(/^0 /);
     expect(log).toContain("63 c2");
   });
@@ -174,7 +186,7 @@ describe.skipIf(missing !== undefined)("eapol_test and hostapd", () => {
 /** The status words, by a reader program that is not ours. */
 async function send(...apdus: readonly string[]): Promise<string[]> {
   const sent = apdus.flatMap((apdu) => ["-s", apdu]);
-  const { stdout } = await run(["opensc-tool", "-r", "0", ...sent]);
+  const { stdout } = await run([...OPENSC_TOOL, "-r", "0", ...sent]);
   return [...stdout.matchAll(/SW1=0x(..), SW2=0x(..)/g)].map(([, one, two]) => `${one}${two}`);
 }
 

@@ -1,13 +1,10 @@
 /**
  * A whole binding through real readers: pcscd with two virtual readers, the emulated card and USIM
  * as `simlatch emulate` runs them, a platform on Bun, and `simlatch terminal bind` between them.
- *
- * Run on demand, `bun test ./tests/pcsc/binding.ts`: pcscd ends by itself in some runs, when cards
- * come and go quickly, and the reason is not found yet.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type Emulation, emulate, type Platform, SIMLATCH, startTestPlatform } from "./scene.ts";
-import { missingPart, type PcscService, run, startPcscService, waitForCards } from "./service.ts";
+import { missingPart, OPENSC_TOOL, type PcscService, run, startPcscService } from "./service.ts";
 
 setDefaultTimeout(60_000);
 
@@ -26,7 +23,7 @@ describe.skipIf(missing !== undefined)("through real readers", () => {
   });
 
   afterAll(async () => {
-    await takeOut();
+    await Promise.all(inserted.map((part) => part.stop()));
     await service?.stop();
     await platform?.stop();
   });
@@ -34,7 +31,7 @@ describe.skipIf(missing !== undefined)("through real readers", () => {
   async function takeOut(): Promise<void> {
     await Promise.all(inserted.map((part) => part.stop()));
     inserted = [];
-    await waitForCards(false, false);
+    await service.waitForCards(false, false);
   }
 
   async function insert(card: readonly string[], module: string): Promise<Emulation[]> {
@@ -46,7 +43,7 @@ describe.skipIf(missing !== undefined)("through real readers", () => {
     const binds = ["--binds", first.facts["cardId"] ?? ""];
     const atModule = [module, "--vpcd", `127.0.0.1:${modulePort}`, ...enrol, ...binds];
     inserted = [first, await emulate(atModule, platform.environment)];
-    await waitForCards(true, true);
+    await service.waitForCards(true, true);
     return inserted;
   }
 
@@ -58,15 +55,15 @@ describe.skipIf(missing !== undefined)("through real readers", () => {
 
   test("opensc-tool lists both readers with cards, prints ATRs and selects the MF", async () => {
     await insert([], "usim");
-    const { stdout: list } = await run(["opensc-tool", "-l"]);
+    const { stdout: list } = await run([...OPENSC_TOOL, "-l"]);
     const rows = list.split("\n").filter((row) => row.includes("Virtual PCD"));
     expect(rows.map((row) => row.includes("Yes"))).toEqual([true, true]);
-    const atrs = await Promise.all(["0", "1"].map((n) => run(["opensc-tool", "-r", n, "-a"])));
+    const atrs = await Promise.all(["0", "1"].map((n) => run([...OPENSC_TOOL, "-r", n, "-a"])));
     expect(atrs.map(({ stdout }) => stdout.trim())).toEqual([
       "3b:68:00:00:53:49:4d:4c:41:54:43:48",
       "3b:97:96:80:1f:c7:80:31:e0:73:f6:21:00:ac",
     ]);
-    const selected = await run(["opensc-tool", "-r", "1", "-s", "00A40004023F00"]);
+    const selected = await run([...OPENSC_TOOL, "-r", "1", "-s", "00A40004023F00"]);
     expect(selected.stdout).toContain("SW1=0x90, SW2=0x00");
     const readers = await run([...SIMLATCH, "terminal", "readers", "--json"]);
     const expected = service.readers.map((name) => ({ name, hasCard: true }));
