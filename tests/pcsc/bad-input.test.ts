@@ -22,8 +22,8 @@ import { createUsimModule } from "#terminal/usim";
 import { createFleet } from "#tests/fleet/fleet";
 import { decodeHex } from "#protocol/bytes";
 import { createFaultySlot, type Fault, type FaultySlot } from "./faulty-slot.ts";
-import { type Platform, startTestPlatform } from "./scene.ts";
-import { missingPart, type PcscService, startPcscService } from "./service.ts";
+import { type Platform, SIMLATCH, startTestPlatform } from "./scene.ts";
+import { missingPart, type PcscService, run, startPcscService } from "./service.ts";
 
 setDefaultTimeout(60_000);
 
@@ -157,6 +157,18 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
       code: "closed",
     });
     expect(await failureOf(slot?.close() ?? Promise.resolve())).toMatchObject({ code: "timeout" });
+    card.pull();
+    await expectRetryWorks();
+  });
+
+  test("simlatch terminal bind ends, with its reason, though the card hangs in the reader", async () => {
+    card.misbehave(INS.answer, async () => undefined);
+    const [cardReader, moduleReader] = service.readers;
+    const readers = ["--card-reader", cardReader, "--module-reader", moduleReader];
+    const options = ["--platform", platform.url, "--timeout", "1.5", "--json"];
+    const told = await run([...SIMLATCH, "terminal", "bind", ...readers, ...options]);
+    const outcome = { verdict: null, error: "CardError", code: "timeout" };
+    expect([told.code, JSON.parse(told.stdout)]).toEqual([1, outcome]);
     card.pull();
     await expectRetryWorks();
   });

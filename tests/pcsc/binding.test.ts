@@ -4,10 +4,19 @@
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type Emulation, emulate, type Platform, SIMLATCH, startTestPlatform } from "./scene.ts";
-import { missingPart, OPENSC_TOOL, type PcscService, run, startPcscService } from "./service.ts";
+import {
+  missingPart,
+  OPENSC_TOOL,
+  type PcscService,
+  run,
+  sendByOpensc,
+  startPcscService,
+} from "./service.ts";
 
 setDefaultTimeout(60_000);
 
+/** F0 and the name, the applet's AID. */
+const APPLET = `F0${Buffer.from("SIMLATCH").toHex().toUpperCase()}`;
 const SERVED = { verdict: "SUCCESS", cardState: "serving", receipt: "delivered" };
 
 const missing = missingPart(["opensc-tool"]);
@@ -53,8 +62,9 @@ describe.skipIf(missing !== undefined)("through real readers", () => {
     return [...SIMLATCH, "terminal", "bind", "--platform", platform.url, ...readers, ...extra];
   };
 
-  test("opensc-tool lists both readers with cards, prints ATRs and selects the MF", async () => {
-    await insert([], "usim");
+  test("opensc-tool lists both readers with cards, prints ATRs, selects and reads", async () => {
+    const [card] = await insert([], "usim");
+    const cardId = card?.facts["cardId"] ?? "";
     const { stdout: list } = await run([...OPENSC_TOOL, "-l"]);
     const rows = list.split("\n").filter((row) => row.includes("Virtual PCD"));
     expect(rows.map((row) => row.includes("Yes"))).toEqual([true, true]);
@@ -63,8 +73,11 @@ describe.skipIf(missing !== undefined)("through real readers", () => {
       "3b:68:00:00:53:49:4d:4c:41:54:43:48",
       "3b:97:96:80:1f:c7:80:31:e0:73:f6:21:00:ac",
     ]);
-    const selected = await run([...OPENSC_TOOL, "-r", "1", "-s", "00A40004023F00"]);
-    expect(selected.stdout).toContain("SW1=0x90, SW2=0x00");
+    expect((await sendByOpensc(1, "00A40004023F00")).statusWords).toEqual(["9000"]);
+    // The card is no UICC and has no MF; its applet answers with its status, card id first.
+    const told = await sendByOpensc(0, "00A40004023F00", `00A4040009${APPLET}`, "00CA008000");
+    expect(told.statusWords).toEqual(["6A86", "9000", "9000"]);
+    expect(told.stdout).toContain(`85 08 ${cardId.replaceAll(/..(?=.)/g, "$& ")} `);
     const readers = await run([...SIMLATCH, "terminal", "readers", "--json"]);
     const expected = service.readers.map((name) => ({ name, hasCard: true }));
     expect(JSON.parse(readers.stdout)).toEqual(expected);

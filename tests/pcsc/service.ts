@@ -201,3 +201,14 @@ export async function run(
   ]);
   return { code, stdout, stderr };
 }
+
+/** Command APDUs in hex to the card in a reader by its number, by opensc-tool. */
+export async function sendByOpensc(
+  reader: number,
+  ...apdus: readonly string[]
+): Promise<{ readonly statusWords: string[]; readonly stdout: string }> {
+  const sent = apdus.flatMap((apdu) => ["-s", apdu]);
+  const { stdout } = await run([...OPENSC_TOOL, "-r", String(reader), ...sent]);
+  const words = stdout.matchAll(/SW1=0x(..), SW2=0x(..)/g);
+  return { statusWords: [...words].map(([, one, two]) => `${one}${two}`), stdout };
+}
