@@ -97,8 +97,8 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
     return applet;
   }
 
-  async function bindOnce(): Promise<BindingOutcome> {
-    const applet = await selectCard();
+  async function bindOnce(selected?: CardApplet): Promise<BindingOutcome> {
+    const applet = selected ?? (await selectCard());
     return bind({
       platform: createPlatformClient({
         baseUrl: platform.url,
@@ -115,10 +115,10 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
   async function expectRetryWorks(): Promise<void> {
     await closeAll();
     await putIn();
-    const { state, lease } = await (await selectCard()).readStatus();
+    const applet = await selectCard();
+    const { state, lease } = await applet.readStatus();
     expect([state.name, lease.uses, lease.seconds]).toEqual(["idle", 0, 0]);
-    await closeAll();
-    const { verdict, cardState, receipt } = await bindOnce();
+    const { verdict, cardState, receipt } = await bindOnce(applet);
     expect([verdict, cardState, receipt]).toEqual(["SUCCESS", "serving", "delivered"]);
   }
 

@@ -179,7 +179,7 @@ describe.skipIf(missing !== undefined)("eapol_test and hostapd", () => {
 
   test("a wrong PIN costs a try and reads nothing", async () => {
     await insert("usim");
-    const log = await authenticate("AKA", { pin: "9999", seconds: 3 });
+    const log = await authenticate("AKA", { pin: "9999", seconds: 2 });
     expect(log).not.toMatch(/^0 /);
     expect(log).toContain("63 c2");
     expect(log).toContain("SCARD: PIN verification failed");
