@@ -48,7 +48,7 @@ export interface PcscOptions {
   readonly reader: string;
   /** Exclusive unless given: no other program reaches the card meanwhile. */
   readonly access?: "exclusive" | "shared";
-  /** For each command; 10 s unless given. */
+  /** For the connection and for each command; 10 s unless given. */
   readonly timeoutMs?: number;
 }
 
@@ -96,21 +96,56 @@ const CODES: Readonly<Record<string, PcscErrorCode>> = {
 
 /** Connects to the card in `reader`. Throws PcscError. */
 export async function createPcscTransport(options: PcscOptions): Promise<PcscConnection> {
+  const { reader, timeoutMs = TIMEOUT_MS } = options;
   const { library, addon } = await loadLibrary();
-  const client = addon.newClient();
   const { EXCLUSIVE, SHARED } = library.CardMode;
   const mode = options.access === "shared" ? SHARED : EXCLUSIVE;
-  let card: Card | undefined;
+  const client = addon.newClient();
+  inUse.add(client);
+  const opening = openCard(library, client, reader, mode);
   try {
-    inUse.add(client);
-    card = await new library.Reader(client, options.reader).connect(mode);
-    const { atr } = await card.state();
-    return connectionTo({ library, client, mode, options, card }, Uint8Array.from(atr));
+    const { card, atr } = await limitTime(opening, timeoutMs, reader);
+    return connectionTo({ library, client, mode, options, card }, atr);
   } catch (error) {
-    await card?.disconnect(library.CardDisposition.RESET).catch(() => undefined);
-    inUse.delete(client);
-    throw toPcscError(options.reader, error);
+    // A reader that hangs in this gives the card back when it is done, if ever.
+    void abandon(opening, client, library.CardDisposition.RESET);
+    throw toPcscError(reader, error);
   }
+}
+
+interface OpenCard {
+  readonly card: Card;
+  readonly atr: Uint8Array;
+}
+
+async function openCard(
+  library: Library,
+  client: NativeClient,
+  reader: string,
+  mode: CardMode,
+): Promise<OpenCard> {
+  const card = await new library.Reader(client, reader).connect(mode);
+  try {
+    const { atr } = await card.state();
+    return { card, atr: Uint8Array.from(atr) };
+  } catch (error) {
+    await card.disconnect(library.CardDisposition.RESET).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function abandon(
+  opening: Promise<OpenCard>,
+  client: NativeClient,
+  then: CardDisposition,
+): Promise<void> {
+  try {
+    const { card } = await opening;
+    await card.disconnect(then);
+  } catch {
+    // It was never connected, or is gone.
+  }
+  inUse.delete(client);
 }
 
 /** A connected card lives in its client's memory, so the client must not be collected before it. */

@@ -85,8 +85,8 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
     await service.waitForCards(true, true);
   }
 
-  async function connect(reader: string, timeoutMs = TIMEOUT_MS): Promise<PcscConnection> {
-    const connection = await createPcscTransport({ reader, timeoutMs });
+  async function connect(reader: string): Promise<PcscConnection> {
+    const connection = await createPcscTransport({ reader, timeoutMs: TIMEOUT_MS });
     open.add(connection);
     return connection;
   }
@@ -111,42 +111,50 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
     });
   }
 
-  /** The card kept nothing of what failed, and a new binding with it serves. */
-  async function expectRetryWorks(): Promise<void> {
+  /** The card kept nothing of what failed. */
+  async function putInIdle(): Promise<CardApplet> {
     await closeAll();
     await putIn();
     const applet = await selectCard();
     const { state, lease } = await applet.readStatus();
     expect([state.name, lease.uses, lease.seconds]).toEqual(["idle", 0, 0]);
-    const { verdict, cardState, receipt } = await bindOnce(applet);
+    return applet;
+  }
+
+  async function expectRetryWorks(): Promise<void> {
+    const { verdict, cardState, receipt } = await bindOnce(await putInIdle());
     expect([verdict, cardState, receipt]).toEqual(["SUCCESS", "serving", "delivered"]);
   }
 
-  for (const [command, ins] of [
-    ["SELECT", INS.select],
-    ["GET DATA status", INS.getData],
-    ["START SESSION", INS.startSession],
-    ["ANSWER", INS.answer],
-    ["RESULT", INS.result],
-  ] as const) {
-    test(`a card that is pulled out at ${command}: transport, removed`, async () => {
+  test("a card that is pulled out, at a later step each time: transport, removed", async () => {
+    for (const [command, ins] of [
+      ["SELECT", INS.select],
+      ["GET DATA status", INS.getData],
+      ["START SESSION", INS.startSession],
+      ["ANSWER", INS.answer],
+      ["RESULT", INS.result],
+    ] as const) {
       card.misbehave(ins, pullingOut(card));
       expectCardError(await failureOf(bindOnce()), command, "removed");
-      await expectRetryWorks();
-    });
-  }
+      await putInIdle();
+      await closeAll();
+    }
+    await expectRetryWorks();
+  });
 
-  for (const [command, ins] of [
-    ["SELECT", INS.select],
-    ["READ BINARY", INS_READ_BINARY],
-    ["AUTHENTICATE", INS_AUTHENTICATE],
-  ] as const) {
-    test(`a module that is pulled out at ${command}: transport, removed`, async () => {
+  test("a module that is pulled out, at a later step each time: transport, removed", async () => {
+    for (const [what, ins] of [
+      ["EF_DIR", INS.select],
+      ["EF_IMSI", INS_READ_BINARY],
+      ["AUTHENTICATE", INS_AUTHENTICATE],
+    ] as const) {
       module.misbehave(ins, pullingOut(module));
-      expectModuleError(await failureOf(bindOnce()), "removed");
-      await expectRetryWorks();
-    });
-  }
+      expectModuleError(await failureOf(bindOnce()), what, "removed");
+      await closeAll();
+      await putIn();
+    }
+    await expectRetryWorks();
+  });
 
   test("a card that is silent at RESULT: transport, timeout, and the reader is free again", async () => {
     card.misbehave(INS.result, async () => undefined);
@@ -170,12 +178,22 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
     const outcome = { verdict: null, error: "CardError", code: "timeout" };
     expect([told.code, JSON.parse(told.stdout)]).toEqual([1, outcome]);
     card.pull();
-    await expectRetryWorks();
+    await putInIdle();
+  });
+
+  test("a card that is dead when it is powered up: timeout at the connection", async () => {
+    await card.unpowered();
+    card.dieAtReset();
+    const dead = await failureOf(connect(service.readers[0]));
+    expect(dead).toBeInstanceOf(PcscError);
+    expect(dead).toMatchObject({ code: "timeout", reader: service.readers[0] });
+    card.pull();
+    await putInIdle();
   });
 
   test("a module that answers AUTHENTICATE with no bytes is silent: transport, timeout", async () => {
     module.misbehave(INS_AUTHENTICATE, async () => new Uint8Array(0));
-    expectModuleError(await failureOf(bindOnce()), "timeout");
+    expectModuleError(await failureOf(bindOnce()), "AUTHENTICATE", "timeout");
     module.pull();
     await expectRetryWorks();
   });
@@ -299,7 +317,11 @@ function expectCardError(error: unknown, command: string, cause: string): void {
   });
 }
 
-function expectModuleError(error: unknown, cause: string): void {
+function expectModuleError(error: unknown, what: string, cause: string): void {
   expect(error).toBeInstanceOf(ModuleError);
-  expect(error).toMatchObject({ code: "transport", cause: { name: "PcscError", code: cause } });
+  expect(error).toMatchObject({
+    code: "transport",
+    message: `${what}: transport`,
+    cause: { name: "PcscError", code: cause },
+  });
 }

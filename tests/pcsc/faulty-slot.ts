@@ -14,6 +14,10 @@ interface Device {
 export interface FaultySlot {
   /** The next command with this instruction byte meets `fault`; all others the card. */
   misbehave(ins: number, fault: Fault): void;
+  /** At the next power-up or reset, until it is pulled out, it answers nothing any more. */
+  dieAtReset(): void;
+  /** Resolves once the reader has switched the card off, as it does when nobody uses it. */
+  unpowered(): Promise<void>;
   isIn(): boolean;
   /** Changes nothing when the card is in. */
   putIn(): Promise<void>;
@@ -27,10 +31,18 @@ export interface FaultySlot {
 export function createFaultySlot(device: Device, atPort: number): FaultySlot {
   let port = atPort;
   let wrong: { readonly ins: number; readonly fault: Fault } | undefined;
+  let isDead = false;
+  let poweredOff = Promise.withResolvers<void>();
   let connection: VpcdConnection | undefined;
   const slotted: VpcdDevice = {
-    reset: () => device.reset(),
-    powerOff: () => device.powerOff?.(),
+    reset() {
+      poweredOff = Promise.withResolvers();
+      return isDead ? never() : device.reset();
+    },
+    powerOff() {
+      poweredOff.resolve();
+      device.powerOff?.();
+    },
     async transmit(apdu) {
       const goOn = async (): Promise<Uint8Array> => device.transmit(apdu);
       if (wrong === undefined || apdu[1] !== wrong.ins) return goOn();
@@ -47,6 +59,10 @@ export function createFaultySlot(device: Device, atPort: number): FaultySlot {
     misbehave(ins, fault) {
       wrong = { ins, fault };
     },
+    dieAtReset() {
+      isDead = true;
+    },
+    unpowered: () => poweredOff.promise,
     isIn: () => connection !== undefined,
     async putIn() {
       if (connection !== undefined) return;
@@ -55,6 +71,7 @@ export function createFaultySlot(device: Device, atPort: number): FaultySlot {
       void forget(made);
     },
     pull() {
+      isDead = false;
       connection?.remove();
       connection = undefined;
     },
@@ -63,4 +80,8 @@ export function createFaultySlot(device: Device, atPort: number): FaultySlot {
       port = other;
     },
   };
+}
+
+function never(): Promise<Uint8Array> {
+  return Promise.withResolvers<Uint8Array>().promise;
 }
