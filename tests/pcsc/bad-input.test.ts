@@ -23,7 +23,15 @@ import { createFleet } from "#tests/fleet/fleet";
 import { decodeHex } from "#protocol/bytes";
 import { createFaultySlot, type Fault, type FaultySlot } from "./faulty-slot.ts";
 import { type Platform, SIMLATCH, startTestPlatform } from "./scene.ts";
-import { missingPart, type PcscService, run, startPcscService } from "./service.ts";
+import {
+  missingPart,
+  type PcscService,
+  run,
+  startPcscService,
+  takeTurn,
+  type Turn,
+  TURN_MS,
+} from "./service.ts";
 
 setDefaultTimeout(60_000);
 
@@ -37,6 +45,7 @@ const TIMEOUT_MS = 1500;
 const GET_STATUS = Uint8Array.of(0x00, 0xca, 0x00, 0x80, 0x00);
 
 describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () => {
+  let turn: Turn;
   let service: PcscService;
   let platform: Platform;
   let card: FaultySlot;
@@ -44,6 +53,7 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
   const open = new Set<PcscConnection>();
 
   beforeAll(async () => {
+    turn = await takeTurn();
     [service, platform] = await Promise.all([startPcscService(), startTestPlatform()]);
     const { SIMLATCH_ADMIN_KEY: adminKey = "", SIMLATCH_DEPLOYMENT = "" } = platform.environment;
     const fleet = await createFleet({
@@ -59,11 +69,12 @@ describe.skipIf(missing !== undefined)("a card or a reader that misbehaves", () 
     await fleet.addRule(enrolled, { imsi: subscriber.imsi }, "refuse");
     card = createFaultySlot(enrolled.device, service.ports[0]);
     module = createFaultySlot(subscriber.device, service.ports[1]);
-  });
+  }, TURN_MS);
 
   afterAll(async () => {
     for (const slot of [card, module]) slot?.pull();
     await service?.stop();
+    await turn?.end();
     await platform?.stop();
   });
 

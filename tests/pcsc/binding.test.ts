@@ -11,6 +11,9 @@ import {
   run,
   sendByOpensc,
   startPcscService,
+  takeTurn,
+  type Turn,
+  TURN_MS,
 } from "./service.ts";
 
 setDefaultTimeout(60_000);
@@ -23,17 +26,20 @@ const missing = missingPart(["opensc-tool"]);
 if (missing !== undefined) process.stdout.write(`SKIP ${missing}: binding through PC/SC readers\n`);
 
 describe.skipIf(missing !== undefined)("through real readers", () => {
+  let turn: Turn;
   let service: PcscService;
   let platform: Platform;
   let inserted: Emulation[] = [];
 
   beforeAll(async () => {
+    turn = await takeTurn();
     [service, platform] = await Promise.all([startPcscService(), startTestPlatform()]);
-  });
+  }, TURN_MS);
 
   afterAll(async () => {
     await Promise.all(inserted.map((part) => part.stop()));
     await service?.stop();
+    await turn?.end();
     await platform?.stop();
   });
 

@@ -9,7 +9,16 @@ import { createSocket } from "node:dgram";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Emulation, emulate } from "./scene.ts";
-import { missingPart, type PcscService, run, sendByOpensc, startPcscService } from "./service.ts";
+import {
+  missingPart,
+  type PcscService,
+  run,
+  sendByOpensc,
+  startPcscService,
+  takeTurn,
+  type Turn,
+  TURN_MS,
+} from "./service.ts";
 
 setDefaultTimeout(60_000);
 
@@ -31,6 +40,7 @@ interface Child {
 }
 
 describe.skipIf(missing !== undefined)("eapol_test and hostapd", () => {
+  let turn: Turn;
   let service: PcscService;
   let folder: string;
   let radiusPort: number;
@@ -40,17 +50,19 @@ describe.skipIf(missing !== undefined)("eapol_test and hostapd", () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "simlatch-eap-"));
+    turn = await takeTurn();
     service = await startPcscService();
     radiusPort = await freeUdpPort();
     centre = await startCentre();
     hostapd = await startHostapd();
-  });
+  }, TURN_MS);
 
   afterAll(async () => {
     await module?.stop();
     await hostapd?.stop();
     await centre?.stop();
     await service?.stop();
+    await turn?.end();
     await rm(folder, { recursive: true, force: true });
   });
 

@@ -1,7 +1,8 @@
 /**
  * A real PC/SC service for one test file: pcscd with a virtual reader pair (vsmartcard's vpcd) on
  * free ports, in the foreground, ended by its own id. There is one pcscd a machine: its socket has
- * a fixed name, so another one that runs already is left alone and the tests are skipped.
+ * a fixed name, so another one that runs already is left alone and the tests are skipped. Files
+ * that run side by side take turns.
  *
  * When a test is too late `bun test` ends every process that the tests started, pcscd with them:
  * the tests after it fail, too, and say that pcscd has ended.
@@ -10,7 +11,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Subprocess } from "bun";
 import { listReaders, type PcscReader } from "#cli/pcsc-readers";
 import { PcscError } from "#terminal/pcsc";
@@ -18,6 +19,11 @@ import { PcscError } from "#terminal/pcsc";
 const SOCKET = "/run/pcscd/pcscd.comm";
 const PROCESS_ID = "/run/pcscd/pcscd.pid";
 const CONFIGURATIONS = "/etc/reader.conf.d";
+/** In the command of every pcscd that a test started. */
+const FOLDER_PREFIX = "simlatch-pcscd-";
+const LOCK = join(tmpdir(), "simlatch-pcscd.lock");
+/** For hooks that take a turn: the other files need well under a minute each. */
+export const TURN_MS = 300_000;
 const START_MS = 10_000;
 const POLL_MS = 50;
 const LOG_LINES = 60;
@@ -42,22 +48,33 @@ export interface PcscService {
 
 /** Why the tests cannot run here, as `part-absent`; undefined when they can. */
 export function missingPart(programs: readonly string[]): string | undefined {
-  const absent = ["pcscd", ...programs].find((program) => Bun.which(program) === null);
+  const absent = ["pcscd", "flock", ...programs].find((program) => Bun.which(program) === null);
   if (absent !== undefined) return `${absent}-absent`;
   if (findDriver() === undefined) return "vsmartcard-vpcd-absent";
   if (process.getuid?.() !== 0) return "root-absent";
   // A socket without a process id belongs to systemd, which starts the service when it is asked.
-  const isActivated = existsSync(SOCKET) && !existsSync(PROCESS_ID);
+  const isActivated =
+    existsSync("/run/systemd/system") && existsSync(SOCKET) && !existsSync(PROCESS_ID);
   return isActivated || isServiceRunning() ? "pcscd-to-oneself-absent" : undefined;
 }
 
+/** Whether a pcscd runs that no test started. */
 function isServiceRunning(): boolean {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .some((id) => {
-      const file = `/proc/${id}/comm`;
-      return existsSync(file) && readFileSync(file, "utf8").trim() === "pcscd";
+      const [program = "", ...args] = readCommand(id);
+      return basename(program) === "pcscd" && !args.some((arg) => arg.includes(FOLDER_PREFIX));
     });
+}
+
+/** Empty for a process that has ended meanwhile. */
+function readCommand(id: string): string[] {
+  try {
+    return readFileSync(`/proc/${id}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
 }
 
 /** The driver's path, from the reader configuration that its package installs. */
@@ -67,8 +84,27 @@ function findDriver(): string | undefined {
   return /^LIBPATH\s+(\S+)$/m.exec(readFileSync(file, "utf8"))?.[1];
 }
 
+export interface Turn {
+  /** The next file's. */
+  end(): Promise<void>;
+}
+
+/** Waits until no other test file has a service; whoever ends without `end` gives it up, too. */
+export async function takeTurn(): Promise<Turn> {
+  const command = ["flock", LOCK, "sh", "-c", "echo ready; exec cat"];
+  const holder = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  const { done } = await holder.stdout.getReader().read();
+  if (done) throw new Error(`no lock on ${LOCK}`);
+  return {
+    async end() {
+      await holder.stdin.end();
+      await holder.exited;
+    },
+  };
+}
+
 export async function startPcscService(): Promise<PcscService> {
-  const folder = await mkdtemp(join(tmpdir(), "simlatch-pcscd-"));
+  const folder = await mkdtemp(join(tmpdir(), FOLDER_PREFIX));
   const port = await findPortPair();
   const configuration = join(folder, "reader.conf");
   const channel = `0x${port.toString(16).toUpperCase()}`;
