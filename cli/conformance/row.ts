@@ -2,7 +2,7 @@
 import type { Response } from "#protocol/apdu";
 import { equalBytes } from "#protocol/bytes";
 import { formatSw } from "#terminal/card";
-import type { Bench } from "./bench.ts";
+import { type Bench, UnreachedError } from "./bench.ts";
 
 /** What a row needs: a kind of card or slot, a kind of suite, a mode. All of them must hold. */
 export type Condition =
@@ -40,6 +40,20 @@ export interface Findings {
   /** Something other than a status word; `got` says what was there in its place. */
   holds(what: string, condition: boolean, got?: string): void;
   same(what: string, got: Uint8Array | undefined, expected: Uint8Array): void;
+}
+
+/** What is to be true, and false when the card does not even let it be asked. */
+export async function attempt(
+  seen: Findings,
+  what: string,
+  question: () => Promise<boolean>,
+): Promise<void> {
+  try {
+    seen.holds(what, await question());
+  } catch (error) {
+    if (!(error instanceof UnreachedError)) throw error;
+    seen.holds(what, false, error.message);
+  }
 }
 
 export interface Notes {

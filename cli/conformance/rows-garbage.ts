@@ -1,7 +1,7 @@
 /** Bytes that mean nothing, of every length (docs/protocol.md, section 7; I8). */
 import { CLA, INS, SW } from "#protocol/assigned-numbers";
 import { type Bench, readKept, restart, send, transmit } from "./bench.ts";
-import type { Findings, Row } from "./row.ts";
+import { attempt, type Findings, type Row } from "./row.ts";
 import { answerRound, AUTS, isAnswer, RES, startSession } from "./session.ts";
 import { bind, lock } from "./verdict.ts";
 
@@ -73,7 +73,9 @@ export const GARBAGE_ROWS: readonly Row[] = [
       const session = await answerRound(bench, await startSession(bench), AUTS);
       for (const ins of BINDING_INS) await send(bench, ins, garbage(33, ins));
       await transmit(bench, [CLA.interindustry, 0x04, 0, 0]);
-      seen.holds("next round", isAnswer(bench, await answerRound(bench, session, RES)));
+      await attempt(seen, "next round", async () =>
+        isAnswer(bench, await answerRound(bench, session, RES)),
+      );
     },
   },
 ];

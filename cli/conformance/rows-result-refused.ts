@@ -280,9 +280,10 @@ export const REFUSED_ROWS: readonly Row[] = inEachMode([
       ];
       for (const change of changes) {
         await sendResult(bench, issueResult(bench, await reachAnswered(bench), change));
+        const now = await readKept(bench);
+        seen.holds("kept", now === kept, now);
+        if (now !== kept) return;
       }
-      const now = await readKept(bench);
-      seen.holds("kept", now === kept, now);
       const { state } = await readStatus(bench);
       seen.holds("idle", state.name === "idle", state.name);
     },

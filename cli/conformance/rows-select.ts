@@ -1,6 +1,6 @@
 /** SELECT, class, instruction and parameters (docs/protocol.md, section 7). */
 import { APPLET_AID, CLA, DATA_OBJECT, INS, PSO, SW } from "#protocol/assigned-numbers";
-import { getData, reach, select, send, sendService, transmit } from "./bench.ts";
+import { getData, select, sendService, transmit } from "./bench.ts";
 import type { Row } from "./row.ts";
 
 const OTHER_AID = [0xa0, 0x00, 0x00, 0x00, 0x87, 0x10, 0x02];
@@ -201,18 +201,6 @@ export const SELECT_ROWS: readonly Row[] = [
     async run(bench, seen) {
       const answer = await transmit(bench, [0, INS.getData, 0, 0x80, 1, 0]);
       seen.sw("GET DATA", answer, SW.wrongLength);
-    },
-  },
-  {
-    id: "SEL-16",
-    section: "7",
-    sends: "UNLOCK with a byte of data, selected again after another SELECT",
-    expects: "6985: the applet runs as before",
-    async run(bench, seen) {
-      await select(bench, OTHER_AID);
-      reach("SELECT", await select(bench));
-      const answer = await send(bench, INS.unlock, Uint8Array.of(0));
-      seen.sw("UNLOCK", answer, SW.conditionsNotSatisfied);
     },
   },
 ];
