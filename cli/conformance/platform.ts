@@ -90,8 +90,8 @@ export function issueCredential(
 }
 
 /**
- * The platform's proof over `hash`; `mac` are the session's keys in the symmetric suites. Forged: by
- * the anchor's key, or under a key of zeros.
+ * The platform's proof over `hash`; `mac` are the session's keys in the symmetric suites. Forged:
+ * by the anchor's key, or under a key of zeros.
  */
 export function provePlatform(
   keys: PlatformKeys,

@@ -116,7 +116,7 @@ const OPEN: readonly Deviation[] = [
       [
         SESSION,
         '  if (stage.name === "challenged" || !stage.mayContinue) return undefined;',
-        '  if (stage.name === "challenged") return stage.round;\n  if (!stage.mayContinue) return undefined;',
+        `  if (stage.name === "challenged") return stage.round;\n  if (!stage.mayContinue) return undefined;`,
       ],
     ],
   },
@@ -128,7 +128,7 @@ const OPEN: readonly Deviation[] = [
       [
         BINDING,
         "channel === undefined) {\n    return { sw: SW.conditionsNotSatisfied };",
-        'channel === undefined) {\n    return { sw: stage.name === "opened" ? SW.incorrectData : SW.conditionsNotSatisfied };',
+        `channel === undefined) {\n    return { sw: stage.name === "opened" ? SW.incorrectData : SW.conditionsNotSatisfied };`,
       ],
     ],
   },

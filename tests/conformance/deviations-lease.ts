@@ -111,7 +111,7 @@ export const LEASE_DEVIATIONS: readonly Deviation[] = [
       [
         SERVICES,
         "  return suite.curve.sign(profile.keys.servicePrivateKey, document);",
-        '  const { credential } = profile.keys;\n  if (credential.kind !== "key pair") return suite.curve.sign(profile.keys.servicePrivateKey, document);\n  return credential.sign(document, (bytes) => new Uint8Array(bytes));',
+        `  const { credential } = profile.keys;\n  if (credential.kind !== "key pair") return suite.curve.sign(profile.keys.servicePrivateKey, document);\n  return credential.sign(document, (bytes) => new Uint8Array(bytes));`,
       ],
     ],
   },

@@ -101,7 +101,7 @@ const REFUSED: readonly Deviation[] = [
       [
         BINDING,
         IS_PROVEN,
-        'const { anchorPublicKey } = context.profile;\n  const isProven = proofs.isPlatformProof(LABEL.result, h4, proven.proof) || (suite.credential === "certificate" && suite.scheme.isSigned(anchorPublicKey, proofMessage(LABEL.result, h4), proven.proof));',
+        `const { anchorPublicKey } = context.profile;\n  const isProven = proofs.isPlatformProof(LABEL.result, h4, proven.proof) || (suite.credential === "certificate" && suite.scheme.isSigned(anchorPublicKey, proofMessage(LABEL.result, h4), proven.proof));`,
       ],
       [BINDING, "hashOpening, hashStep }", "hashOpening, hashStep, proofMessage }"],
     ],
@@ -211,7 +211,7 @@ const REFUSED: readonly Deviation[] = [
       [
         BINDING,
         '  if ("sw" in verified) return verified;',
-        '  if ("sw" in verified) ram.session = undefined;\n  if ("sw" in verified) return verified;',
+        `  if ("sw" in verified) ram.session = undefined;\n  if ("sw" in verified) return verified;`,
       ],
     ],
   },

@@ -61,7 +61,7 @@ export const START_DEVIATIONS: readonly Deviation[] = [
       [
         BINDING,
         "  return suite.scheme.isSigned(profile.anchorPublicKey, message, credential.signature);",
-        '  const other = { ...context, profile: { ...profile, tenant: "conformance2" } };\n  const messages = [message, credentialMessage(other, credential)];\n  return messages.some((each) => suite.scheme.isSigned(profile.anchorPublicKey, each, credential.signature));',
+        `  const other = { ...context, profile: { ...profile, tenant: "conformance2" } };\n  const messages = [message, credentialMessage(other, credential)];\n  return messages.some((each) => suite.scheme.isSigned(profile.anchorPublicKey, each, credential.signature));`,
       ],
     ],
   },
@@ -148,7 +148,7 @@ export const START_DEVIATIONS: readonly Deviation[] = [
       [
         BINDING,
         'if (session?.stage.name !== "answered") return { sw: SW.conditionsNotSatisfied };',
-        'if (session?.stage.name === "opened") return { sw: SW.securityStatusNotSatisfied };\n  if (session?.stage.name !== "answered") return { sw: SW.conditionsNotSatisfied };',
+        `if (session?.stage.name === "opened") return { sw: SW.securityStatusNotSatisfied };\n  if (session?.stage.name !== "answered") return { sw: SW.conditionsNotSatisfied };`,
       ],
     ],
   },

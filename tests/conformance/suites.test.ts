@@ -1,5 +1,7 @@
-/** The emulated card conforms: every row, in every suite, on TF and SD, with and without a clock. */
+/** The emulated card conforms: every row, every suite, TF and SD, with and without a clock. */
 import { expect, test } from "bun:test";
+import { join } from "node:path";
+import type { Row } from "#cli/conformance/row";
 import { ROWS } from "#cli/conformance/rows";
 import { examine, type Line, tryRows } from "#cli/conformance/run";
 import { type EmulatedCard, openEmulated } from "#cli/conformance/slot";
@@ -79,4 +81,18 @@ test("what cannot be examined is said, and no row is tried", () => {
   const dumb = { ...slot, transmit: () => Promise.resolve(Uint8Array.of(0x6a, 0x82)) };
   expect(examine(dumb)).rejects.toThrow(new UnreachedError("SELECT: 6A82"));
   expect(examine(slot, { suite: "SM4" })).rejects.toThrow("takes no suite under the test keys");
+});
+
+test("docs/conformance.md lists every row as it is, and no other", async () => {
+  const page = await Bun.file(join(import.meta.dir, "../../docs/conformance.md")).text();
+  const listed = page.split("\n").filter((line) => /^\| [A-Z]{2,3}-\d\d \|/.test(line));
+  const isListed = ({ id, section, invariant, sends, expects }: Row): boolean => {
+    const cites = invariant === undefined ? section : `${section}, ${invariant}`;
+    return listed.some(
+      (line) =>
+        line.startsWith(`| ${id} | ${cites} | `) && line.endsWith(` | ${sends} | ${expects} |`),
+    );
+  };
+  expect(ROWS.filter((row) => !isListed(row)).map(({ id }) => id)).toEqual([]);
+  expect(listed.length).toBe(ROWS.length);
 });
