@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { MODE_NUMBERS, type ModeName, SUITES, type SuiteName } from "#protocol/suites";
 import { type Command, EXIT, UsageError } from "./command.ts";
+import type { CardSlot } from "./conformance/slot.ts";
 import { createPaint, printLine, printNote } from "./output.ts";
 
 const TIMEOUT_SECONDS = 10;
@@ -69,10 +70,7 @@ interface Request {
   readonly json: boolean;
 }
 
-async function testCard(
-  slot: import("./conformance/slot.ts").CardSlot,
-  request: Request,
-): Promise<number> {
+async function testCard(slot: CardSlot, request: Request): Promise<number> {
   const { examine, tryRows } = await import("./conformance/run.ts");
   const { ROWS } = await import("./conformance/rows.ts");
   const { UnreachedError } = await import("./conformance/bench.ts");

@@ -38,6 +38,13 @@ test("--json gives the same as one object", async () => {
   expect(report).toHaveProperty("rows.0.verdict", "pass");
 });
 
+test("rows that this card is not asked prove nothing: it exits with 1", async () => {
+  const args = ["--emulated", "--suite", "AES", "--only", "SD"];
+  const { code, stdout } = await simlatch(...args);
+  expect(code).toBe(1);
+  expect(stdout.trimEnd()).toEndWith(": does not conform");
+});
+
 test.each([
   [[]],
   [["--emulated", "--reader", "A"]],
