@@ -4,6 +4,7 @@
 import { benchCommand } from "./bench.ts";
 import { cardsCommand } from "./cards.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
+import { conformanceCommand } from "./conformance.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
 import { emulateCommand } from "./emulate.ts";
@@ -36,6 +37,7 @@ const COMMANDS: readonly Command[] = [
   terminalCommand,
   mtmCommand,
   emulateCommand,
+  conformanceCommand,
   plantedCommand,
   modelCommand,
   benchCommand,
@@ -46,7 +48,7 @@ const HELP = `simlatch binds a removable smart card to the SIM in the same hands
 Usage: bun run simlatch <command> [options]
 
 Commands:
-${COMMANDS.map((command) => `  ${command.name.padEnd(12)}${command.summary}`).join("\n")}
+${COMMANDS.map((command) => `  ${command.name.padEnd(13)}${command.summary}`).join("\n")}
 
 \`bun run simlatch <command> --help\` says more about one of them.
 Exit codes: 0 as expected, 1 unexpected outcome, 2 usage, 3 configuration, 4 dependency absent.`;
