@@ -1,0 +1,10 @@
+import { runCells } from "./run.ts";
+import { CELLS, nameCell } from "../matrix/cells.ts";
+const [pattern = "AES signed TF USIM/Mil", edge = ""] = process.argv.slice(2);
+const cells = CELLS.map((c, i) => [nameCell(c), i] as const).filter(([n]) => new RegExp(pattern).test(n)).map(([, i]) => i);
+const t0 = Date.now();
+const t = await runCells({ edge: edge === "edge", cells, seed: 1, perField: Number(process.argv[4] ?? 4), classes: process.argv.slice(5) });
+console.log(JSON.stringify(t.totals, null, 0).replaceAll("},", "},\n"));
+console.log(t.findings.slice(0, 60).join("\n"));
+console.log(Date.now() - t0, "ms", cells.length, "cells");
+process.exit(0);
