@@ -6,6 +6,7 @@ import { cardsCommand } from "./cards.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
+import { hostileCommand } from "./hostile.ts";
 import { keysCommand } from "./keys.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
@@ -20,6 +21,7 @@ const COMMANDS: readonly Command[] = [
   keysCommand,
   cardsCommand,
   plantedCommand,
+  hostileCommand,
   benchCommand,
 ];
 

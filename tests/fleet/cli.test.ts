@@ -10,7 +10,7 @@ import { formatScenario } from "#cli/step-table";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const LONGEST = "verifies the result, decides whether to serve";
-const COMMANDS = ["quickstart", "serve", "dev", "deploy", "keys", "cards", "planted"];
+const COMMANDS = ["quickstart", "serve", "dev", "deploy", "keys", "cards", "planted", "hostile"];
 
 interface Finished {
   readonly code: number;

@@ -235,7 +235,7 @@ const LENGTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 31, 64, 127, 128, 129, 254, 
 async function sendGarbage(scene: Scene): Promise<void> {
   const { seeded, world } = scene.parts;
   const phone = await scene.phone();
-  const { sid } = await phone.begin();
+  const { sid } = await phone.reply(await phone.begin());
   await scene.unchanged("garbage over HTTP", async () => {
     for (const path of ["", `/${sid}/card`, `/${sid}/answer`, `/${sid}/receipt`])
       for (const length of LENGTHS) {

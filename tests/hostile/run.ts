@@ -74,8 +74,10 @@ async function runCell(
     for (const attack of ATTACKS) {
       if (classes.length > 0 && !classes.includes(attack.name)) continue;
       const scene = new Scene(parts, attack);
+      const { cases } = tally.totals;
       try {
         await attack.run(scene);
+        if (tally.totals.cases === cases) tally.broken(scene.at, "nothing was attacked");
       } catch (error) {
         tally.broken(scene.at, describe(error));
       }
