@@ -57,7 +57,9 @@ async function alterTerms(scene: Scene): Promise<void> {
   const phone = await scene.phone();
   const terms = await phone.ask();
   await scene.unchanged("altered terms", async () => {
-    for (const { name, value } of tokens(scene)(terms.token).filter(({ value: { length } }) => length < 256))
+    for (const { name, value } of tokens(scene)(terms.token).filter(
+      ({ value: { length } }) => length < 256,
+    ))
       await tryTerms(scene, phone, `token ${name}`, { ...terms, token: value });
     for (const { name, value } of neighbours(scene)(terms.credential))
       await tryTerms(scene, phone, `credential ${name}`, { ...terms, credential: value });
@@ -112,7 +114,9 @@ async function alterStep2(scene: Scene): Promise<void> {
   ];
   await scene.unchanged("altered step 2", async () => {
     for (const { name, value } of variants)
-      await scene.refuse(name, wire(`/${sid}/card`, value), () => phone.prove({ sid, body: value }));
+      await scene.refuse(name, wire(`/${sid}/card`, value), () =>
+        phone.prove({ sid, body: value }),
+      );
     for (const { name, value } of alterMember({ sid }, "sid", tokens(scene)))
       await scene.refuse(name, wire(`/${value["sid"]}/card`, body), () =>
         phone.prove({ sid: value["sid"] ?? "", body }),
@@ -199,10 +203,15 @@ async function alterStep3(scene: Scene): Promise<void> {
     : { token, sealed: rest["proof"] ?? "" };
   await scene.unchanged("altered step 3", async () => {
     for (const { name, value } of [...variants, { name: "the other mode's form", value: other }])
-      await scene.refuse(name, wire(`/${sid}/answer`, value), () => phone.send({ sid, body: value }));
+      await scene.refuse(name, wire(`/${sid}/answer`, value), () =>
+        phone.send({ sid, body: value }),
+      );
   });
   await scene.idle("altered step 3", phone);
-  await scene.control("step 3 as it was", async () => (await phone.send({ sid, body })).status === 200);
+  await scene.control(
+    "step 3 as it was",
+    async () => (await phone.send({ sid, body })).status === 200,
+  );
 }
 
 async function alterResult(scene: Scene): Promise<void> {

@@ -3,7 +3,7 @@ import { encodeBase64Url, encodeAscii, concatBytes } from "#protocol/bytes";
 import { CLA, INS, LABEL, PSO, TAG } from "#protocol/assigned-numbers";
 import { encodeTlv } from "#protocol/tlv";
 import { PAGE_BYTES, type Tear } from "#tests/emulators/card/non-volatile-memory";
-import { CardError } from "#terminal/card";
+import { CardError, type CardStatus } from "#terminal/card";
 import { exchangeApdu } from "#terminal/transport";
 import type { Phone } from "./phone.ts";
 import { type Attack, type Scene, wire } from "./scene.ts";
@@ -94,9 +94,8 @@ async function cutPower(scene: Scene): Promise<void> {
       (error: unknown) => error instanceof CardError && error.code === "transport",
     );
     memory.cancelCut();
-    await device.reset();
-    await phone.applet.select();
-    const after = await phone.applet.readStatus();
+    const after = await restart(phone);
+    if (after === undefined) return parts.tally.wronglyLocked(at, `${name}: the card is broken`);
     if (after.epoch < epoch) scene.accept(`${name}: the epoch fell`);
     if (!wasCut) parts.tally.broken(at, `${name}: power was not cut`);
     await scene.notServing(name, phone);
@@ -120,6 +119,19 @@ async function cutPower(scene: Scene): Promise<void> {
     }
     await scene.notServing(`a cut, ${stage}`, phone);
   }
+  return undefined;
+}
+
+/** The status after a power-up; undefined for a card that answers nothing any more. */
+async function restart({ pair, applet }: Phone): Promise<CardStatus | undefined> {
+  await pair.card.device.reset();
+  try {
+    await applet.select();
+    return await applet.readStatus();
+  } catch (error) {
+    if (error instanceof CardError) return undefined;
+    throw error;
+  }
 }
 
 async function startTwice(scene: Scene): Promise<void> {
@@ -127,8 +139,8 @@ async function startTwice(scene: Scene): Promise<void> {
   const terms = await phone.ask();
   const sameTerms = [await phone.open(terms), await phone.open(terms)] as const;
   const openings = [
-    ["under two tokens", await phone.start(), await phone.start()],
     ["under one token", ...sameTerms],
+    ["under two tokens", await phone.start(), await phone.start()],
   ] as const;
   for (const [name, first] of openings) {
     await phone.start();
@@ -176,12 +188,20 @@ async function openChannels(scene: Scene): Promise<void> {
       await sendRaw(scene, phone, `${name} on channel ${channel}`, cla | channel, ins, p1p2, data);
   for (const p1p2 of [0, 1, 0x8001, 0x8000])
     await sendRaw(scene, phone, `MANAGE CHANNEL ${p1p2}`, 0, INS.manageChannel, p1p2);
+  const status = await phone.applet.readStatus().catch(() => undefined);
+  if (status === undefined) return scene.accept("another channel deselected the applet");
   await scene.notServing("other channels", phone);
   await scene.control("the basic channel", async () => {
     await phone.deliver(result);
     return (await phone.state()) === "serving";
   });
-  await sendRaw(scene, phone, "SIGN while channel 0 serves", 1, INS.performSecurityOperation, PSO.sign, encodeAscii("y"));
+  const { uses } = (await phone.applet.readStatus()).lease;
+  const name = "SIGN while channel 0 serves";
+  const document = encodeAscii("y");
+  await sendRaw(scene, phone, name, 1, INS.performSecurityOperation, PSO.sign, document);
+  const { lease } = await phone.applet.readStatus();
+  if (lease.uses !== uses) scene.accept(`${name}: it cost a use`);
+  return undefined;
 }
 
 async function sendRaw(

@@ -110,7 +110,12 @@ async function replayRes(scene: Scene): Promise<void> {
   const asked = await phone.begin();
   const { rands } = asked.challenge;
   const echo = rands.map((rand, i) => rand.subarray(0, before.values[i]?.length ?? 8));
-  await scene.fail("the challenge itself", phone, asked, phone.statement({ kind: "res", values: echo }));
+  await scene.fail(
+    "the challenge itself",
+    phone,
+    asked,
+    phone.statement({ kind: "res", values: echo }),
+  );
 }
 
 /** Lengths, counts and orders that the module would not have given. */
@@ -128,15 +133,37 @@ async function misshapeRes(scene: Scene): Promise<void> {
     ["half", (values) => rawRes(values.map((value) => cut(value, value.length / 2)))],
     ["three bytes", (values) => rawRes(values.map((value) => cut(concatBytes(value), 3).fill(1)))],
     ["a byte longer", (values) => rawRes(values.map((v) => concatBytes(v, Uint8Array.of(0))))],
-    ["sixteen bytes", (values) => rawRes(values.map((v) => concatBytes(v, new Uint8Array(16 - v.length), v.length === 16 ? Uint8Array.of(0) : new Uint8Array(0))))],
-    ["seventeen bytes", (values) => rawRes(values.map((v) => concatBytes(v, new Uint8Array(17 - v.length))))],
+    [
+      "sixteen bytes",
+      (values) =>
+        rawRes(
+          values.map((v) =>
+            concatBytes(
+              v,
+              new Uint8Array(16 - v.length),
+              v.length === 16 ? Uint8Array.of(0) : new Uint8Array(0),
+            ),
+          ),
+        ),
+    ],
+    [
+      "seventeen bytes",
+      (values) => rawRes(values.map((v) => concatBytes(v, new Uint8Array(17 - v.length)))),
+    ],
     ["doubled", (values) => rawRes([...values, ...values])],
     ["the first twice", (values) => rawRes([...values, ...values.slice(0, 1)])],
     ["one missing", (values) => rawRes(values.slice(1))],
     ["swapped", (values) => rawRes(swapped(values))],
-    ["the first everywhere", (values) => rawRes(values.map((v) => (values.length === 1 ? flipBit(v, 0) : (values[0] ?? v))))],
+    [
+      "the first everywhere",
+      (values) =>
+        rawRes(values.map((v) => (values.length === 1 ? flipBit(v, 0) : (values[0] ?? v)))),
+    ],
     ["RES and refusal", (values) => concatBytes(rawRes(values), encodeModuleAnswer(REFUSAL))],
-    ["RES and AUTS", (values) => concatBytes(rawRes(values), encodeTlv(TAG.auts, new Uint8Array(14)))],
+    [
+      "RES and AUTS",
+      (values) => concatBytes(rawRes(values), encodeTlv(TAG.auts, new Uint8Array(14))),
+    ],
     ["a refusal", () => encodeModuleAnswer(REFUSAL)],
     ["success as a refusal", () => encodeModuleAnswer({ kind: "refusal", statusWord: 0x9000 })],
     ["RANDBS unasked", () => encodeModuleAnswer({ kind: "randbs", randbs: new Uint8Array(4) })],
@@ -236,7 +263,9 @@ async function abuseResynchronisation(scene: Scene): Promise<void> {
     // The same body gets its stored bytes; under the fresh token it is another body.
     const body = { ...sent.body, token: one.token };
     const answer = await phone.send({ sid: zero.sid, body });
-    return answer.text === reply.text ? { ...answer, status: 409, json: { code: "out_of_order" } } : answer;
+    return answer.text === reply.text
+      ? { ...answer, status: 409, json: { code: "out_of_order" } }
+      : answer;
   });
   const two = await phone.receive(zero.sid, await phone.send(again));
   const last = phone.statement(await autsAnswer(third, two));

@@ -85,13 +85,18 @@ async function reorder(scene: Scene): Promise<void> {
     };
     for (const command of commands) {
       const act = acts[command];
-      if (act !== undefined) await scene.refuseAtCard(`${command} ${when}`, `${command} ${when}`, act);
+      if (act !== undefined)
+        await scene.refuseAtCard(`${command} ${when}`, `${command} ${when}`, act);
     }
   };
   const inMode = phone.isEncrypted ? ["OPEN CHALLENGE"] : [];
   await early("before START SESSION", [...inMode, "ANSWER", "RESULT", "UNLOCK"]);
   const opening = await phone.start();
-  await early("after START SESSION", ["RESULT", "UNLOCK", ...(phone.isEncrypted ? ["ANSWER"] : [])]);
+  await early("after START SESSION", [
+    "RESULT",
+    "UNLOCK",
+    ...(phone.isEncrypted ? ["ANSWER"] : []),
+  ]);
   const { sid, body } = opening;
   const token = body["token"] ?? "";
   await scene.unchanged("before step 2", async () => {
@@ -127,7 +132,9 @@ async function early3(
   old: Reply,
 ): Promise<void> {
   const body = { ...old.body, token };
-  await scene.refuse("step 3 under T", wire(`/${sid}/answer`, body), () => phone.send({ sid, body }));
+  await scene.refuse("step 3 under T", wire(`/${sid}/answer`, body), () =>
+    phone.send({ sid, body }),
+  );
 }
 
 async function replay(scene: Scene): Promise<void> {
@@ -146,7 +153,12 @@ async function replay(scene: Scene): Promise<void> {
       await scene.refuse(`old ${path}`, wire(`/${sid}/${path}`, sent), () => send(sent));
   };
   await scene.unchanged("old step 2", () =>
-    under("card", old.opening.body, (body) => phone.prove({ sid, body }), opening.body["token"] ?? ""),
+    under(
+      "card",
+      old.opening.body,
+      (body) => phone.prove({ sid, body }),
+      opening.body["token"] ?? "",
+    ),
   );
   const asked = await phone.receive(sid, await phone.prove(opening));
   await scene.unchanged("old step 3 and receipt", async () => {

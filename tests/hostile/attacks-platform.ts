@@ -24,8 +24,10 @@ async function holdSuccess(scene: Scene): Promise<void> {
   const again = await scene.phone();
   const decided = await again.decide();
   await scene.order({ order: "report", reason: "lost", by: ONE });
-  await scene.refuse("a stored SUCCESS asked for after the report", wire("answer", decided.body), () =>
-    again.send(decided),
+  await scene.refuse(
+    "a stored SUCCESS asked for after the report",
+    wire("answer", decided.body),
+    () => again.send(decided),
   );
   // The attacker has the bytes. They serve this session of this card, and no other.
   await again.start();

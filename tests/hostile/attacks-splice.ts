@@ -4,6 +4,7 @@ import type { Answer } from "#tests/platform/rig";
 import { spliceBodies } from "./alterations.ts";
 import type { Body, Opening, Phone, Reply } from "./phone.ts";
 import { type Attack, type Scene, wire } from "./scene.ts";
+import type { Front } from "./world.ts";
 
 /** What the card's proof of step 2 does not cover; claims make a step 2 of their own. */
 const CLAIMS: ReadonlySet<string> = new Set(["imsi", "concealedImsi", "moduleKind"]);
@@ -134,27 +135,16 @@ async function twoFronts(scene: Scene): Promise<void> {
   const phone = await scene.phone();
   const opening = await phone.start();
   const other = { ...opening, body: { ...opening.body, moduleKind: otherKind(opening) } };
-  const replies = await both(scene, "step 2 and another claim", opening, [
-    () => phone.prove(opening, 0),
-    () => phone.prove(other, 1),
-    () => phone.prove(opening, 1),
-  ]);
+  const prove: Send = (sent, front) => phone.prove(sent, front);
+  await sendAtOnce(scene, "step 2 and another claim", prove, [opening, other, opening]);
   const next = await phone.start();
-  const equal = await both(scene, "step 2", next, [
-    () => phone.prove(next, 0),
-    () => phone.prove(next, 1),
-  ]);
-  if (equal.length !== 2) scene.accept("step 2: one of two equal ones was refused");
-  const [reply] = equal;
-  if (reply === undefined || replies.length === 0) return scene.accept("step 2: both refused");
-  const asked = await phone.receive(next.sid, reply);
-  const signed = await phone.reply(asked);
+  const [reply, ...rest] = await sendAtOnce(scene, "step 2", prove, [next, next]);
+  if (reply === undefined || rest.length !== 1)
+    return scene.accept("step 2: one of two equal ones was refused");
+  const signed = await phone.reply(await phone.receive(next.sid, reply));
   const changed = { ...signed, body: { ...signed.body, token: opening.body["token"] ?? "" } };
-  await both(scene, "step 3", signed, [
-    () => phone.send(signed, 0),
-    () => phone.send(signed, 1),
-    () => phone.send(changed, 1),
-  ]);
+  const answer: Send = (sent, front) => phone.send(sent, front);
+  await sendAtOnce(scene, "step 3", answer, [signed, signed, changed]);
   // Two sessions of one card at once: the card goes on with the newest, the platform with one.
   const [early, late] = [await phone.start(), await phone.start()];
   await Promise.all([phone.prove(early, 0), phone.prove(late, 1)]);
@@ -167,17 +157,24 @@ function otherKind({ body }: Opening): string {
   return body["moduleKind"] === "SIM" ? "USIM" : "SIM";
 }
 
-/** All of them at once: those that are taken got the same bytes. */
-async function both(
+type Send = (sent: Sent, front: Front) => Promise<Answer>;
+
+/** All at once, by both fronts in turn: one body is taken, and each time with the same bytes. */
+async function sendAtOnce(
   scene: Scene,
   name: string,
-  { sid, body }: Sent,
-  sends: readonly (() => Promise<Answer>)[],
+  send: Send,
+  messages: readonly Sent[],
 ): Promise<Answer[]> {
-  scene.attempt(name, wire(`/${sid}`, body));
-  const answers = await Promise.all(sends.map((send) => send()));
-  const taken = answers.filter(({ status }) => status < 300);
-  if (new Set(taken.map(({ text }) => text)).size > 1) scene.accept(`${name}: two were taken`);
+  scene.attempt(name, messages.map(({ sid, body }) => wire(`/${sid}`, body)).join("\n"));
+  const answers = await Promise.all(
+    messages.map((sent, index) => send(sent, index % 2 === 0 ? 0 : 1)),
+  );
+  const isTaken = (at: number): boolean => (answers[at]?.status ?? 500) < 300;
+  const taken = answers.filter((_, at) => isTaken(at));
+  const bodies = messages.filter((_, at) => isTaken(at)).map(({ body }) => JSON.stringify(body));
+  if (new Set(bodies).size > 1) scene.accept(`${name}: two bodies were taken`);
+  if (new Set(taken.map(({ text }) => text)).size > 1) scene.accept(`${name}: two answers`);
   return taken;
 }
 
@@ -208,7 +205,9 @@ async function swap(scene: Scene): Promise<void> {
   } else {
     const asked = await left.receive(opening.sid, reply);
     const signed = await right.sign(asked, right.statement(await left.respond(asked), left.imsi));
-    await scene.refuse("another card signs", wire(signed.sid, signed.body), () => right.send(signed));
+    await scene.refuse("another card signs", wire(signed.sid, signed.body), () =>
+      right.send(signed),
+    );
   }
   // It takes over with the result: only the card that proved itself may serve.
   const { result } = await left.decide();

@@ -40,7 +40,13 @@ async function useLocked(scene: Scene, phone: Phone, old: Uint8Array): Promise<v
   if (json["verdict"] !== "FAILURE") scene.accept("a locked card got a challenge");
   const statement = phone.rawStatement(Uint8Array.of(0x97, 2, 0x98, 0x62));
   for (const [name, act] of [
-    ["ANSWER", () => (phone.isEncrypted ? applet.sealAnswer(statement) : applet.signAnswer(phone.pair.card.suite, Uint8Array.of(0x90, 1, 0), statement))],
+    [
+      "ANSWER",
+      () =>
+        phone.isEncrypted
+          ? applet.sealAnswer(statement)
+          : applet.signAnswer(phone.pair.card.suite, Uint8Array.of(0x90, 1, 0), statement),
+    ],
     ["OPEN CHALLENGE", () => applet.openChallenge(old)],
     ["RESULT", () => phone.deliver(old)],
     ["SIGN", () => applet.sign(statement)],
@@ -48,8 +54,12 @@ async function useLocked(scene: Scene, phone: Phone, old: Uint8Array): Promise<v
   ] as const)
     await scene.refuseAtCard(`${name} while locked`, `${name} ${phone.imsi}`, act);
   const { sid, body } = opening;
-  for (const { name, value } of alterMember(body, "proof", (bytes) => flipFields(bytes, scene.parts.seeded, 2)))
-    await scene.refuse(`while locked, ${name}`, wire(`/${sid}/card`, value), () => phone.prove({ sid, body: value }));
+  for (const { name, value } of alterMember(body, "proof", (bytes) =>
+    flipFields(bytes, scene.parts.seeded, 2),
+  ))
+    await scene.refuse(`while locked, ${name}`, wire(`/${sid}/card`, value), () =>
+      phone.prove({ sid, body: value }),
+    );
 }
 
 async function abuseUnlock(scene: Scene): Promise<void> {
@@ -68,25 +78,41 @@ async function abuseUnlock(scene: Scene): Promise<void> {
   await stillLocked("a locked card used");
   await scene.order({ order: "unlock", by: TWO });
   const first = await askUnlock(phone);
-  for (const { name, value } of [...flipFields(first.unlock, seeded, perField), ...misshape(first.unlock)])
+  for (const { name, value } of [
+    ...flipFields(first.unlock, seeded, perField),
+    ...misshape(first.unlock),
+  ])
     await scene.refuseAtCard(`altered ${name}`, value, () => phone.applet.unlock(suite, value));
   await stillLocked("altered unlocks");
   const second = await askUnlock(phone);
-  await scene.refuseAtCard("of the session before", first.unlock, () => phone.applet.unlock(suite, first.unlock));
+  await scene.refuseAtCard("of the session before", first.unlock, () =>
+    phone.applet.unlock(suite, first.unlock),
+  );
   await stillLocked("an unlock of the session before");
   await one.card.device.reset();
   await phone.applet.select();
-  await scene.refuseAtCard("after a reset", second.unlock, () => phone.applet.unlock(suite, second.unlock));
+  await scene.refuseAtCard("after a reset", second.unlock, () =>
+    phone.applet.unlock(suite, second.unlock),
+  );
   await stillLocked("an unlock after a reset");
   const grant = await askUnlock(phone);
   const { bytes } = await phone.applet.unlock(suite, grant.unlock);
   const receipt = { token: grant.token, receipt: encodeBase64Url(bytes) };
   await scene.unchanged("altered unlock receipts", async () => {
-    for (const { name, value } of alterMember(receipt, "receipt", (content) => flipFields(content, seeded, perField)))
-      await scene.refuse(`its ${name}`, wire(grant.sid, value), () => phone.acknowledge(grant.sid, value));
+    for (const { name, value } of alterMember(receipt, "receipt", (content) =>
+      flipFields(content, seeded, perField),
+    ))
+      await scene.refuse(`its ${name}`, wire(grant.sid, value), () =>
+        phone.acknowledge(grant.sid, value),
+      );
   });
-  await scene.control("the unlock", async () => (await phone.acknowledge(grant.sid, receipt)).status === 204);
-  await scene.refuseAtCard("UNLOCK again", grant.unlock, () => phone.applet.unlock(suite, grant.unlock));
+  await scene.control(
+    "the unlock",
+    async () => (await phone.acknowledge(grant.sid, receipt)).status === 204,
+  );
+  await scene.refuseAtCard("UNLOCK again", grant.unlock, () =>
+    phone.applet.unlock(suite, grant.unlock),
+  );
   await scene.notServing("an unlocked card", phone);
   await replayUnlock(scene, phone, grant);
 }
@@ -102,10 +128,14 @@ async function replayUnlock(scene: Scene, phone: Phone, old: Grant): Promise<voi
   await phone.deliver(bytesOf(answer.json["result"]));
   await scene.control("the lock of a stolen card", async () => (await phone.state()) === "locked");
   await phone.start();
-  await scene.refuseAtCard("an old unlock, new lock", `again ${encodeBase64Url(old.unlock)}`, () => phone.applet.unlock(suite, old.unlock));
+  await scene.refuseAtCard("an old unlock, new lock", `again ${encodeBase64Url(old.unlock)}`, () =>
+    phone.applet.unlock(suite, old.unlock),
+  );
   await scene.order({ order: "unlock", by: TWO });
   const grant = await askUnlock(phone);
-  await scene.refuseAtCard("an old unlock, new grant", `grant ${encodeBase64Url(old.unlock)}`, () => phone.applet.unlock(suite, old.unlock));
+  await scene.refuseAtCard("an old unlock, new grant", `grant ${encodeBase64Url(old.unlock)}`, () =>
+    phone.applet.unlock(suite, old.unlock),
+  );
   if ((await phone.state()) !== "locked") scene.accept("an old unlock lifted a new lock");
   const torn = await tearUnlock(scene, phone, grant);
   const { bytes } = await phone.applet.unlock(suite, torn.unlock);

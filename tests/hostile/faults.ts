@@ -48,13 +48,23 @@ export const HOSTILE_FAULTS: readonly HostileFault[] = [
   fault("receipt", "altered receipt", AES_SIGNED, "a receipt is taken unproven"),
   fault("serves early", "dropped", AES_SIGNED, "the card serves before it has a result"),
   fault("signs twice", "duplicated", AES_SIGNED, "the card signs a round's answer twice"),
-  fault("seals twice", "duplicated", AES_ENCRYPTED, "the card seals a second answer to a challenge"),
+  fault(
+    "seals twice",
+    "duplicated",
+    AES_ENCRYPTED,
+    "the card seals a second answer to a challenge",
+  ),
   fault("answers again", "reordered", AES_SIGNED, "the card answers a round that is over"),
   fault("any sid", "replayed", AES_SIGNED, "T opens a session of another id"),
   fault("any T2", "two sessions", AES_SIGNED, "T2 opens any session of its card"),
   fault("one right", "two modules", SIM_SIGNED, "one right SRES of two will do"),
   fault("two fronts", "two points of presence", AES_SIGNED, "a session is opened by each front"),
-  fault("two bodies", "one session, two bodies", AES_SIGNED, "an opened session takes another body"),
+  fault(
+    "two bodies",
+    "one session, two bodies",
+    AES_SIGNED,
+    "an opened session takes another body",
+  ),
   fault("claim locks", "another IMSI", AES_SIGNED, "a claim that does not match locks the card"),
   fault("more RES", "RES of other shapes", SIM_SIGNED, "values behind the right ones are ignored"),
   fault("mac-s", "forged AUTS", AES_SIGNED, "AUTS is taken without its MAC-S"),
@@ -165,13 +175,13 @@ export const PATCHES: readonly Patch[] = [
   {
     source: "edge/state/card-answering.ts",
     find: "session.round >= dependencies.limits.resynchronisations",
-    replace:
-      'session.round >= (isPlanted("no end") ? 9 : dependencies.limits.resynchronisations)',
+    replace: 'session.round >= (isPlanted("no end") ? 9 : dependencies.limits.resynchronisations)',
   },
   {
     source: "edge/state/card-orders.ts",
     find: 'return findSession(sql, object, sid)?.verdict === "SUCCESS";',
-    replace: 'return findSession(sql, object, sid)?.verdict === "SUCCESS" && !isPlanted("resends");',
+    replace:
+      'return findSession(sql, object, sid)?.verdict === "SUCCESS" && !isPlanted("resends");',
   },
   {
     source: "edge/wire-error.ts",

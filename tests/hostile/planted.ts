@@ -20,15 +20,16 @@ export interface PlantedTotals {
   readonly caught: number;
 }
 
-export async function runHostileFaults(
-  writeLine: (line: string) => void,
-): Promise<PlantedTotals> {
+export async function runHostileFaults(writeLine: (line: string) => void): Promise<PlantedTotals> {
   const folder = copySource(resolve(import.meta.dir, "../.."));
   try {
     patch(folder);
     const indices = HOSTILE_FAULTS.map((_, index) => index);
     const shares = Array.from({ length: WORKERS }, (_, worker) =>
-      runFaults(folder, indices.filter((index) => index % WORKERS === worker)),
+      runFaults(
+        folder,
+        indices.filter((index) => index % WORKERS === worker),
+      ),
     );
     const lines = new Map((await Promise.all(shares)).flat().map((line) => [line.name, line]));
     const caught = HOSTILE_FAULTS.filter(({ name, attack, what }) => {
