@@ -65,6 +65,10 @@ export function flipFields(
   });
 }
 
+function join(parts: readonly { readonly whole: Uint8Array }[]): Uint8Array {
+  return concatBytes(...parts.map(({ whole }) => whole));
+}
+
 /** Each element left out, doubled, swapped with the next, emptied; the ends cut and lengthened. */
 export function misshape(bytes: Uint8Array): Altered<Uint8Array>[] {
   const parts = elementsOf(bytes).map(({ tag, start, valueStart, end }) => ({
@@ -73,8 +77,6 @@ export function misshape(bytes: Uint8Array): Altered<Uint8Array>[] {
     value: bytes.subarray(valueStart, end),
     tag,
   }));
-  const join = (list: readonly { readonly whole: Uint8Array }[]): Uint8Array =>
-    concatBytes(...list.map(({ whole }) => whole));
   const shapes = parts.flatMap((part, at): Altered<Uint8Array>[] => [
     { name: `${part.name} left out`, value: join(parts.toSpliced(at, 1)) },
     { name: `${part.name} doubled`, value: join(parts.toSpliced(at, 0, part)) },

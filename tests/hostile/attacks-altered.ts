@@ -195,7 +195,7 @@ async function alterStep3(scene: Scene): Promise<void> {
   const variants = Object.keys(body).flatMap((name) => {
     const { [name]: _taken, ...rest } = body;
     const alter = name === "token" ? tokens(scene) : neighbours(scene);
-    return [...alterMember(body, name, alter), { name: `${name} left out`, value: rest }];
+    return alterMember(body, name, alter).concat({ name: `${name} left out`, value: rest });
   });
   const { token = "", ...rest } = body;
   const other: Body = phone.isEncrypted

@@ -121,7 +121,6 @@ async function replayRes(scene: Scene): Promise<void> {
 /** Lengths, counts and orders that the module would not have given. */
 async function misshapeRes(scene: Scene): Promise<void> {
   const phone = await scene.phone();
-  const cut = (bytes: Uint8Array, to: number): Uint8Array => bytes.subarray(0, to);
   const shapes: readonly (readonly [
     name: string,
     shape: (values: readonly Uint8Array[]) => Uint8Array,

@@ -2,11 +2,11 @@
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { textOf } from "#tests/platform/exchange";
 import type { Answer } from "#tests/platform/rig";
-import type { Body, Opening, Phone } from "./phone.ts";
+import { type Body, type Opening, type Phone, withMember } from "./phone.ts";
 import { type Attack, type Scene, wire } from "./scene.ts";
 
-const ONE = ["Ada Lovelace"];
-const TWO = ["Ada Lovelace", "Grace Hopper"];
+const ONE = ["Ada Lovelace"] as const;
+const TWO = ["Ada Lovelace", "Grace Hopper"] as const;
 
 /** Step 3, or its SUCCESS, kept until the card was reported. */
 async function holdSuccess(scene: Scene): Promise<void> {
@@ -53,7 +53,7 @@ async function sendTwoBodies(scene: Scene): Promise<void> {
   const { sid } = opening;
   const kinds = ["SIM", "USIM", "UIM"].filter((kind) => kind !== opening.body["moduleKind"]);
   const token = Buffer.from(opening.body["token"] ?? "", "base64url");
-  const others: Body[] = kinds.map((moduleKind) => ({ ...opening.body, moduleKind }));
+  const others: Body[] = kinds.map((kind) => withMember(opening.body, "moduleKind", kind));
   for (const imsi of [scene.parts.two.subscriber.imsi, "460019999999999", "460010000000001"])
     others.push({ ...opening.body, ...(await phone.nameImsi(imsi, token)) });
   await scene.unchanged("another step 2", async () => {
@@ -92,7 +92,7 @@ function changedBodies(body: Body): Body[] {
       [1, 2, 16, 128].map((bits) => {
         const bytes = new Uint8Array(Buffer.from(body[name] ?? "", "base64url"));
         bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ bits;
-        return { ...body, [name]: encodeBase64Url(bytes) };
+        return withMember(body, name, encodeBase64Url(bytes));
       }),
     );
 }

@@ -18,9 +18,9 @@ const flat = ({ sid, body }: Sent): Body => ({ sid, ...body });
 
 /** Mixtures that are neither message, nor one of them with the other's claims. */
 function mixtures(ours: Sent, theirs: Sent): { readonly name: string; readonly sent: Sent }[] {
-  const wholes = [ours, theirs].map((sent) => withoutClaims(flat(sent)));
+  const wholes = new Set([ours, theirs].map((sent) => withoutClaims(flat(sent))));
   return spliceBodies(flat(ours), flat(theirs))
-    .filter(({ value }) => !wholes.includes(withoutClaims(value)))
+    .filter(({ value }) => !wholes.has(withoutClaims(value)))
     .map(({ name, value: { sid = "", ...body } }) => ({ name, sent: { sid, body } }));
 }
 
@@ -76,11 +76,14 @@ async function spliceSessions(scene: Scene): Promise<void> {
   await spliceWith(scene, phone, phone);
   const { sid, body, result } = await phone.decide();
   await scene.refuseAtCard("the old result", old.result, () => phone.deliver(old.result));
-  const receipt = encodeBase64Url(await phone.deliver(result));
-  const ours = { sid, body: { token: body["token"] ?? "", receipt } };
+  const ours = receiptOf({ sid, body }, await phone.deliver(result));
   await refuseMixtures(scene, "receipt", [ours, { sid: old.sid, body: old.receipt }], (sent) =>
     phone.acknowledge(sent.sid, sent.body),
   );
+}
+
+function receiptOf({ sid, body }: Reply, receipt: Uint8Array): Sent {
+  return { sid, body: { token: body["token"] ?? "", receipt: encodeBase64Url(receipt) } };
 }
 
 async function spliceCards(scene: Scene): Promise<void> {
@@ -95,11 +98,7 @@ async function spliceCards(scene: Scene): Promise<void> {
   await scene.notServing("results swapped", left);
   await scene.notServing("results swapped", right);
   const [mine, foreign] = [await left.deliver(ours.result), await right.deliver(theirs.result)];
-  const sent = (decided: Reply, receipt: Uint8Array): Sent => ({
-    sid: decided.sid,
-    body: { token: decided.body["token"] ?? "", receipt: encodeBase64Url(receipt) },
-  });
-  await refuseMixtures(scene, "receipt", [sent(ours, mine), sent(theirs, foreign)], (receipt) =>
+  await refuseMixtures(scene, "receipt", [receiptOf(ours, mine), receiptOf(theirs, foreign)], (receipt) =>
     left.acknowledge(receipt.sid, receipt.body),
   );
   await scene.recover(two);

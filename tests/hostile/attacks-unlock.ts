@@ -5,7 +5,8 @@ import { alterMember, flipFields, misshape } from "./alterations.ts";
 import { Phone, PhoneError } from "./phone.ts";
 import { type Attack, type Scene, wire } from "./scene.ts";
 
-const TWO = ["Ada Lovelace", "Grace Hopper"];
+const ONE = ["Ada Lovelace"] as const;
+const TWO = ["Ada Lovelace", "Grace Hopper"] as const;
 
 interface Grant {
   readonly sid: string;
@@ -121,7 +122,7 @@ async function abuseUnlock(scene: Scene): Promise<void> {
 async function replayUnlock(scene: Scene, phone: Phone, old: Grant): Promise<void> {
   const { suite } = phone.pair.card;
   await phone.bind();
-  await scene.order({ order: "report", reason: "stolen", by: TWO.slice(0, 1) });
+  await scene.order({ order: "report", reason: "stolen", by: ONE });
   const asked = await phone.begin();
   const refusal = { kind: "refusal", statusWord: 0x9862 } as const;
   const answer = await phone.send(await phone.sign(asked, phone.statement(refusal)));

@@ -2,7 +2,8 @@
  * A handset in the attacker's hands: the honest steps of a binding in either mode, one by one, each
  * of whose messages the attacker may change, keep, repeat or send elsewhere.
  */
-import { encodeBase64Url } from "#protocol/bytes";
+import { TAG } from "#protocol/assigned-numbers";
+import { concatBytes, encodeAscii, encodeBase64Url } from "#protocol/bytes";
 import {
   type Challenge,
   decodeChallenge,
@@ -12,8 +13,6 @@ import {
 } from "#protocol/messages";
 import { MODULE_KIND_NUMBERS, SUITES } from "#protocol/suites";
 import { encodeTlv } from "#protocol/tlv";
-import { TAG } from "#protocol/assigned-numbers";
-import { concatBytes, encodeAscii } from "#protocol/bytes";
 import { connectCard, type FleetCard, type FleetSubscriber } from "#tests/fleet/fleet";
 import { bytesOf, textOf } from "#tests/platform/exchange";
 import type { Answer } from "#tests/platform/rig";
@@ -241,6 +240,10 @@ export class Phone {
   async state(): Promise<string> {
     return (await this.applet.readStatus()).state.name;
   }
+}
+
+export function withMember(body: Body, name: string, value: string): Body {
+  return { ...body, [name]: value };
 }
 
 /** The content of element B5 with these values as RES, whatever their lengths. */
