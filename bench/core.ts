@@ -1,9 +1,13 @@
 /** `simlatch bench core`: the cryptographic core against its peers, in one run. */
-import { type Statistics, interleave } from "./measure.ts";
+import { interleave, summarise } from "./measure.ts";
 import { type NativePeers, type Peer, findPeers, leaveOutPeers } from "./peers.ts";
 import { type Runtime, openBun, openWorkerd } from "./runtimes.ts";
 
-/** One line of the report. `value`, `min` and `max` are ours; the peer's is its median too. */
+/**
+ * One line of the report. `value` and `peerValue` are medians over the rounds. Each round has a
+ * ratio, of two rates close in time; `ratio`, `min` and `max` are median, smallest and largest of
+ * these, and null if there is no peer.
+ */
 export interface BenchRow {
   readonly name: string;
   readonly runtime: string;
@@ -12,8 +16,8 @@ export interface BenchRow {
   readonly peer: string;
   readonly peerValue: number | null;
   readonly ratio: number | null;
-  readonly min: number;
-  readonly max: number;
+  readonly min: number | null;
+  readonly max: number | null;
 }
 
 export interface CoreBenchOptions {
@@ -60,7 +64,7 @@ const GROUPS: readonly Group[] = [
     isComparedWithBun: false,
   },
   {
-    names: ["tuak"],
+    names: ["tuak", "keccak"],
     unit: "permutations/s",
     peers: ({ keccak }) => [keccak],
     runtimePeers: [],
@@ -78,6 +82,20 @@ const GROUPS: readonly Group[] = [
     unit: "verifications/s",
     peers: ({ sm2 }) => [sm2],
     runtimePeers: [],
+    isComparedWithBun: false,
+  },
+  {
+    names: ["rsa pkcs1"],
+    unit: "verifications/s",
+    peers: () => [],
+    runtimePeers: ["node:crypto rsa pkcs1"],
+    isComparedWithBun: false,
+  },
+  {
+    names: ["rsa pss"],
+    unit: "verifications/s",
+    peers: () => [],
+    runtimePeers: ["node:crypto rsa pss"],
     isComparedWithBun: false,
   },
 ];
@@ -122,17 +140,24 @@ function pairingsOf(group: Group, native: NativePeers, runtimes: readonly Runtim
   );
 }
 
-function rowOf(pairing: Pairing, unit: string, own: Statistics, peer?: Statistics): BenchRow {
+/** `own` and `peer` are the rates of each round. */
+function rowOf(
+  pairing: Pairing,
+  unit: string,
+  own: readonly number[],
+  peer?: readonly number[],
+): BenchRow {
+  const ratios = peer && summarise(own.map((rate, round) => rate / (peer[round] ?? Number.NaN)));
   return {
     name: pairing.name,
     runtime: pairing.runtime.name,
-    value: own.median,
+    value: summarise(own).median,
     unit,
     peer: pairing.peer.name,
-    peerValue: peer?.median ?? null,
-    ratio: peer === undefined ? null : own.median / peer.median,
-    min: own.min,
-    max: own.max,
+    peerValue: peer === undefined ? null : summarise(peer).median,
+    ratio: ratios?.median ?? null,
+    min: ratios?.min ?? null,
+    max: ratios?.max ?? null,
   };
 }
 
@@ -143,9 +168,9 @@ async function measureGroup(
 ): Promise<BenchRow[]> {
   const all = pairings.flatMap(({ own, peer }) => [own.sampler, peer.sampler]);
   const samplers = [...new Set(all.filter((sampler) => sampler !== undefined))];
-  const statistics = await interleave(samplers, rounds, seconds);
-  const resultOf = ({ sampler }: Peer): Statistics | undefined =>
-    sampler === undefined ? undefined : statistics[samplers.indexOf(sampler)];
+  const rates = await interleave(samplers, rounds, seconds);
+  const resultOf = ({ sampler }: Peer): number[] | undefined =>
+    sampler === undefined ? undefined : rates[samplers.indexOf(sampler)];
   return pairings.flatMap((pairing) => {
     const own = resultOf(pairing.own);
     return own === undefined ? [] : [rowOf(pairing, group.unit, own, resultOf(pairing.peer))];

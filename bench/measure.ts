@@ -38,22 +38,22 @@ export async function rateOf(repeat: Repeat, perCall: number, seconds: number): 
   return (calls * perCall) / elapsed;
 }
 
-/** Lets every sampler run once a round, A B A B; the rates of each, in the order given. */
+/** Lets every sampler run once a round, A B A B; the rates of each, a round each, in that order. */
 export async function interleave(
   samplers: readonly Sampler[],
   rounds: number,
   seconds: number,
-): Promise<Statistics[]> {
+): Promise<number[][]> {
   const rates = samplers.map((): number[] => []);
   for (const sampler of samplers) await sampler.sample(seconds / 2); // engines compile meanwhile
   for (let round = 0; round < rounds; round += 1)
     for (const [index, sampler] of samplers.entries())
       rates[index]?.push(await sampler.sample(seconds));
-  return rates.map(summarise);
+  return rates;
 }
 
-function summarise(rates: readonly number[]): Statistics {
-  const sorted = rates.toSorted((a, b) => a - b);
+export function summarise(values: readonly number[]): Statistics {
+  const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   const low = sorted[Math.floor(middle)] ?? 0;
   const high = sorted[Math.ceil(middle)] ?? 0;

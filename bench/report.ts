@@ -3,9 +3,12 @@ import { mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import type { BenchRow } from "./core.ts";
+import type { TimingRow } from "./timing.ts";
 
 const ROOT = join(import.meta.dir, "..");
+const RESULTS = join(ROOT, "bench", "results");
 const HEADINGS = ["name", "runtime", "value", "unit", "peer", "peer value", "ratio", "min", "max"];
+const TIMING_HEADINGS = ["name", "samples", "ns", "t", "difference", "detectable", "verdict"];
 const TEXT_COLUMNS = new Set(["name", "runtime", "unit", "peer"]);
 
 /** Three digits that count; 1,234,567 is 1.23 M. */
@@ -16,6 +19,10 @@ function formatRate(value: number | null): string {
   return `${scaled.toFixed(scaled >= 100 ? 0 : scaled >= 10 ? 1 : 2)}${suffix}`;
 }
 
+function formatRatio(value: number | null): string {
+  return value === null ? "-" : value.toFixed(2);
+}
+
 function cellsOf(row: BenchRow): string[] {
   return [
     row.name,
@@ -24,28 +31,51 @@ function cellsOf(row: BenchRow): string[] {
     row.unit,
     row.peer,
     formatRate(row.peerValue),
-    row.ratio === null ? "-" : row.ratio.toFixed(2),
-    formatRate(row.min),
-    formatRate(row.max),
+    formatRatio(row.ratio),
+    formatRatio(row.min),
+    formatRatio(row.max),
   ];
 }
 
-/** The lines of the table, headings first. */
-export function formatTable(rows: readonly BenchRow[]): string[] {
-  const lines = [HEADINGS, ...rows.map(cellsOf)];
-  const widths = HEADINGS.map((_, column) =>
+/** Lines of columns; those whose heading is among `left` begin at the left. */
+function layOut(
+  headings: readonly string[],
+  left: ReadonlySet<string>,
+  rows: string[][],
+): string[] {
+  const lines = [[...headings], ...rows];
+  const widths = headings.map((_, column) =>
     Math.max(...lines.map((cells) => cells[column]?.length ?? 0)),
   );
   return lines.map((cells) =>
     cells
       .map((cell, column) =>
-        TEXT_COLUMNS.has(HEADINGS[column] ?? "")
+        left.has(headings[column] ?? "")
           ? cell.padEnd(widths[column] ?? 0)
           : cell.padStart(widths[column] ?? 0),
       )
       .join("  ")
       .trimEnd(),
   );
+}
+
+/** The lines of the table, headings first. */
+export function formatTable(rows: readonly BenchRow[]): string[] {
+  return layOut(HEADINGS, TEXT_COLUMNS, rows.map(cellsOf));
+}
+
+/** Likewise for the timing test; nanoseconds of one operation. */
+export function formatTiming(rows: readonly TimingRow[]): string[] {
+  const cells = rows.map((row) => [
+    row.name,
+    String(row.samples),
+    row.nanoseconds.toFixed(1),
+    row.t.toFixed(2),
+    row.difference.toFixed(3),
+    row.detectable === null ? "-" : row.detectable.toFixed(3),
+    row.isFound ? "depends on the secret" : "no dependence found",
+  ]);
+  return layOut(TIMING_HEADINGS, new Set(["name", "verdict"]), cells);
 }
 
 async function git(...args: readonly string[]): Promise<string> {
@@ -55,19 +85,37 @@ async function git(...args: readonly string[]): Promise<string> {
   return text;
 }
 
-/** The commit of the measured code; with "-changed" if files differ from it. */
-async function describeCommit(): Promise<string> {
+/** The commit of the measured code; with "-changed" if files other than results differ from it. */
+export async function describeCommit(): Promise<string> {
   const commit = await git("rev-parse", "HEAD");
-  const changes = await git("status", "--porcelain", "--untracked-files=no");
+  const changes = await git(
+    "status",
+    "--porcelain",
+    "--untracked-files=no",
+    "--",
+    ".",
+    ":!bench/results",
+  );
   return changes === "" ? commit : `${commit}-changed`;
 }
 
-/** Writes bench/results/core.json; gives its path. */
-export async function writeResults(rows: readonly BenchRow[]): Promise<string> {
-  const file = join(ROOT, "bench", "results", "core.json");
+/** Results of `bench core` that were written before. */
+export async function readResults(
+  name: string,
+): Promise<{ readonly commit: string; readonly rows: readonly BenchRow[] }> {
+  return await Bun.file(join(RESULTS, `${name}.json`)).json();
+}
+
+/** Writes bench/results/<name>.json; gives its path. */
+export async function writeResults(
+  name: string,
+  commit: string,
+  rows: readonly BenchRow[] | readonly TimingRow[],
+): Promise<string> {
+  const file = join(RESULTS, `${name}.json`);
   const processors = cpus();
   const results = {
-    commit: await describeCommit(),
+    commit,
     date: new Date().toISOString().slice(0, 10),
     machine: `${processors.length} x ${processors[0]?.model ?? "unknown processor"}`,
     bun: Bun.version,

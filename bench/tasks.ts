@@ -2,7 +2,7 @@
  * What is measured inside a runtime: the core's operations, and those of the runtime's own
  * cryptography. The same code runs on Bun and in workerd.
  */
-import { createPublicKey, verify } from "node:crypto";
+import { constants, createPublicKey, createVerify, verify } from "node:crypto";
 import { generateVector, verifyP256 } from "#wasm";
 import {
   CHALLENGE_RECORD_BYTES,
@@ -17,8 +17,10 @@ import {
   verifyP256Prepared,
   verifySm2Prepared,
 } from "#wasm/prepared-keys";
+import { rsaVectors } from "#tests/core/rsa-cases";
+import { verifyRsaPkcs1, verifyRsaPss } from "#wasm/rsa";
 import { signSm2, signatureToDer, sm2PublicKey, verifySm2 } from "#wasm/sm2";
-import { generateTuakVector } from "#wasm/tuak";
+import { TUAK_DEFAULT, generateTuakVector } from "#wasm/tuak";
 import type { Repeat } from "./measure.ts";
 
 export interface Task {
@@ -29,6 +31,7 @@ export interface Task {
 
 const SERIES = 5; // vectors of one key
 const TUAK_PERMUTATIONS = 2; // f1, and f2 to f5, at one iteration
+const TUAK_ITERATIONS_MAX = 255;
 const MESSAGE_BYTES = 128;
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
@@ -71,11 +74,17 @@ function milenageTasks(): Record<string, Task> {
   };
 }
 
+/** "tuak" is whole vectors; "keccak" is one with so many iterations that little else is left. */
 function tuakTasks(): Record<string, Task> {
   const [k, topc, rand] = [patternBytes(32), patternBytes(32), patternBytes(16)];
   const [sqn, amf] = [patternBytes(6), patternBytes(2)];
+  const bulk = { ...TUAK_DEFAULT, iterations: TUAK_ITERATIONS_MAX };
   return {
     tuak: synchronous(() => generateTuakVector(k, topc, rand, sqn, amf), TUAK_PERMUTATIONS),
+    keccak: synchronous(
+      () => generateTuakVector(k, topc, rand, sqn, amf, bulk),
+      TUAK_PERMUTATIONS * TUAK_ITERATIONS_MAX,
+    ),
   };
 }
 
@@ -127,8 +136,34 @@ function sm2Tasks(): Record<string, Task> {
   };
 }
 
+function rsaTasks(): Record<string, Task> {
+  const [key, message, pkcs1, pss] = [
+    Uint8Array.fromHex(rsaVectors.public_key),
+    Uint8Array.fromHex(rsaVectors.message),
+    Uint8Array.fromHex(rsaVectors.pkcs1_sha256),
+    Uint8Array.fromHex(rsaVectors.pss_sha256_salt32),
+  ];
+  const der = { key: Buffer.from(key), format: "der", type: "spki" } as const;
+  const nodeKey = createPublicKey(der);
+  const options = { ...der, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+  return {
+    "rsa pkcs1": verification(() => verifyRsaPkcs1(key, message, pkcs1)),
+    "rsa pss": verification(() => verifyRsaPss(key, message, pss)),
+    "node:crypto rsa pkcs1": verification(() => verify("sha256", message, nodeKey, pkcs1)),
+    "node:crypto rsa pss": verification(() =>
+      createVerify("sha256").update(message).verify(options, pss),
+    ),
+  };
+}
+
 /** Every task by its name. */
 export async function createTasks(): Promise<ReadonlyMap<string, Task>> {
-  const tasks = { ...milenageTasks(), ...tuakTasks(), ...(await p256Tasks()), ...sm2Tasks() };
+  const tasks = {
+    ...milenageTasks(),
+    ...tuakTasks(),
+    ...(await p256Tasks()),
+    ...sm2Tasks(),
+    ...rsaTasks(),
+  };
   return new Map(Object.entries(tasks));
 }

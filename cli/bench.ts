@@ -5,56 +5,134 @@ import { printLine, printNote } from "./output.ts";
 const FULL = { rounds: 7, seconds: 0.25 };
 const SHORT = { rounds: 1, seconds: 0.002 };
 const SECONDS_MAX = 60;
+const SAMPLES = { full: 1_000_000, short: 2000, min: 1000, max: 10_000_000 };
 
 export const benchCommand: Command = {
   name: "bench",
-  summary: "measure the cryptographic core against its peers",
-  help: `Usage: simlatch bench core [--seconds N] [--short] [--json] [--write]
+  summary: "measure the cryptographic core against its peers, and its timing",
+  help: `Usage: simlatch bench core [--seconds N] [--short] [--json] [--write NAME]
+       simlatch bench timing [--samples N] [--short] [--json] [--write NAME]
+       simlatch bench summary RUN... [--json] [--write NAME]
 
-Measures Milenage, TUAK, P-256 and SM2 of the core on Bun and in workerd, taking turns with the
-runtime's own cryptography, libosmocore, AES instructions and openssl. Each number is the median
-of ${FULL.rounds} rounds; min and max are the core's. A peer that this machine lacks is named as
-absent; libosmocore needs gcc, pkg-config and libosmocore-dev.
+core measures Milenage, TUAK, P-256 and SM2 on Bun and in workerd, taking turns with the runtime's
+own cryptography, libosmocore, AES instructions and openssl. Numbers are medians of ${FULL.rounds}
+rounds; each round has its ratio, and ratio, min and max are of those. TUAK and Keccak count
+permutations: two a vector, and 510 in one with 255 iterations. Their peer is openssl's SHA3-256 of
+long input, a permutation each 136 bytes. A peer that this machine lacks is named as absent;
+libosmocore needs gcc, pkg-config and libosmocore-dev.
 
-  --seconds N  of one sample (${FULL.seconds}); openssl takes one at least
-  --short      one round of a few milliseconds, without programs outside; the numbers say nothing
-  --json       an array of {"name","runtime","value","unit","peer","peerValue","ratio","min","max"}
-  --write      also bench/results/core.json, with the commit id`,
+timing asks whether the time depends on a secret: Welch's t over samples with one fixed secret and
+with random ones, mixed. Beyond 4.5 it does. The control, which must be found, compares tags and
+ends early. "detectable" is the smallest difference in nanoseconds that they would have shown.
+It exits with 1 if the control is missed or anything else is found.
+
+summary puts runs of core together that were written before: medians, and min and max of the runs'
+ratios.
+
+  --seconds N   of one sample (${FULL.seconds}); openssl takes one at least
+  --samples N   of each operation (${SAMPLES.full}, a quarter of an hour)
+  --short       a few milliseconds, without programs outside; the numbers say nothing, and of timing
+                only the control counts
+  --json        an array of {"name","runtime","value","unit","peer","peerValue","ratio","min",
+                "max"}, or of {"name","samples","operations","nanoseconds","t","share",
+                "difference","detectable","isControl","isFound"}
+  --write NAME  also bench/results/NAME.json, with the commit id`,
   async run(args) {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
       options: {
         json: { type: "boolean", default: false },
+        samples: { type: "string" },
         seconds: { type: "string" },
         short: { type: "boolean", default: false },
-        write: { type: "boolean", default: false },
+        write: { type: "string" },
       },
     });
-    if (positionals.length !== 1 || positionals[0] !== "core")
-      throw new UsageError("the one thing to measure is `core`");
-    const defaults = values.short ? SHORT : FULL;
-    const seconds = values.seconds === undefined ? defaults.seconds : parseSeconds(values.seconds);
-    const { benchCore } = await import("#bench/core");
-    const { formatTable, writeResults } = await import("#bench/report");
-    const rows = await benchCore({
-      rounds: defaults.rounds,
-      seconds,
-      hasNativePeers: !values.short,
-      onGroup: (names) => {
-        printNote(`measuring ${names.join(", ")}`);
-      },
-    });
-    if (values.json) printLine(JSON.stringify(rows, null, 2));
-    else for (const line of formatTable(rows)) printLine(line);
-    if (values.write) printNote(`wrote ${await writeResults(rows)}`);
-    return EXIT.expected;
+    if (values.write !== undefined && !/^[a-z0-9-]{1,40}$/.test(values.write))
+      throw new UsageError(`--write wants a name of letters, digits and hyphens`);
+    const [subject, ...runs] = positionals;
+    if (subject === "summary" && runs.length > 0) return await runSummary(runs, values);
+    if (runs.length > 0 || (subject !== "core" && subject !== "timing"))
+      throw new UsageError("what can be measured is `core` and `timing`; `summary` takes runs");
+    return subject === "core" ? await runCore(values) : await runTiming(values);
   },
 };
+
+interface Options {
+  readonly json: boolean;
+  readonly short: boolean;
+  readonly samples?: string | undefined;
+  readonly seconds?: string | undefined;
+  readonly write?: string | undefined;
+}
+
+async function runCore({ json, seconds: text, short, write }: Options): Promise<number> {
+  const defaults = short ? SHORT : FULL;
+  const seconds = text === undefined ? defaults.seconds : parseSeconds(text);
+  const { benchCore } = await import("#bench/core");
+  const { describeCommit, formatTable, writeResults } = await import("#bench/report");
+  const commit = await describeCommit(); // of what is measured, whatever changes meanwhile
+  const rows = await benchCore({
+    rounds: defaults.rounds,
+    seconds,
+    hasNativePeers: !short,
+    onGroup: (names) => {
+      printNote(`measuring ${names.join(", ")}`);
+    },
+  });
+  if (json) printLine(JSON.stringify(rows, null, 2));
+  else for (const line of formatTable(rows)) printLine(line);
+  if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, rows)}`);
+  return EXIT.expected;
+}
+
+async function runTiming({ json, samples: text, short, write }: Options): Promise<number> {
+  const fallback = short ? SAMPLES.short : SAMPLES.full;
+  const samples = text === undefined ? fallback : parseSamples(text);
+  const { benchTiming } = await import("#bench/timing");
+  const { describeCommit, formatTiming, writeResults } = await import("#bench/report");
+  const commit = await describeCommit();
+  const rows = benchTiming({
+    samples,
+    onTarget: (name) => {
+      printNote(`measuring ${name}`);
+    },
+  });
+  if (json) printLine(JSON.stringify(rows, null, 2));
+  else for (const line of formatTiming(rows)) printLine(line);
+  if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, rows)}`);
+  const judged = short ? rows.filter(({ isControl }) => isControl) : rows;
+  const isAsExpected = judged.every(({ isControl, isFound }) => isControl === isFound);
+  return isAsExpected ? EXIT.expected : EXIT.unexpected;
+}
+
+async function runSummary(runs: readonly string[], { json, write }: Options): Promise<number> {
+  const { formatTable, readResults, writeResults } = await import("#bench/report");
+  const { summariseRuns } = await import("#bench/summary");
+  const results = await Promise.all(runs.map(readResults));
+  const commits = new Set(results.map(({ commit }) => commit));
+  const [commit] = commits;
+  if (commit === undefined || commits.size !== 1)
+    throw new UsageError("the runs are of different commits");
+  const rows = summariseRuns(results.map((result) => result.rows));
+  if (json) printLine(JSON.stringify(rows, null, 2));
+  else for (const line of formatTable(rows)) printLine(line);
+  if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, rows)}`);
+  return EXIT.expected;
+}
 
 function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (text.trim() === "" || !(seconds > 0 && seconds <= SECONDS_MAX))
     throw new UsageError(`--seconds wants a number up to ${SECONDS_MAX}, not "${text}"`);
   return seconds;
+}
+
+function parseSamples(text: string): number {
+  const samples = Number(text);
+  const { min, max } = SAMPLES;
+  if (!/^[0-9]+$/.test(text) || samples < min || samples > max)
+    throw new UsageError(`--samples wants a number from ${min} to ${max}, not "${text}"`);
+  return samples;
 }

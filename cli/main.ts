@@ -7,11 +7,14 @@ import { type Command, EXIT, UsageError } from "./command.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
 import { hostileCommand } from "./hostile.ts";
+import { emulateCommand } from "./emulate.ts";
 import { keysCommand } from "./keys.ts";
+import { modelCommand } from "./model.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
 import { serveCommand } from "./serve.ts";
+import { terminalCommand } from "./terminal.ts";
 
 const COMMANDS: readonly Command[] = [
   quickstartCommand,
@@ -20,8 +23,11 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   cardsCommand,
+  terminalCommand,
+  emulateCommand,
   plantedCommand,
   hostileCommand,
+  modelCommand,
   benchCommand,
 ];
 

@@ -10,8 +10,8 @@ export const plantedCommand: Command = {
 
 Applies each planted fault to a temporary copy of the source and expects the test named for it to
 fail. Exit code 0 only if every fault was caught. With invariants (I4 I12), only theirs. With
-matrix, plants a fault in each cell of suites, modes, cards and modules, and expects that cell and no
-other to turn red.
+matrix, plants a fault in each cell of suites, modes, cards and modules, and expects that cell and
+no other to turn red.
 
   --json       only {"planted","caught"}, and what was missed
   --every N    matrix: a fault in every Nth cell (default 1)`,

@@ -1,5 +1,5 @@
 /** Scenario results as a person reads them. Pure: the caller prints. */
-import { STEPS } from "#protocol/steps";
+import { type StepLine, STEPS } from "#protocol/steps";
 import type { ScenarioResult } from "#tests/fleet/scenarios";
 import type { Paint } from "./output.ts";
 
@@ -10,17 +10,20 @@ const TIME_WIDTH = "12345 ms".length;
 export function formatScenario(result: ScenarioResult, paint: Paint): string[] {
   return [
     paint("bold", `${result.name}: ${result.title}`),
-    ...result.steps.map((step, index) => {
-      const time = `${result.milliseconds[index] ?? 0} ms`.padStart(TIME_WIDTH);
-      const row = `  ${step.step}  ${step.who.padEnd(WHO_WIDTH)}  ${step.what.padEnd(WHAT_WIDTH)}`;
-      return `${row}  ${paint("dim", time)}  ${formatOutcome(step.outcome, paint)}`;
-    }),
+    ...result.steps.map((step, index) => formatStep(step, result.milliseconds[index] ?? 0, paint)),
     ...result.checks.map(
       ({ what, holds }) => `  ${holds ? paint("green", "yes") : paint("red", "NO ")}  ${what}`,
     ),
     `  ${formatVerdict(result, paint)}`,
     "",
   ];
+}
+
+/** One step, and when it was. */
+export function formatStep(step: StepLine, milliseconds: number, paint: Paint): string {
+  const time = `${milliseconds} ms`.padStart(TIME_WIDTH);
+  const row = `  ${step.step}  ${step.who.padEnd(WHO_WIDTH)}  ${step.what.padEnd(WHAT_WIDTH)}`;
+  return `${row}  ${paint("dim", time)}  ${formatOutcome(step.outcome, paint)}`;
 }
 
 function formatVerdict(result: ScenarioResult, paint: Paint): string {
@@ -32,7 +35,7 @@ function formatVerdict(result: ScenarioResult, paint: Paint): string {
 }
 
 /** The patent's explicit forms (paragraph 41) wherever a person reads a verdict. */
-function formatOutcome(outcome: string, paint: Paint): string {
+export function formatOutcome(outcome: string, paint: Paint): string {
   if (outcome === "SUCCESS") return paint("green", "RESULT=SUCCESS");
   if (outcome === "FAILURE") return paint("red", "RESULT=FAILURE");
   if (outcome === "REFUSED") return paint("yellow", "RESULT REFUSED BY THE CARD");

@@ -41,11 +41,10 @@ const trustedRoot = build
     ),
   );
 
-/** A card with a shared key has no chain. */
-const chainRevoked =
-  sql<number>`(${cards.wrappedKey} is null and (${exists(revokedLinks)} or ${notExists(trustedRoot)}))`.as(
-    "chain_revoked",
-  );
+/** A card with a shared key has no chain, nor has an MTM card. */
+const hasChain = sql`(${cards.wrappedKey} is null and ${cards.kind} <> 'MTM')`;
+const isChainBroken = sql`(${exists(revokedLinks)} or ${notExists(trustedRoot)})`;
+const chainRevoked = sql<number>`(${hasChain} and ${isChainBroken})`.as("chain_revoked");
 
 const {
   certificates: _certificates,

@@ -1,4 +1,4 @@
-/** Keys that clients conceal the IMSI to. A destroyed key leaves its id behind, so none comes again. */
+/** Keys that clients conceal the IMSI to; the id of a destroyed one is never used again. */
 import { and, eq, isNotNull, sql } from "drizzle-orm";
 
 import { build, type CatalogDatabase, prepareStatement, readRows, writeRows } from "./database.ts";

@@ -108,7 +108,7 @@ export const cards = sqliteTable(
   {
     tenant: tenantColumn(),
     cardId: text("card_id").notNull(),
-    kind: text("kind", { enum: ["TF", "SD"] }).notNull(),
+    kind: text("kind", { enum: ["TF", "SD", "MTM"] }).notNull(),
     suite: text("suite").$type<SuiteName>().notNull(),
     /** Strongest first. */
     modes: text("modes", { mode: "json" }).$type<readonly ModeName[]>().notNull(),

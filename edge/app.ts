@@ -13,6 +13,7 @@ import { createErrorHandler, handleNotFound } from "./routes/problem.ts";
 import type { Writers } from "./state/writers.ts";
 import { certificateAlgorithms } from "./suites/certificate-algorithms.ts";
 import { eciesProfileB } from "./suites/ecies.ts";
+import { tpmTools } from "./suites/tpm.ts";
 import { createSuiteTools } from "./suites/tools.ts";
 import { createVault } from "./vault.ts";
 
@@ -58,6 +59,7 @@ export function compose(
     suites: createSuiteTools(random),
     certificates: certificateAlgorithms,
     ecies: eciesProfileB,
+    tpm: tpmTools,
     log: (event, fields) => writeLine(JSON.stringify({ at: clock(), event, ...fields })),
     repositories: createRepositories(database),
     deployment,

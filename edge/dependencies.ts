@@ -6,6 +6,7 @@ import type { AuthenticationCentre } from "./authentication-centre.ts";
 import type { Limits } from "./limits.ts";
 import type { CertificateAlgorithms } from "./suites/certificate-algorithms.ts";
 import type { Ecies } from "./suites/ecies.ts";
+import type { TpmTools } from "./suites/tpm.ts";
 import type { KeyAgreementCurve, SignatureScheme } from "./suites/scheme.ts";
 
 export type {
@@ -108,6 +109,7 @@ export interface Dependencies {
   readonly suites: (name: SuiteName) => SuiteTools;
   readonly certificates: CertificateAlgorithms;
   readonly ecies: Ecies;
+  readonly tpm: TpmTools;
   readonly log: Log;
   readonly repositories: Repositories;
   /** 16 bytes. */

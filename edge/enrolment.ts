@@ -12,16 +12,8 @@ import type {
   TenantRecord,
 } from "#edge/dependencies";
 import type { EnrolmentChallenge } from "#protocol/admin";
-import { LENGTH, TAG } from "#protocol/assigned-numbers";
-import {
-  type Bytes,
-  concatBytes,
-  decodeCounter,
-  encodeAscii,
-  encodeBase64Url,
-  encodeCounter,
-  equalBytes,
-} from "#protocol/bytes";
+import { LENGTH } from "#protocol/assigned-numbers";
+import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { cardIdBytes } from "#protocol/identifiers";
 import { failure, type Result, success } from "#protocol/result";
 import {
@@ -31,17 +23,13 @@ import {
   type ModeName,
   type SuiteName,
 } from "#protocol/suites";
-import { encodeTlv } from "#protocol/tlv";
 import { type CardKeyName, enrolmentStatement } from "#protocol/transcript";
+import { isEnrolmentTokenValid, issueEnrolmentToken, type MtmKeys } from "./enrolment-token.ts";
+import { isMtmCardProven } from "./mtm-enrolment.ts";
 import { verifyCardChain } from "./secure-connection/card-certificate.ts";
 import { nameSharedKey, wrapCardKey } from "./secure-connection/card-key.ts";
 import { deriveEnrolmentKey } from "./secure-connection/key-schedule.ts";
 import type { FailureReason } from "./wire-error.ts";
-
-/** A personalisation line may take a card from one shift to the next. */
-const ENROLMENT_SECONDS = 86_400;
-
-const MAC_PURPOSE = "enrolment";
 
 /** CardEnrolment with its byte strings decoded. */
 export interface EnrolmentInput {
@@ -59,6 +47,8 @@ export interface EnrolmentInput {
   /** 16 bytes, in the symmetric suites. */
   readonly key?: Uint8Array | undefined;
   readonly keyVersion?: number | undefined;
+  /** Of an MTM card. */
+  readonly mtm?: MtmKeys | undefined;
 }
 
 /** What the registry will know the card's key by. */
@@ -73,17 +63,25 @@ type PinnedCredential = Pick<
   | "notAfter"
 >;
 
+const MTM_MODES: readonly ModeName[] = ["signed"];
+
+const WITHOUT_CHAIN = {
+  certificates: [],
+  fingerprints: [],
+  notBefore: 0,
+  notAfter: Number.MAX_SAFE_INTEGER,
+} as const;
+
 export function issueEnrolmentChallenge(
   dependencies: Dependencies,
   tenant: string,
   cardId: string,
 ): EnrolmentChallenge {
   const challenge = dependencies.random(LENGTH.nonce);
-  const expiry = encodeCounter(Math.floor(dependencies.clock() / 1000) + ENROLMENT_SECONDS);
-  const mac = enrolmentMac(dependencies, tenant, cardId, challenge, expiry);
+  const terms = { tenant, cardId, challenge, mtm: undefined };
   return {
     challenge: encodeBase64Url(challenge),
-    token: encodeBase64Url(concatBytes(expiry, mac)),
+    token: encodeBase64Url(issueEnrolmentToken(dependencies, terms)),
   };
 }
 
@@ -94,17 +92,18 @@ export async function enrolCard(
 ): Promise<Result<CardRecord, FailureReason>> {
   const { repositories, suites } = dependencies;
   const tools = suites(input.suite);
-  if (!isTokenValid(dependencies, input)) return failure("token_invalid");
-  const modes = tools.suite.modes.filter((mode) => input.modes?.includes(mode) ?? true);
+  const { mtm, token, challenge } = input;
+  const terms = { tenant: input.tenant, cardId: input.cardId, challenge, mtm };
+  if (!isEnrolmentTokenValid(dependencies, terms, token)) return failure("token_invalid");
+  // What the chip is told in encrypted mode would end in the client.
+  const offered = mtm === undefined ? tools.suite.modes : MTM_MODES;
+  const modes = offered.filter((mode) => input.modes?.includes(mode) ?? true);
   if (!tools.isServiceKey(input.servicePublicKey) || modes.length === 0) {
     return failure("malformed");
   }
   const tenant = await repositories.tenants.find(input.tenant);
   if (tenant === undefined) return failure("not_found");
-  const credential =
-    "verify" in tools
-      ? checkChain(dependencies, tools, tenant, input)
-      : checkSharedKey(dependencies, tools, input);
+  const credential = checkCredential(dependencies, tools, tenant, input);
   if (!credential.ok) return credential;
   const { tenant: name, cardId, kind, suite, servicePublicKey } = input;
   const record: CardRecord = {
@@ -119,6 +118,18 @@ export async function enrolCard(
   };
   const outcome = await repositories.cards.insert(record);
   return outcome === "inserted" ? success(record) : failure("conflict");
+}
+
+function checkCredential(
+  dependencies: Dependencies,
+  tools: SuiteTools,
+  tenant: TenantRecord,
+  input: EnrolmentInput,
+): Result<PinnedCredential, FailureReason> {
+  if (!("verify" in tools)) return checkSharedKey(dependencies, tools, input);
+  return input.mtm === undefined
+    ? checkChain(dependencies, tools, tenant, input)
+    : checkMtm(dependencies, tools, input, input.mtm);
 }
 
 const FAMILIES: Readonly<Record<CertificateSuite["scheme"], CertificateFamily>> = {
@@ -162,6 +173,22 @@ function checkChain(
   });
 }
 
+/** The endorsement key is the operator's word; like a shared key it has no dates. */
+function checkMtm(
+  dependencies: Dependencies,
+  tools: CertificateTools,
+  input: EnrolmentInput,
+  mtm: MtmKeys,
+): Result<PinnedCredential, FailureReason> {
+  const { tenant, proof, servicePublicKey } = input;
+  const publicKey = mtm.attestationKey;
+  const statement = possessionStatement(dependencies, input, tools, { publicKey });
+  const card = { tenant, cardId: cardIdBytes(input.cardId) };
+  const isProven = isMtmCardProven(dependencies, card, mtm, { statement, proof, servicePublicKey });
+  if (!isProven) return failure("possession_unproven");
+  return success({ ...WITHOUT_CHAIN, pinnedKey: publicKey, wrappedKey: undefined, keyVersion: 0 });
+}
+
 /** A shared key has no dates: it ends when the card is revoked. */
 function checkSharedKey(
   dependencies: Dependencies,
@@ -178,15 +205,7 @@ function checkSharedKey(
   const wrappedKey = wrapCardKey(dependencies, input, key);
   key.fill(0);
   if (!proven) return failure("possession_unproven");
-  return success({
-    pinnedKey,
-    wrappedKey,
-    keyVersion,
-    certificates: [],
-    fingerprints: [],
-    notBefore: 0,
-    notAfter: Number.MAX_SAFE_INTEGER,
-  });
+  return success({ ...WITHOUT_CHAIN, pinnedKey, wrappedKey, keyVersion });
 }
 
 function possessionStatement(
@@ -205,31 +224,4 @@ function possessionStatement(
     servicePublicKey: input.servicePublicKey,
     challenge: input.challenge,
   });
-}
-
-/** A token is the expiry, in Unix seconds, and a MAC over it and all that it was issued for. */
-function isTokenValid(dependencies: Dependencies, input: EnrolmentInput): boolean {
-  const { tenant, cardId, challenge, token } = input;
-  if (token.length !== LENGTH.counter + LENGTH.hash) return false;
-  const expiry = token.slice(0, LENGTH.counter);
-  const mac = enrolmentMac(dependencies, tenant, cardId, challenge, expiry);
-  if (!equalBytes(mac, token.subarray(LENGTH.counter))) return false;
-  return dependencies.clock() < decodeCounter(expiry) * 1000;
-}
-
-function enrolmentMac(
-  { vault, deployment }: Dependencies,
-  tenant: string,
-  cardId: string,
-  challenge: Uint8Array,
-  expiry: Bytes,
-): Uint8Array {
-  const statement = concatBytes(
-    expiry,
-    encodeTlv(TAG.deployment, deployment),
-    encodeTlv(TAG.tenant, encodeAscii(tenant)),
-    encodeTlv(TAG.cardId, cardIdBytes(cardId)),
-    encodeTlv(TAG.enrolmentChallenge, challenge),
-  );
-  return vault.mac(MAC_PURPOSE, statement);
 }

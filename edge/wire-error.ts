@@ -77,7 +77,7 @@ const PROBLEMS: Readonly<
   unavailable: { status: 503, title: "The platform cannot answer now" },
   unauthorized: { status: 401, title: "The right bearer is required" },
   not_found: { status: 404, title: "No such resource" },
-  conflict: { status: 409, title: "The identifier or the key is taken" },
+  conflict: { status: 409, title: "It contradicts what is there" },
 };
 
 /** What the client is told about `reason` (RFC 9457). */

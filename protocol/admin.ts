@@ -58,6 +58,24 @@ export interface FloorUpdate {
 export interface EnrolmentRequest {
   readonly tenant?: string;
   readonly cardId: string;
+  /** Of an MTM card: its challenge is made for these keys. */
+  readonly mtm?: MtmKeyNames;
+}
+
+export interface MtmKeyNames {
+  /** Of a TPM that the operator trusts: the point of its P-256 endorsement key. */
+  readonly endorsementKey: string;
+  readonly attestationKey: string;
+}
+
+/** The answer for an MTM card; the challenge is what TPM2_ActivateCredential gives. */
+export interface MtmEnrolmentChallenge {
+  readonly credentialBlob: string;
+  readonly encryptedSecret: string;
+  /** What the platform authorises leases with, and the policy of the service key that follows. */
+  readonly policyKey: string;
+  readonly servicePolicy: string;
+  readonly token: string;
 }
 
 export interface EnrolmentChallenge {
@@ -67,7 +85,7 @@ export interface EnrolmentChallenge {
 }
 
 /** POST /v1/admin/cards. */
-export type CardEnrolment = CertificateCardEnrolment | SharedKeyCardEnrolment;
+export type CardEnrolment = CertificateCardEnrolment | SharedKeyCardEnrolment | MtmCardEnrolment;
 
 interface CardEnrolmentBase {
   readonly tenant?: string;
@@ -92,6 +110,11 @@ export interface SharedKeyCardEnrolment extends CardEnrolmentBase {
   /** 16 bytes, hex; it never comes back. */
   readonly key: string;
   readonly keyVersion: number;
+}
+
+export interface MtmCardEnrolment extends CardEnrolmentBase {
+  readonly kind: "MTM";
+  readonly mtm: MtmKeyNames;
 }
 
 export type CardStatus = "active" | "revoked";
@@ -142,8 +165,8 @@ export interface Revocation {
 }
 
 /**
- * Keys of a subscriber, hex; they never come back. Which ones an algorithm takes, and their lengths,
- * is in docs/operations.md.
+ * Keys of a subscriber, hex; they never come back. Which of them an algorithm takes, and how long
+ * they are, is in docs/operations.md.
  */
 export interface SubscriberKeys {
   /** `milenage` unless given. */

@@ -80,6 +80,7 @@ export const TAG = {
   randbs: 0xce,
   keyVersion: 0xcf,
   sealed: 0xd0,
+  leaseAuthorisation: 0xd1,
   credential: 0xe2,
   result: 0xe5,
   unlock: 0xe6,
@@ -94,7 +95,7 @@ export const SUITE = {
   rsa2048Pkcs1: 6,
 } as const;
 export const MODE = { signed: 1, encrypted: 2 } as const;
-export const CARD_KIND = { tf: 1, sd: 2 } as const;
+export const CARD_KIND = { tf: 1, sd: 2, mtm: 3 } as const;
 export const MODULE_KIND = { sim: 1, usim: 2, uim: 3 } as const;
 export const VERDICT = { failure: 0, success: 1 } as const;
 export const LOCK_INSTRUCTION = { none: 0, lock: 1 } as const;
@@ -118,6 +119,9 @@ export const LENGTH = {
   rsa: 256,
   /** r || s of ECDSA P-256 and of SM2. */
   signature: 64,
+  /** An MTM card's proof: the shortest and the longest TPMS_ATTEST, then r and s. */
+  attestationMin: 203,
+  attestationMax: 235,
   /** CMAC, and the keys of AES-128 and SM4. */
   mac: 16,
   sharedKey: 16,

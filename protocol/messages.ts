@@ -2,7 +2,14 @@
  * The messages of the exchange as bytes: what the card sees, what the platform sees, one encoding
  * each. A decoder gives undefined for everything that its encoder would not have written.
  */
-import { CARD_STATE, LENGTH, LOCK_INSTRUCTION, TAG, VERDICT } from "./assigned-numbers.ts";
+import {
+  CARD_KIND,
+  CARD_STATE,
+  LENGTH,
+  LOCK_INSTRUCTION,
+  TAG,
+  VERDICT,
+} from "./assigned-numbers.ts";
 import {
   type Bytes,
   concatBytes,
@@ -39,6 +46,7 @@ export const field = (tag: number, bytesMin: number, bytesMax = bytesMin): Field
 
 const COUNTER = LENGTH.counter;
 const proofField = (bytes: number): Field => field(TAG.signature, bytes);
+const ATTESTATION = field(TAG.signature, LENGTH.attestationMin, LENGTH.attestationMax);
 const STATE = field(TAG.cardState, 1, 1 + LENGTH.lockId);
 const EPOCH = field(TAG.epoch, COUNTER);
 
@@ -66,7 +74,7 @@ export interface CardProof {
   readonly state: CardState;
   /** E_C, 65 bytes, in encrypted mode of a certificate suite; else empty. */
   readonly ephemeralKey: Uint8Array;
-  /** S2, as long as the suite's proofs are. */
+  /** S2, as long as the suite's proofs are; of an MTM card an attestation. */
   readonly signature: Uint8Array;
 }
 
@@ -198,7 +206,8 @@ export function decodeCardProof(
     EPOCH,
     STATE,
   ] as const;
-  const signatureField = proofField(suite.proofBytes);
+  const isMtm = bytes[2] === CARD_KIND.mtm;
+  const signatureField = isMtm ? ATTESTATION : proofField(suite.proofBytes);
   const values = hasEphemeralKey(suite, mode)
     ? decodeFields(bytes, [...opening, field(TAG.cardEphemeralKey, LENGTH.point), signatureField])
     : decodeFields(bytes, [...opening, signatureField]);
@@ -298,8 +307,15 @@ function decodeModuleAnswer(bytes: Uint8Array): ModuleAnswer | undefined {
 }
 
 /** A lone proof: the card's answer to ANSWER (S3) and to PROVE POSSESSION. */
-export function decodeProof(bytes: Uint8Array, proofBytes: number): Bytes | undefined {
-  return decodeFields(bytes, [proofField(proofBytes)])?.[0];
+export function decodeProof(
+  bytes: Uint8Array,
+  proofBytes: number | "attestation",
+): Bytes | undefined {
+  return decodeFields(bytes, [anyProofField(proofBytes)])?.[0];
+}
+
+function anyProofField(proofBytes: number | "attestation"): Field {
+  return proofBytes === "attestation" ? ATTESTATION : proofField(proofBytes);
 }
 
 export function encodeResult(result: BindingResult): Bytes {
@@ -342,8 +358,11 @@ export function encodeUnlock(body: UnlockBody): Bytes {
   );
 }
 
-export function decodeReceipt(bytes: Uint8Array, proofBytes: number): Receipt | undefined {
-  const values = decodeFields(bytes, [STATE, EPOCH, proofField(proofBytes)]);
+export function decodeReceipt(
+  bytes: Uint8Array,
+  proofBytes: number | "attestation",
+): Receipt | undefined {
+  const values = decodeFields(bytes, [STATE, EPOCH, anyProofField(proofBytes)]);
   if (values === undefined) return undefined;
   const [stateBytes, epoch, signature] = values;
   const state = decodeCardState(stateBytes);

@@ -1,4 +1,4 @@
-/** The messages of encrypted mode: what is in the clear around what is sealed, one encoding each. */
+/** The messages of encrypted mode: what is in the clear around what is sealed. */
 import { LENGTH, TAG } from "./assigned-numbers.ts";
 import { type Bytes, concatBytes } from "./bytes.ts";
 import { encodeSigned, field } from "./messages.ts";

@@ -113,3 +113,18 @@ export interface StepReport {
   /** A word or two: `done`, `refused 6982`, `synchronisation_failure`. Never a value. */
   readonly outcome: string;
 }
+
+/** A step in words; no time in it, so that two runs can be compared. */
+export interface StepLine {
+  readonly step: StepReport["step"];
+  /** `client -> platform`, or the one party that acts by itself. */
+  readonly who: string;
+  readonly what: string;
+  readonly outcome: string;
+}
+
+export function describeStep(report: StepReport): StepLine {
+  const { from, to, what }: StepDescription = STEPS[report.step];
+  const who = to === undefined ? from : `${from} -> ${to}`;
+  return { step: report.step, who, what, outcome: report.outcome };
+}

@@ -3,7 +3,9 @@ import { CARD_KIND, LENGTH, MODE, MODULE_KIND, SUITE } from "./assigned-numbers.
 
 export type SuiteName = "P-256" | "SM" | "RSA-2048" | "RSA-2048-PKCS1" | "AES" | "SM4";
 export type ModeName = "signed" | "encrypted";
-export type CardKindName = "TF" | "SD";
+/** TF and SD cards run the applet; an MTM card is a TPM 2.0. */
+export type AppletKindName = "TF" | "SD";
+export type CardKindName = AppletKindName | "MTM";
 export type ModuleKindName = "SIM" | "USIM" | "UIM";
 
 /** What every suite has; docs/protocol.md, section 3 says what is made of it. */
@@ -100,6 +102,7 @@ export const MODE_NUMBERS: Readonly<Record<ModeName, number>> = {
 export const CARD_KIND_NUMBERS: Readonly<Record<CardKindName, number>> = {
   TF: CARD_KIND.tf,
   SD: CARD_KIND.sd,
+  MTM: CARD_KIND.mtm,
 };
 export const MODULE_KIND_NUMBERS: Readonly<Record<ModuleKindName, number>> = {
   SIM: MODULE_KIND.sim,

@@ -31,7 +31,7 @@ export interface CardProofRequest {
   readonly moduleKind: ModuleKindName;
 }
 
-/** Step 320 or 420; also the answer to AUTS. In encrypted mode `challenge` is for the card alone. */
+/** Step 320 or 420; also the answer to AUTS. In encrypted mode it is for the card alone. */
 export interface AccessChallenge {
   readonly token: string;
   readonly challenge: string;

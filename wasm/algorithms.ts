@@ -6,7 +6,11 @@ import * as gsm from "./gsm.ts";
 import type { GsmAnswer } from "./gsm.ts";
 import { deriveOpc, generateVector, openAuts } from "./index.ts";
 import type { AuthenticationVector } from "./index.ts";
-import { deriveMilenage256Opc } from "./milenage256.ts";
+import {
+  deriveMilenage256Opc,
+  generateMilenage256Vector,
+  openMilenage256Auts,
+} from "./milenage256.ts";
 import { deriveTopc, generateTuakVector, openTuakAuts } from "./tuak.ts";
 
 /** The subscriber modules an algorithm is found on. */
@@ -111,6 +115,8 @@ export const ALGORITHMS = {
     keys: [K_256, { name: "opc", bytes: [32], role: "operator", from: "op" }],
     status: "experimental",
     proves: "USIM",
+    generateVector: (k, opc, rand, sqn, amf) => generateMilenage256Vector(k, opc, rand, sqn, amf),
+    openAuts: openMilenage256Auts,
     deriveOperator: deriveMilenage256Opc,
   },
   "xor-3g": {

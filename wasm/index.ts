@@ -2,7 +2,7 @@
 // the core's arena, makes one call, copies the answer out and clears what it used of the arena, also
 // when something throws. Every multi-byte number is big-endian.
 
-import { CoreInputError, arenaPart, coreExports, requireBytes } from "./core.ts";
+import { CoreInputError, arenaPart, coreExports, put, requireBytes, take } from "./core.ts";
 
 export { CoreInputError };
 
@@ -64,10 +64,10 @@ function clear(messageBytes = 0): void {
 /** Runs a call on a key and a block that answers with a block. */
 function callWithBlock(k: Uint8Array, block: Uint8Array, call: () => void): Uint8Array {
   try {
-    input.set(k, MILENAGE_OFFSET.k);
-    input.set(block, MILENAGE_OFFSET.opc);
+    put(input, k, MILENAGE_OFFSET.k);
+    put(input, block, MILENAGE_OFFSET.opc);
     call();
-    return output.slice(0, BLOCK_BYTES);
+    return take(output, 0, BLOCK_BYTES);
   } finally {
     clear();
   }
@@ -115,9 +115,9 @@ function checkKeys(k: Uint8Array, opc: Uint8Array, rand: Uint8Array): void {
 }
 
 function writeKeys(k: Uint8Array, opc: Uint8Array, rand: Uint8Array): void {
-  input.set(k, MILENAGE_OFFSET.k);
-  input.set(opc, MILENAGE_OFFSET.opc);
-  input.set(rand, MILENAGE_OFFSET.rand);
+  put(input, k, MILENAGE_OFFSET.k);
+  put(input, opc, MILENAGE_OFFSET.opc);
+  put(input, rand, MILENAGE_OFFSET.rand);
 }
 
 /**
@@ -139,17 +139,17 @@ export function milenage(
   requireBytes("amf", amf, AMF_BYTES);
   try {
     writeKeys(k, opc, rand);
-    input.set(sqn, MILENAGE_OFFSET.sqn);
-    input.set(amf, MILENAGE_OFFSET.amf);
+    put(input, sqn, MILENAGE_OFFSET.sqn);
+    put(input, amf, MILENAGE_OFFSET.amf);
     core.milenage();
     return {
-      macA: output.slice(0, 8),
-      macS: output.slice(8, 16),
-      res: output.slice(16, 24),
-      ck: output.slice(24, 40),
-      ik: output.slice(40, 56),
-      ak: output.slice(56, 62),
-      akStar: output.slice(62, 68),
+      macA: take(output, 0, 8),
+      macS: take(output, 8, 16),
+      res: take(output, 16, 24),
+      ck: take(output, 24, 40),
+      ik: take(output, 40, 56),
+      ak: take(output, 56, 62),
+      akStar: take(output, 62, 68),
     };
   } finally {
     clear();
@@ -182,15 +182,15 @@ export function generateVector(
   requireBytes("amf", amf, AMF_BYTES);
   try {
     writeKeys(k, opc, rand);
-    input.set(sqn, MILENAGE_OFFSET.sqn);
-    input.set(amf, MILENAGE_OFFSET.amf);
+    put(input, sqn, MILENAGE_OFFSET.sqn);
+    put(input, amf, MILENAGE_OFFSET.amf);
     core.generateVector();
     return {
-      rand: rand.slice(),
-      autn: output.slice(0, 16),
-      xres: output.slice(16, 24),
-      ck: output.slice(24, 40),
-      ik: output.slice(40, 56),
+      rand: take(rand, 0, RAND_BYTES),
+      autn: take(output, 0, 16),
+      xres: take(output, 16, 24),
+      ck: take(output, 24, 40),
+      ik: take(output, 40, 56),
     };
   } finally {
     clear();
@@ -215,8 +215,8 @@ export function openAuts(
   requireBytes("auts", auts, AUTS_BYTES);
   try {
     writeKeys(k, opc, rand);
-    input.set(auts, MILENAGE_OFFSET.auts);
-    return core.openAuts() === 1 ? output.slice(0, SQN_BYTES) : undefined;
+    put(input, auts, MILENAGE_OFFSET.auts);
+    return core.openAuts() === 1 ? take(output, 0, SQN_BYTES) : undefined;
   } finally {
     clear();
   }
@@ -250,7 +250,7 @@ export function sha256(data: Uint8Array): Uint8Array {
     } else {
       hashMessage(data);
     }
-    return output.slice(0, DIGEST_BYTES);
+    return take(output, 0, DIGEST_BYTES);
   } finally {
     clear(Math.min(data.length, MESSAGE_CHUNK_BYTES));
   }

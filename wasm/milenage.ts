@@ -6,8 +6,11 @@ import {
   ask,
   coreExports,
   CoreInputError,
+  put,
+  request,
   requireBytes,
   requireNumber,
+  take,
 } from "./core.ts";
 import type { Field } from "./core.ts";
 import type { MilenageOutput } from "./index.ts";
@@ -98,17 +101,14 @@ export function generateVectorSeries(
   requireBytes("k", k, KEY_BYTES);
   requireBytes("opc", opc, KEY_BYTES);
   const count = countRecords("challenges", challenges, CHALLENGE_RECORD_BYTES);
-  const fields: Field[] = [
-    [OFFSET.k, k],
-    [OFFSET.opc, opc],
-  ];
   try {
+    put(request, k, OFFSET.k);
+    put(request, opc, OFFSET.opc);
     batch.set(challenges, count * (VECTOR_RECORD_BYTES - CHALLENGE_RECORD_BYTES));
-    return ask(fields, () => {
-      core.generateVectorSeries(count);
-      return batch.slice(0, count * VECTOR_RECORD_BYTES);
-    });
+    core.generateVectorSeries(count);
+    return batch.slice(0, count * VECTOR_RECORD_BYTES);
   } finally {
+    request.fill(0, 0, OFFSET.rand); // the core answers to the batch alone
     clearBatch(count);
   }
 }
@@ -176,13 +176,13 @@ export function milenageCustom(
   return ask(fields, (answer) => {
     core.milenageCustom(...r);
     return {
-      macA: answer.slice(0, 8),
-      macS: answer.slice(8, 16),
-      res: answer.slice(16, 24),
-      ck: answer.slice(24, 40),
-      ik: answer.slice(40, 56),
-      ak: answer.slice(56, 62),
-      akStar: answer.slice(62, 68),
+      macA: take(answer, 0, 8),
+      macS: take(answer, 8, 16),
+      res: take(answer, 16, 24),
+      ck: take(answer, 24, 40),
+      ik: take(answer, 40, 56),
+      ak: take(answer, 56, 62),
+      akStar: take(answer, 62, 68),
     };
   });
 }
@@ -208,6 +208,6 @@ export function openCustomAuts(
   const { fields, r } = placeConstants(constants);
   fields.push([OFFSET.k, k], [OFFSET.opc, opc], [OFFSET.rand, rand], [OFFSET.auts, auts]);
   return ask(fields, (answer) =>
-    core.milenageCustomOpenAuts(r[0], r[4]) === 1 ? answer.slice(0, SQN_BYTES) : undefined,
+    core.milenageCustomOpenAuts(r[0], r[4]) === 1 ? take(answer, 0, SQN_BYTES) : undefined,
   );
 }

@@ -4,13 +4,15 @@
 import { ask, coreExports, requireBytes, requireBytesOf, requireBytesWithin } from "./core.ts";
 import { requireNumber } from "./core.ts";
 import type { Field } from "./core.ts";
-import type { MilenageOutput } from "./index.ts";
+import type { AuthenticationVector, MilenageOutput } from "./index.ts";
 
 const KEY_BYTES = [16, 32];
 const OPC_BYTES = 32;
 const RAND_BYTES = [16, 32];
 const SQN_BYTES = [6, 8]; // AK is as long
 const AMF_BYTES = 2;
+const AUTS_SQN_BYTES = 6; // TS 33.102 clause 6.3.3
+const AMF_RESYNCHRONISATION = new Uint8Array(AMF_BYTES); // AMF* = 0000, the same clause
 const MAC_BYTES_MIN = 4;
 const MAC_S_BYTES_MAX = 32;
 const ANSWER_BYTES = { min: 4, max: 32 };
@@ -45,6 +47,14 @@ export interface Milenage256Sizes {
   ckBytes: number; // 16 or 32
   ikBytes: number; // 16 or 32
 }
+
+/** The sizes of Milenage. */
+const MILENAGE_256_DEFAULT: Readonly<Milenage256Sizes> = {
+  macBytes: 8,
+  resBytes: 8,
+  ckBytes: 16,
+  ikBytes: 16,
+};
 
 /**
  * OPc of MILENAGE-256. Experimental.
@@ -142,4 +152,61 @@ export function milenage256AkStarStar(
     core.milenage256AkStarStar(k.length, rand.length, akBytes, macS.length);
     return answer.slice(0, akBytes);
   });
+}
+
+/** a + b, of the same length. */
+function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return a.map((byte, index) => byte ^ (b[index] ?? 0));
+}
+
+/**
+ * The authentication vector of TS 33.102 clause 6.3.2; arguments as for milenage256. AUTN is
+ * (SQN ^ AK) || AMF || MAC-A. Experimental.
+ * @throws CoreInputError for another length or number
+ */
+export function generateMilenage256Vector(
+  k: Uint8Array,
+  opc: Uint8Array,
+  rand: Uint8Array,
+  sqn: Uint8Array,
+  amf: Uint8Array,
+  sizes: Milenage256Sizes = MILENAGE_256_DEFAULT,
+): AuthenticationVector {
+  const { macA, res: xres, ck, ik, ak } = milenage256(k, opc, rand, sqn, amf, sizes);
+  const autn = Uint8Array.of(...xor(sqn, ak), ...amf, ...macA);
+  return { rand: rand.slice(), autn, xres, ck, ik };
+}
+
+/**
+ * Opens the AUTS of a re-synchronisation, TS 33.102 clauses 6.3.3 and 6.3.5: SQN_MS of 6 bytes under
+ * AK* = f5*, MAC-S over AMF* = 0000, compared as a whole. A card that conceals SQN_MS with f5** instead
+ * (milenage256AkStarStar) is refused. Experimental.
+ * @param k 16 or 32 bytes
+ * @param opc 32 bytes
+ * @param rand 16 or 32 bytes, of the challenge the card refused
+ * @param auts (SQN_MS ^ AK*) 6 || MAC-S 4 to 32 bytes
+ * @returns SQN_MS, 6 bytes; undefined if MAC-S is wrong
+ * @throws CoreInputError for another length
+ */
+export function openMilenage256Auts(
+  k: Uint8Array,
+  opc: Uint8Array,
+  rand: Uint8Array,
+  auts: Uint8Array,
+): Uint8Array | undefined {
+  requireBytesWithin(
+    "auts",
+    auts,
+    AUTS_SQN_BYTES + MAC_BYTES_MIN,
+    AUTS_SQN_BYTES + MAC_S_BYTES_MAX,
+  );
+  const macBytes = auts.length - AUTS_SQN_BYTES;
+  const sizes = { ...MILENAGE_256_DEFAULT, macBytes };
+  const concealed = auts.slice(0, AUTS_SQN_BYTES);
+  const amf = AMF_RESYNCHRONISATION;
+  const { akStar } = milenage256(k, opc, rand, concealed, amf, sizes); // takes no SQN but its length
+  const sqnMs = xor(concealed, akStar);
+  const { macS } = milenage256(k, opc, rand, sqnMs, amf, sizes);
+  const difference = xor(macS, auts.subarray(AUTS_SQN_BYTES)).reduce((all, byte) => all | byte, 0);
+  return difference === 0 ? sqnMs : undefined;
 }

@@ -16,3 +16,6 @@ async function locate(): Promise<string> {
 export const coreModule: WebAssembly.Module = await WebAssembly.compile(
   await Bun.file(await locate()).arrayBuffer(),
 );
+
+/** Whether node:crypto takes { key: KeyObject, .. } for a signature, as Node.js does. */
+export const takesKeyObjectInOptions = true;

@@ -3,3 +3,6 @@
 import module from "./build/core.wasm";
 
 export const coreModule: WebAssembly.Module = module;
+
+/** Whether node:crypto takes { key: KeyObject, .. } for a signature; here it throws. */
+export const takesKeyObjectInOptions = false;

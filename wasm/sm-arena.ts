@@ -1,5 +1,5 @@
-// What sm3.ts, block-modes.ts, sm2.ts and prepared-keys.ts share: their exports of the core and
-// their part of the arena. Only those files import it.
+// What sm3.ts, block-modes.ts, sm2.ts, ecdh.ts and prepared-keys.ts share: their exports of the core
+// and their part of the arena. Only those files import it.
 
 import { arenaPart, coreExports, MESSAGE_CHUNK_BYTES, messageChunk } from "./core.ts";
 
@@ -47,6 +47,8 @@ interface SmExports {
   readonly verifySm2Prepared: (byteCount: number) => number;
   readonly signSm2: (byteCount: number, entropyBytes: number) => number;
   readonly signSm2WithNonce: (byteCount: number) => number;
+  readonly p256PublicKey: () => number;
+  readonly p256SharedPoint: () => number;
   readonly sm2PublicKey: () => number;
   readonly sm2SharedPoint: () => number;
 }
@@ -90,6 +92,8 @@ export const core = coreExports<SmExports>(
   "verifySm2Prepared",
   "signSm2",
   "signSm2WithNonce",
+  "p256PublicKey",
+  "p256SharedPoint",
   "sm2PublicKey",
   "sm2SharedPoint",
 );

@@ -1,8 +1,10 @@
 // Derives the constants of P-256 (SP 800-186 section 3.2.1.3) and of the curve of SM2 (GB/T 32918.5
-// section 2) from their parameters and writes wasm/assembly/tables-curves.ts.
+// section 2) from their parameters and writes wasm/assembly/tables-curves.ts, and field-product.ts beside
+// it.
 //
 //   bun wasm/tables-curves.ts
 
+import { generateFieldProduct } from "./field-product.ts";
 import { dataSegment } from "./tables.ts";
 
 const LIMB_BITS = 29n;
@@ -93,6 +95,7 @@ function generateCurveTables(): string {
 /** Generated files: name under wasm/assembly, and what it must contain. */
 export const GENERATED_CURVE_FILES: ReadonlyArray<{ name: string; generate: () => string }> = [
   { name: "tables-curves.ts", generate: generateCurveTables },
+  { name: "field-product.ts", generate: generateFieldProduct },
 ];
 
 if (import.meta.main) {

@@ -189,6 +189,14 @@ function generateAesTables(): string {
     `/** {63} of SubBytes in every byte, tower basis */`,
     `export const AFFINE_TOWER: v128 = ${vector(splat(toTower(AFFINE_CONSTANT)))};`,
   );
+  const network = ["INVERSE", "A_OVER", "SUB_I", "SUB_J", "SUB2_I", "SUB2_J"].flatMap(
+    (name) => tables[name]?.bytes ?? [],
+  );
+  network.push(...splat(toTower(AFFINE_CONSTANT)));
+  lines.push(
+    "/** INVERSE, A_OVER, SUB_I, SUB_J, SUB2_I, SUB2_J and AFFINE_TOWER in memory, 16 bytes each */",
+    `export const NETWORK: usize = ${dataSegment("u8", network.map(String), 16)};`,
+  );
   const rcon = Array.from({ length: RCON_COUNT }, (_, round) => toTower(power(2, round)));
   lines.push(
     "/** Rcon[1..14] in the tower basis, one byte each; FIPS 197 section 5.2, Table 5 */",
@@ -197,19 +205,23 @@ function generateAesTables(): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** An array literal wrapped at 100 columns, as the formatter wraps it. */
-export function dataSegment(type: string, numbers: readonly string[]): string {
+/** An array literal wrapped at 100 columns, as the formatter wraps it, at an aligned address. */
+export function dataSegment(type: string, numbers: readonly string[], alignment?: number): string {
+  const indent = alignment === undefined ? "" : "  ";
   const rows: string[] = [];
-  let row = " ";
+  let row = `${indent} `;
   for (const number of numbers) {
     if (row.length + number.length + 2 > 100) {
       rows.push(row);
-      row = " ";
+      row = `${indent} `;
     }
     row += ` ${number},`;
   }
   rows.push(row);
-  return `memory.data<${type}>([\n${rows.join("\n")}\n])`;
+  const list = `[\n${rows.join("\n")}\n${indent}]`;
+  return alignment === undefined
+    ? `memory.data<${type}>(${list})`
+    : `memory.data<${type}>(\n  ${list},\n  ${alignment},\n)`;
 }
 
 /** The first `count` primes. */

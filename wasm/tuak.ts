@@ -1,6 +1,7 @@
 // TUAK, TS 35.231: bytes in, bytes out, in constant time. Keys of 128 or 256 bits.
 
-import { ask, coreExports, requireBytes, requireBytesOf, requireNumber } from "./core.ts";
+import { answer, ask, clearRequest, coreExports, put, request, take } from "./core.ts";
+import { requireBytes, requireBytesOf, requireNumber } from "./core.ts";
 import type { Field } from "./core.ts";
 import type { AuthenticationVector, MilenageOutput } from "./index.ts";
 
@@ -82,29 +83,37 @@ export function deriveTopc(k: Uint8Array, top: Uint8Array, iterations = 1): Uint
     [OFFSET.k, k],
     [OFFSET.topc, top],
   ];
-  return ask(fields, (answer) => {
+  return ask(fields, () => {
     core.tuakTopc(k.length, iterations);
-    return answer.slice(0, TOPC_BYTES);
+    return take(answer, 0, TOPC_BYTES);
   });
 }
 
-function requestOf(
+function checkRequest(
   k: Uint8Array,
   topc: Uint8Array,
   rand: Uint8Array,
   sqn: Uint8Array,
   amf: Uint8Array,
-): Field[] {
+): void {
   checkKeys(k, topc, rand);
   requireBytes("sqn", sqn, SQN_BYTES);
   requireBytes("amf", amf, AMF_BYTES);
-  return [
-    [OFFSET.k, k],
-    [OFFSET.topc, topc],
-    [OFFSET.rand, rand],
-    [OFFSET.sqn, sqn],
-    [OFFSET.amf, amf],
-  ];
+}
+
+/** Writes a request that was checked; the caller clears it. */
+function putRequest(
+  k: Uint8Array,
+  topc: Uint8Array,
+  rand: Uint8Array,
+  sqn: Uint8Array,
+  amf: Uint8Array,
+): void {
+  put(request, k, OFFSET.k);
+  put(request, topc, OFFSET.topc);
+  put(request, rand, OFFSET.rand);
+  put(request, sqn, OFFSET.sqn);
+  put(request, amf, OFFSET.amf);
 }
 
 /**
@@ -124,21 +133,24 @@ export function tuak(
   amf: Uint8Array,
   profile: TuakProfile = TUAK_DEFAULT,
 ): MilenageOutput {
-  const fields = requestOf(k, topc, rand, sqn, amf);
+  checkRequest(k, topc, rand, sqn, amf);
   checkProfile(profile);
   const { macBytes, resBytes, ckBytes, ikBytes, iterations } = profile;
-  return ask(fields, (answer) => {
+  try {
+    putRequest(k, topc, rand, sqn, amf);
     core.tuak(k.length, macBytes, resBytes, ckBytes, ikBytes, iterations);
     return {
-      macA: answer.slice(0, macBytes),
-      macS: answer.slice(32, 32 + macBytes),
-      res: answer.slice(64, 64 + resBytes),
-      ck: answer.slice(96, 96 + ckBytes),
-      ik: answer.slice(128, 128 + ikBytes),
-      ak: answer.slice(160, 166),
-      akStar: answer.slice(166, 172),
+      macA: take(answer, 0, macBytes),
+      macS: take(answer, 32, 32 + macBytes),
+      res: take(answer, 64, 64 + resBytes),
+      ck: take(answer, 96, 96 + ckBytes),
+      ik: take(answer, 128, 128 + ikBytes),
+      ak: take(answer, 160, 166),
+      akStar: take(answer, 166, 172),
     };
-  });
+  } finally {
+    clearRequest();
+  }
 }
 
 /**
@@ -154,19 +166,22 @@ export function generateTuakVector(
   amf: Uint8Array,
   profile: TuakProfile = TUAK_DEFAULT,
 ): AuthenticationVector {
-  const fields = requestOf(k, topc, rand, sqn, amf);
+  checkRequest(k, topc, rand, sqn, amf);
   checkProfile(profile);
   const { macBytes, resBytes, ckBytes, ikBytes, iterations } = profile;
-  return ask(fields, (answer) => {
+  try {
+    putRequest(k, topc, rand, sqn, amf);
     core.tuakVector(k.length, macBytes, resBytes, ckBytes, ikBytes, iterations);
     return {
-      rand: rand.slice(),
-      autn: answer.slice(0, 8 + macBytes),
-      xres: answer.slice(40, 40 + resBytes),
-      ck: answer.slice(72, 72 + ckBytes),
-      ik: answer.slice(104, 104 + ikBytes),
+      rand: take(rand, 0, RAND_BYTES),
+      autn: take(answer, 0, 8 + macBytes),
+      xres: take(answer, 40, 40 + resBytes),
+      ck: take(answer, 72, 72 + ckBytes),
+      ik: take(answer, 104, 104 + ikBytes),
     };
-  });
+  } finally {
+    clearRequest();
+  }
 }
 
 /**
@@ -198,8 +213,8 @@ export function openTuakAuts(
     [OFFSET.rand, rand],
     [OFFSET.auts, auts],
   ];
-  return ask(fields, (answer) => {
+  return ask(fields, () => {
     const accepted = core.tuakOpenAuts(k.length, auts.length - SQN_BYTES, iterations);
-    return accepted === 1 ? answer.slice(0, SQN_BYTES) : undefined;
+    return accepted === 1 ? take(answer, 0, SQN_BYTES) : undefined;
   });
 }

@@ -6,6 +6,7 @@ import { encodeBase64Url } from "#protocol/bytes";
 
 import type { CardRecord, Dependencies } from "../dependencies.ts";
 import { enrolCard, issueEnrolmentChallenge } from "../enrolment.ts";
+import { issueMtmChallenge } from "../mtm-enrolment.ts";
 import { cardObject } from "../state/card-writer.ts";
 import type { Writers } from "../state/writers.ts";
 import {
@@ -23,9 +24,13 @@ export function createCardRoutes(dependencies: Dependencies, writers: Writers): 
   const routes = new Hono();
 
   routes.post("/enrolments", validateJson(enrolmentRequest), async (c) => {
-    const { tenant, cardId } = c.req.valid("json");
+    const { tenant, cardId, mtm } = c.req.valid("json");
     if ((await tenants.find(tenant)) === undefined) return respondProblem(c, "not_found");
-    return c.json(issueEnrolmentChallenge(dependencies, tenant, cardId), 201);
+    if (mtm === undefined) {
+      return c.json(issueEnrolmentChallenge(dependencies, tenant, cardId), 201);
+    }
+    const challenge = issueMtmChallenge(dependencies, { tenant, cardId }, mtm);
+    return challenge.ok ? c.json(challenge.value, 201) : respondProblem(c, challenge.reason);
   });
 
   routes.post("/cards", validateJson(cardEnrolment), async (c) => {

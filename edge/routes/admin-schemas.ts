@@ -100,14 +100,16 @@ export const concealmentKeyPath = v.strictObject({
   ),
 });
 
-export const enrolmentRequest = v.strictObject({ tenant, cardId });
+const point = base64Url(LENGTH.point);
+const mtm = v.strictObject({ endorsementKey: point, attestationKey: point });
+export const enrolmentRequest = v.strictObject({ tenant, cardId, mtm: v.optional(mtm) });
 const enrolmentEntries = {
   tenant,
   cardId,
   kind: cardKind,
   suite,
   modes: v.optional(v.pipe(v.array(mode), v.minLength(1), v.maxLength(MODES_MAX))),
-  servicePublicKey: base64Url(LENGTH.point),
+  servicePublicKey: point,
   challenge: base64Url(LENGTH.nonce),
   token: base64Url(1, ENROLMENT_TOKEN_BYTES_MAX),
   proof: signature,
@@ -123,8 +125,11 @@ export const cardEnrolment = v.pipe(
       ),
     }),
     v.strictObject({ ...enrolmentEntries, key: hex(LENGTH.sharedKey), keyVersion: counter }),
+    v.strictObject({ ...enrolmentEntries, mtm }),
   ]),
-  v.check((card) => isProofOf(card.suite, card.proof)),
+  v.check((card) => "mtm" in card === (card.kind === "MTM")),
+  v.check((card) => card.kind !== "MTM" || card.suite === "P-256"),
+  v.check((card) => "mtm" in card || isProofOf(card.suite, card.proof)),
   v.check((card) => "key" in card === (suiteNamed(card.suite).credential === "shared key")),
 );
 export const cardStatusUpdate = v.strictObject({

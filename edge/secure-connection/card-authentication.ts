@@ -11,7 +11,7 @@ import { failure, type Result, success } from "#protocol/result";
 import { CARD_KIND_NUMBERS, findMode, findSuite, type ModeName } from "#protocol/suites";
 import { hashCardKey, hashOpening } from "#protocol/transcript";
 import { cardKeyName, unwrapCardKey } from "./card-key.ts";
-import { isProvenByCard } from "./connection.ts";
+import { isProvenByCard, mtmSession } from "./connection.ts";
 import { decoyPublicKey, decoySharedKey } from "./decoy.ts";
 import { deriveMacKeys, type DirectionKeys } from "./key-schedule.ts";
 import { openToken, type SessionTerms } from "./token.ts";
@@ -93,8 +93,10 @@ function verifyCardProof(
   const h1 = openingHash(dependencies, tools, input, pinnedKey);
   const mac = "verify" in tools ? undefined : sessionMacKeys(dependencies, tools, input, h1);
   const secrets = mac === undefined ? {} : { mac };
-  const connection = { tools, mode, pinnedKey, secrets };
-  const proven = isProvenByCard(connection, LABEL.cardProof, h1, proof.signature);
+  const mtm = mtmSession(proof.cardKind, proof.cardNonce);
+  const connection = { tools, mode, pinnedKey, secrets, mtm };
+  const { signature, epoch } = proof;
+  const proven = isProvenByCard(connection, LABEL.cardProof, h1, signature, epoch);
   return proven ? success({ h1, mac }) : failure("proof_invalid");
 }
 

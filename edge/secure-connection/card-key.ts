@@ -1,4 +1,4 @@
-/** The key that the registry knows a card by: a public key, or a shared key that is kept wrapped. */
+/** The key that the registry knows a card by: a public key, or a shared key, kept wrapped. */
 import type { CardRecord, Dependencies } from "#edge/dependencies";
 import { concatBytes, encodeCounter } from "#protocol/bytes";
 import { suiteNamed } from "#protocol/suites";

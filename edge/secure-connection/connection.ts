@@ -4,7 +4,7 @@
  * keys once a session is open.
  */
 import type { Dependencies, SuiteTools } from "#edge/dependencies";
-import { LABEL, LENGTH, TAG } from "#protocol/assigned-numbers";
+import { CARD_KIND, LABEL, LENGTH, TAG } from "#protocol/assigned-numbers";
 import { type Bytes, equalBytes } from "#protocol/bytes";
 import type { KeyAgreement } from "#protocol/sealed-messages";
 import type { ModeName } from "#protocol/suites";
@@ -12,6 +12,7 @@ import { encodeTlv } from "#protocol/tlv";
 import { hashKeyAgreement, type ProofLabel, proofMessage } from "#protocol/transcript";
 import { type SharedCardKey, unwrapCardKey } from "./card-key.ts";
 import { deriveSealingKeys, type DirectionKeys, expandAgreedKeys } from "./key-schedule.ts";
+import { isAttested } from "./mtm.ts";
 import { type StoredPlatformKey, withPlatformKey } from "./platform-key.ts";
 import type { SessionSecrets } from "./session-secrets.ts";
 
@@ -21,15 +22,37 @@ export interface SecureConnection {
   /** The card's public key; unused with a shared key. */
   readonly pinnedKey: Uint8Array;
   readonly secrets: Pick<SessionSecrets, "mac" | "sealing">;
+  /** An MTM card attests where others sign. */
+  readonly mtm?: MtmSession | undefined;
 }
 
-/** Whether `proof` is the card's over `hash` under this label. */
+export interface MtmSession {
+  /** N_C: resets and clock at the beginning. */
+  readonly cardNonce: Uint8Array;
+}
+
+/** What a connection is to be told of a card of this kind. */
+export function mtmSession(cardKind: number, cardNonce: Uint8Array): MtmSession | undefined {
+  return cardKind === CARD_KIND.mtm ? { cardNonce } : undefined;
+}
+
+/** Length of the card's proofs, or how they are read. */
+export function proofForm({ tools, mtm }: SecureConnection): number | "attestation" {
+  return mtm === undefined ? tools.suite.proofBytes : "attestation";
+}
+
+/** Whether `proof` is the card's over `hash` under this label; `epoch` where the card says one. */
 export function isProvenByCard(
-  { tools, pinnedKey, secrets }: SecureConnection,
+  { tools, pinnedKey, secrets, mtm }: SecureConnection,
   label: ProofLabel,
   hash: Uint8Array,
   proof: Uint8Array,
+  epoch?: number,
 ): boolean {
+  if (mtm !== undefined) {
+    const statement = { label, hash, cardNonce: mtm.cardNonce, epoch };
+    return "verify" in tools && isAttested(tools, pinnedKey, proof, statement);
+  }
   const message = proofMessage(label, hash);
   if ("verify" in tools) return tools.verify(pinnedKey, message, proof);
   return equalBytes(proof, tools.cmac(macKeys(secrets).card, message));

@@ -22,14 +22,17 @@ import {
   type KeyAgreement,
   sealedPart,
 } from "#protocol/sealed-messages";
+import { decodeResult, encodeMtmResult } from "#protocol/mtm-messages";
 import { hashAnswer, hashReceipt } from "#protocol/transcript";
 import {
   isProvenByCard,
   openFromCard,
+  proofForm,
   prove,
   sealForCard,
   type SecureConnection,
 } from "./connection.ts";
+import { authoriseLease } from "./mtm.ts";
 import type { StoredPlatformKey } from "./platform-key.ts";
 
 /** Step 3 as it came: the statement with S3, or both in one ciphertext. */
@@ -69,7 +72,7 @@ export function verifyAnswer(
   if (statement === undefined) return failure("malformed");
   const h3 = hashAnswer(tools.hash, position.previous, bytes);
   if (answer.mode === "signed") {
-    const proof = decodeProof(answer.proof, tools.suite.proofBytes);
+    const proof = decodeProof(answer.proof, proofForm(connection));
     if (proof === undefined) return failure("malformed");
     if (!isProvenByCard(connection, LABEL.answerProof, h3, proof)) return failure("proof_invalid");
   }
@@ -99,7 +102,7 @@ export function protectChallenge(
 
 /** Step 332 or 435: R, committed already, with SIG_P over h4, or sealed behind h3. */
 export function protectResult(
-  dependencies: Pick<Dependencies, "vault">,
+  dependencies: Pick<Dependencies, "vault" | "tpm">,
   connection: SecureConnection,
   key: StoredPlatformKey,
   position: Position,
@@ -108,7 +111,24 @@ export function protectResult(
   if (connection.mode === "encrypted") {
     return encodeSealed(sealForCard(connection, position.number, position.previous, result));
   }
-  return encodeSigned(result, prove(dependencies, connection, key, LABEL.result, h4));
+  const proof = prove(dependencies, connection, key, LABEL.result, h4);
+  return connection.mtm === undefined
+    ? encodeSigned(result, proof)
+    : encodeMtmResult(result, proof, authoriseResult(dependencies, connection, key.tenant, result));
+}
+
+/** With SUCCESS what opens the chip's service key, for as long as R's lease says. */
+function authoriseResult(
+  dependencies: Pick<Dependencies, "vault" | "tpm">,
+  { tools }: SecureConnection,
+  tenant: string,
+  result: Uint8Array,
+): Uint8Array {
+  const decided = decodeResult(result);
+  if (decided === undefined || !("sign" in tools)) throw new Error("an MTM card has no such R");
+  return decided.success
+    ? authoriseLease(dependencies, tools, { tenant, cardId: decided.cardId }, decided)
+    : new Uint8Array(0);
 }
 
 /** In place of step 320 or 420: the unlock body, committed already, with the proof over hu. */
@@ -145,9 +165,10 @@ export function verifySignedReceipt(
   message: Uint8Array,
 ): Result<CardReport, AnswerFailure> {
   const { tools } = connection;
-  const receipt = decodeReceipt(message, tools.suite.proofBytes);
+  const receipt = decodeReceipt(message, proofForm(connection));
   if (receipt === undefined) return failure("malformed");
   const h5 = hashReceipt(tools.hash, previous, receipt);
-  const proven = isProvenByCard(connection, label, h5, receipt.signature);
+  const { signature, epoch } = receipt;
+  const proven = isProvenByCard(connection, label, h5, signature, epoch);
   return proven ? success(receipt) : failure("proof_invalid");
 }

@@ -1,5 +1,5 @@
 /** The secure connection of a session at its card's writer, and the platform key that it names. */
-import { type SecureConnection } from "../secure-connection/connection.ts";
+import { mtmSession, type SecureConnection } from "../secure-connection/connection.ts";
 import type { StoredPlatformKey } from "../secure-connection/platform-key.ts";
 import { type SessionSecrets, unwrapSecrets } from "../secure-connection/session-secrets.ts";
 import { issueSessionToken } from "../secure-connection/token.ts";
@@ -42,6 +42,7 @@ export function restoreConnection(
     mode: sessionMode(session),
     pinnedKey: card.pinnedKey,
     secrets: readSecrets(context, session),
+    mtm: mtmSession(session.cardKind, session.cardNonce),
   };
 }
 

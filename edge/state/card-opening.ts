@@ -11,6 +11,7 @@ import { FIRST_STORE_GENERATION, HOUR_MS } from "../limits.ts";
 import { type Agreement, agreeOnKeys } from "../secure-connection/connection.ts";
 import { protectChallenge } from "../secure-connection/critical-information.ts";
 import { unwrapSecrets, wrapSecrets } from "../secure-connection/session-secrets.ts";
+import { CARD_KIND } from "#protocol/assigned-numbers";
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { encodeChallenge } from "#protocol/messages";
 import { failure, type Result, success } from "#protocol/result";
@@ -167,6 +168,7 @@ function newSession(context: CardContext, request: OpenRequest): Session {
     cardId: request.cardId,
     terms,
     cardNonce: request.proof.cardNonce,
+    cardKind: request.proof.cardKind,
     moduleKind: request.moduleKind,
     subscriberMac: subscriberMac(vault, terms.tenant, imsi),
     secrets,
@@ -211,7 +213,11 @@ function assessCard(
     const epoch = Math.max(card.epoch, proof.epoch) + 1;
     return assessLock({ ...card, epoch, storeGeneration }, proof, orders);
   }
-  if (proof.epoch > card.epoch) return { card, objection: "rollback_suspected" };
+  if (proof.epoch > card.epoch) {
+    if (proof.cardKind !== CARD_KIND.mtm) return { card, objection: "rollback_suspected" };
+    // Anybody may raise a TPM's counter, which ends leases and proves nothing about our state.
+    return assessLock({ ...card, epoch: proof.epoch }, proof, orders);
+  }
   if (proof.epoch < card.receiptEpoch) return { card, objection: "clone_suspected" };
   return assessLock(card, proof, orders);
 }

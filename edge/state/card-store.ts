@@ -38,12 +38,13 @@ export interface Session {
   readonly terms: SessionTerms;
   /** N_C, 16 bytes. */
   readonly cardNonce: Uint8Array;
+  readonly cardKind: number;
   readonly moduleKind: number;
   /** Stands for the IMSI of step 2; 32 bytes. */
   readonly subscriberMac: Uint8Array;
   /** IMSI and session keys, wrapped; empty once closed. */
   readonly secrets: Uint8Array;
-  /** h1 while opening, h2 of the round while challenged, h3 while answering, h4 or hu once decided. */
+  /** h1 while opening, h2 while challenged, h3 while answering, h4 or hu once decided. */
   readonly transcript: Uint8Array;
   /** The hash before `transcript`; empty while opening. */
   readonly previous: Uint8Array;
@@ -97,6 +98,7 @@ export function saveCard(sql: Sql, object: string, card: Card): void {
 
 interface StoredTerms {
   readonly cardId: string;
+  readonly cardKind: number;
   readonly moduleKind: number;
   readonly cardNonce: string;
   readonly tenant: string;
@@ -123,6 +125,7 @@ export function findSession(sql: Sql, object: string, sid: string): Session | un
     phase,
     verdict,
     cardId: stored.cardId,
+    cardKind: stored.cardKind,
     moduleKind: stored.moduleKind,
     terms: { tenant, sid: storedBytes(sid), suite, mode, generation, credentialId },
     cardNonce: storedBytes(stored.cardNonce),
@@ -152,6 +155,7 @@ export function saveSession(sql: Sql, object: string, session: Session): void {
   const { tenant, suite, mode, generation } = session.terms;
   const terms: StoredTerms = {
     cardId: session.cardId,
+    cardKind: session.cardKind,
     moduleKind: session.moduleKind,
     tenant,
     suite,

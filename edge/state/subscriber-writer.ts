@@ -58,7 +58,7 @@ export class SubscriberWriter {
       }
       const withdrawal = findWithdrawal(this.sql, this.object);
       if (withdrawal !== undefined) return failure(withdrawal);
-      if (this.isOverQuota(request.related)) return failure("imsi_quota_exceeded");
+      if (this.isOverQuota(request)) return failure("imsi_quota_exceeded");
       const slot = this.restoreSlot(loadSlot(this.sql, this.object));
       return issueChallenge(this.context, request, slot, (next) => {
         this.saveSlot(request, next, "store_restored");
@@ -105,8 +105,11 @@ export class SubscriberWriter {
     return success(closure);
   }
 
-  private isOverQuota(related: boolean): boolean {
-    const { limits, slots, clock } = this.dependencies;
+  /** What an IMSI may be asked is split over its slots; without an IND it has one. */
+  private isOverQuota({ related, subscriber }: SlotChallengeRequest): boolean {
+    const { limits, clock, algorithms } = this.dependencies;
+    const hasInd = algorithms.find(subscriber.algorithm)?.family === "aka";
+    const slots = hasInd ? this.dependencies.slots : 1;
     const reserved = Math.ceil(limits.reservedPerImsiHour / slots);
     const open = Math.max(1, Math.ceil(limits.challengesPerImsiHour / slots) - reserved);
     const counts = countChallenges(this.sql, this.object, clock() - HOUR_MS);

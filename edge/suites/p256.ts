@@ -1,12 +1,15 @@
 /** P-256: signatures verified by the core, made by the runtime; ephemeral ECDH by the runtime. */
 import { createECDH, createPrivateKey, type ECDH, sign } from "node:crypto";
 import { ecdsaDerToRaw, isP256Point, verifyP256 } from "#wasm";
+import { verifyP256Prepared } from "#wasm/prepared-keys";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { type Bytes, encodeBase64Url } from "#protocol/bytes";
+import { createKnownKeys } from "./known-keys.ts";
 import type { KeyAgreementCurve, KeyPair, SignatureScheme } from "./scheme.ts";
 
 const CURVE = "prime256v1";
 const SCALAR_BYTES = 32;
+const findPrepared = createKnownKeys("p256");
 
 function isPoint(point: Uint8Array): boolean {
   return point.length === LENGTH.point && isP256Point(point);
@@ -28,7 +31,7 @@ export function generateP256KeyPair(): KeyPair {
   return { publicKey, privateKey: privateScalar(ecdh) };
 }
 
-/** The x-coordinate (32 bytes) of [privateKey]peer, `peer` compressed or not; undefined off the curve. */
+/** x (32 bytes) of [privateKey]peer, `peer` compressed or not; undefined off the curve. */
 export function p256SharedSecret(privateKey: Uint8Array, peer: Uint8Array): Bytes | undefined {
   const ecdh = createECDH(CURVE);
   ecdh.setPrivateKey(privateKey);
@@ -59,7 +62,10 @@ export const ecdsaP256: SignatureScheme = {
   },
   verify(publicKey, message, signature) {
     if (publicKey.length !== LENGTH.point || signature.length !== LENGTH.signature) return false;
-    return verifyP256(publicKey, message, signature);
+    const prepared = findPrepared(publicKey);
+    return prepared === undefined
+      ? verifyP256(publicKey, message, signature)
+      : verifyP256Prepared(prepared, message, signature);
   },
 };
 

@@ -1,4 +1,4 @@
-/** Signature schemes of the certificate suites: the platform's own keys, and everybody's signatures. */
+/** Signatures of the certificate suites, the platform's own and everybody's. */
 export interface KeyPair {
   /** As element C1 has it. */
   readonly publicKey: Uint8Array;
@@ -18,7 +18,7 @@ export interface SignatureScheme {
 /** Ephemeral Diffie-Hellman on one curve. */
 export interface KeyAgreementCurve {
   readonly isPoint: (point: Uint8Array) => boolean;
-  /** A fresh public key (65 bytes) and the x-coordinate shared with `peer`; undefined off the curve. */
+  /** A fresh public key (65 bytes) and the x shared with `peer`; undefined off the curve. */
   readonly agree: (
     peer: Uint8Array,
   ) => { readonly publicKey: Uint8Array; readonly secret: Uint8Array } | undefined;

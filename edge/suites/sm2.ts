@@ -1,4 +1,4 @@
-/** SM2 with SM3 (GB/T 32918), signer id 1234567812345678, and ECDH on its curve: all by the core. */
+/** SM2 with SM3 (GB/T 32918), signer id 1234567812345678, and ECDH on its curve, by the core. */
 import { LENGTH } from "#protocol/assigned-numbers";
 import {
   isSm2Point,
@@ -8,9 +8,12 @@ import {
   SM2_DEFAULT_ID,
   verifySm2,
 } from "#wasm/sm2";
+import { verifySm2Prepared } from "#wasm/prepared-keys";
+import { createKnownKeys } from "./known-keys.ts";
 import type { KeyAgreementCurve, KeyPair, SignatureScheme } from "./scheme.ts";
 
 const SCALAR_BYTES = 32;
+const findPrepared = createKnownKeys("sm2");
 type Random = (length: number) => Uint8Array;
 
 function isPoint(point: Uint8Array): boolean {
@@ -39,7 +42,10 @@ export function createSm2(random: Random): SignatureScheme & KeyAgreementCurve {
       signSm2(privateKey, publicKey, message, SM2_DEFAULT_ID, random(SCALAR_BYTES)),
     verify(publicKey, message, signature) {
       if (publicKey.length !== LENGTH.point || signature.length !== LENGTH.signature) return false;
-      return verifySm2(publicKey, message, signature);
+      const prepared = findPrepared(publicKey);
+      return prepared === undefined
+        ? verifySm2(publicKey, message, signature)
+        : verifySm2Prepared(prepared, message, signature);
     },
     agree(peer) {
       const { publicKey, privateKey } = generateKeyPair(random);

@@ -8,7 +8,8 @@ import type { Answer, Platform } from "./platform.ts";
 /** Put into inputs; no answer and no log may ever hold it. */
 export const MARKER = "MaRk3r";
 
-const STATUS: Readonly<Record<ProblemCode, number>> = {
+/** docs/protocol.md, section 4. */
+export const STATUS: Readonly<Record<ProblemCode, number>> = {
   malformed: 400,
   card_not_authenticated: 403,
   session_expired: 410,

@@ -5,6 +5,14 @@
 import { expect, test } from "bun:test";
 import { type GenericSchema, safeParse } from "valibot";
 import * as schemas from "#edge/routes/admin-schemas";
+import {
+  ssdUpdateOrder,
+  subscriberEnrolment,
+  subscriberKeyReplacement,
+  subscriberNumberUpdate,
+} from "#edge/routes/subscriber-schemas";
+import { algorithms } from "#edge/algorithms";
+import { DEFAULT_LIMITS } from "#edge/limits";
 import { createVault } from "#edge/vault";
 import { encodeBase64Url, encodeHex, equalBytes } from "#protocol/bytes";
 import { createSeeded } from "#tests/terminal/seeded";
@@ -29,7 +37,7 @@ const ROWS: readonly Row[] = [
   [
     "tenantSettings",
     schemas.tenantSettings,
-    { anchorPublicKey: text(65), cardRoots: [text(300), text(400)] },
+    { anchors: { "P-256": text(65) }, cardRoots: [text(300), text(400)] },
   ],
   ["platformKeyRequest", schemas.platformKeyRequest, { tenant, suite: "P-256" }],
   [
@@ -46,6 +54,7 @@ const ROWS: readonly Row[] = [
       tenant,
       cardId: CARD_ID,
       kind: "TF",
+      suite: "P-256",
       certificates: [text(400), text(500)],
       servicePublicKey: text(65),
       challenge: text(16),
@@ -57,10 +66,18 @@ const ROWS: readonly Row[] = [
   ["revocation", schemas.revocation, { tenant, fingerprint: "0".repeat(64) }],
   [
     "subscriberEnrolment",
-    schemas.subscriberEnrolment,
+    subscriberEnrolment({ algorithms, limits: DEFAULT_LIMITS }),
     { tenant, imsi: "460010123456789", mncLength: 2, k: key, opc: key, amf: "8000", indBits: 5 },
-    ["amf", "indBits"],
+    ["amf", "indBits", "msisdn", "profile"],
   ],
+  [
+    "subscriberKeyReplacement",
+    subscriberKeyReplacement({ algorithms, limits: DEFAULT_LIMITS }),
+    { tenant, algorithm: "cave", akey: key.slice(16), uimId: key.slice(24) },
+    ["profile"],
+  ],
+  ["subscriberNumberUpdate", subscriberNumberUpdate, { tenant, msisdn: "8613800138000" }],
+  ["ssdUpdateOrder", ssdUpdateOrder, { tenant }],
   ["subscriberStatusUpdate", schemas.subscriberStatusUpdate, { tenant, status: "barred" }],
   [
     "ruleUpdate",

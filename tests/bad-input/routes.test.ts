@@ -2,25 +2,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import * as core from "#wasm";
 import type { ProblemCode } from "#protocol/wire";
+import { STATUS } from "#tests/admin/refusal";
 import { textOf } from "#tests/platform/exchange";
 import { BODY_BYTES_MAX, type Case, listCases, MARKER } from "./cases.ts";
 import { createScene, type Scene } from "./scene.ts";
 import { posting, send, sendBytes, startBunTarget, startWorkerdTarget } from "./targets.ts";
 import type { Sent, Target } from "./targets.ts";
 
-/** docs/protocol.md, section 4. */
-const STATUS: Readonly<Record<ProblemCode, number>> = {
-  malformed: 400,
-  card_not_authenticated: 403,
-  session_expired: 410,
-  out_of_order: 409,
-  quota: 429,
-  too_large: 413,
-  unavailable: 503,
-  unauthorized: 401,
-  not_found: 404,
-  conflict: 409,
-};
 const TABLE_MS = 60_000;
 
 /** What is wrong with the answer, in a word; empty when nothing is. */

@@ -117,6 +117,15 @@ const FUNCTIONS: Record<string, Record<string, Parameter[]>> = {
       objectParameter("sizes", SIZES_256),
     ],
     milenage256AkStarStar: [K_256, ["opc", [32]], ["rand", [16, 32]], ["macS", range(4, 32)]],
+    generateMilenage256Vector: [
+      K_256,
+      ["opc", [32]],
+      ["rand", [16, 32]],
+      ["sqn", [6, 8]],
+      AMF,
+      objectParameter("sizes", SIZES_256),
+    ],
+    openMilenage256Auts: [K_256, ["opc", [32]], ["rand", [16, 32]], ["auts", range(10, 38)]],
   },
 };
 

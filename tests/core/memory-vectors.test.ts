@@ -64,6 +64,10 @@ const CALLS_BY_NAME: Record<string, Call> = {
     milenage256.milenage256(b(32), b(32), b(32), b(8), b(2), SIZES_256),
   milenage256AkStarStar: ({ milenage256 }, b) =>
     milenage256.milenage256AkStarStar(b(32), b(32), b(32), b(32), 8),
+  generateMilenage256Vector: ({ milenage256 }, b) =>
+    milenage256.generateMilenage256Vector(b(32), b(32), b(32), b(8), b(2), SIZES_256),
+  openMilenage256Auts: ({ milenage256 }, b) =>
+    milenage256.openMilenage256Auts(b(32), b(32), b(32), b(38)),
 };
 
 const core = await loadProbedCore();

@@ -1,9 +1,10 @@
-// Wrong arguments of the functions for SM2, SM3, SM4, the modes and prepared keys: a typed error
-// that names the argument, does not hold its value, and leaves the memory unwritten.
+// Wrong arguments of the functions for SM2, SM3, SM4, the modes, ECDH and prepared keys: a typed
+// error that names the argument, does not hold its value, and leaves the memory unwritten.
 
 import { describe, expect, test } from "bun:test";
 import { CoreInputError } from "#wasm";
 import * as modes from "#wasm/block-modes";
+import * as ecdh from "#wasm/ecdh";
 import { core } from "#wasm/sm-arena";
 import * as prepared from "#wasm/prepared-keys";
 import * as hashes from "#wasm/sm3";
@@ -52,6 +53,8 @@ const FUNCTIONS: Record<string, [target: unknown, first: unknown[], parameters: 
   signSm2: [sm2.signSm2, [], [PRIVATE_KEY, PUBLIC_KEY, MESSAGE, ID, ["entropy", 32, 32]]],
   sm2PublicKey: [sm2.sm2PublicKey, [], [PRIVATE_KEY]],
   sm2SharedSecret: [sm2.sm2SharedSecret, [], [PRIVATE_KEY, ["peerPublicKey", 65, 65]]],
+  p256KeyPair: [ecdh.p256KeyPair, [], [["random", 32, 32]]],
+  p256SharedSecret: [ecdh.p256SharedSecret, [], [PRIVATE_KEY, ["peerPublicKey", 65, 65]]],
   prepareKey: [prepared.prepareKey, ["p256"], [PUBLIC_KEY]],
   verifySm2Prepared: [prepared.verifySm2Prepared, [TABLE], [MESSAGE, SIGNATURE, ID]],
   verifyP256Prepared: [
@@ -86,7 +89,7 @@ function valueFor([name, bytesMin]: Parameter): Uint8Array {
 }
 
 test("every function of the facade is listed here", () => {
-  const names = [modes, hashes, sm2, prepared].flatMap((file) => Object.keys(file));
+  const names = [modes, hashes, sm2, ecdh, prepared].flatMap((file) => Object.keys(file));
   const functions = names.filter((name) => !NOT_FACADE.has(name));
   expect(functions.toSorted()).toEqual(Object.keys(FUNCTIONS).toSorted());
 });

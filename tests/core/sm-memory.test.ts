@@ -12,6 +12,7 @@ import {
   gcmSeal,
   sm4DecryptBlock,
 } from "#wasm/block-modes";
+import { p256KeyPair, p256SharedSecret } from "#wasm/ecdh";
 import { core, input } from "#wasm/sm-arena";
 import { hmacSm3, sm3 } from "#wasm/sm3";
 import { signSm2, sm2PublicKey, sm2SharedSecret } from "#wasm/sm2";
@@ -119,5 +120,20 @@ describe("linear memory", () => {
     expect(() => sm2PublicKey(new Uint8Array(32).fill(0xff))).toThrow("privateKey");
     expect(differences(beforeSignature)).toEqual([]);
     process.stdout.write(`memory: ${memory.length} bytes compared, ${CALLS} keys\n`);
+  });
+
+  test("is as before after a key pair and a shared secret of P-256", () => {
+    const random = new SeededRandom(SEED);
+    const peer = p256KeyPair(random.bytes(32))?.publicKey ?? new Uint8Array();
+    expect(p256SharedSecret(random.bytes(32), peer)).toBeDefined();
+    const before = memory.slice();
+    for (let call = 0; call < CALLS; call += 1) {
+      p256SharedSecret(random.bytes(32), peer);
+      expect(differences(before)).toEqual([]);
+      p256KeyPair(random.bytes(32));
+      expect(differences(before)).toEqual([]);
+    }
+    expect(p256KeyPair(new Uint8Array(32).fill(0xff))).toBeUndefined();
+    expect(differences(before)).toEqual([]);
   });
 });

@@ -70,6 +70,7 @@ export class TaintMachine {
   private readonly module: WasmModule;
   private readonly view: DataView;
   private readonly globals: Value[];
+  private declared: number | undefined;
 
   constructor(moduleBytes: Uint8Array) {
     this.module = decodeModule(moduleBytes);
@@ -95,6 +96,19 @@ export class TaintMachine {
 
   markSecret(start: number, count: number): void {
     this.marks.fill(SECRET_MARK, start, start + count);
+  }
+
+  writePublic(start: number, bytes: Uint8Array): void {
+    this.bytes.set(bytes, start);
+    this.marks.fill(PUBLIC_MARK, start, start + bytes.length);
+  }
+
+  /**
+   * Makes a byte of the memory one through which bits that come of a secret are declared public:
+   * what is secret when it is stored there is read as 1.
+   */
+  markDeclared(place: number): void {
+    this.declared = place;
   }
 
   isSecret(start: number): boolean {
@@ -299,7 +313,8 @@ export class TaintMachine {
     return load.wide ? BigInt.asIntN(64, value) : Number(BigInt.asIntN(32, value));
   }
 
-  private store(address: number, count: number, value: Value): void {
+  private store(address: number, count: number, given: Value): void {
+    const value = given === SECRET && address === this.declared ? 1 : given;
     const mark = value === SECRET ? SECRET_MARK : value === UNKNOWN ? UNKNOWN_MARK : PUBLIC_MARK;
     this.marks.fill(mark, address, address + count);
     if (typeof value === "symbol") return;

@@ -123,6 +123,7 @@ export const STORES: ReadonlyMap<number, number> = new Map([
 /** Bytes read or written by vector instructions. */
 export const VECTOR_LOADS: ReadonlyMap<number, number> = new Map([
   [0xfd00, 16],
+  [0xfd0a, 8],
   [0xfd5c, 4],
   [0xfd5d, 8],
 ]);

@@ -57,3 +57,72 @@ export async function readCases(name: string): Promise<WycheproofCase[]> {
   if (cases.length !== file.numberOfTests) throw new Error(`${name} holds ${cases.length}`);
   return cases;
 }
+
+export interface EcdhCase {
+  tcId: number;
+  result: string;
+  /** The public key, 65 bytes, if it is in the one form we read: named curve, uncompressed, DER. */
+  point: Uint8Array<ArrayBuffer> | undefined;
+  privateKey: Uint8Array<ArrayBuffer>;
+  shared: string;
+}
+
+/** SubjectPublicKeyInfo of an uncompressed point of P-256 up to the point, RFC 5480 section 2. */
+const P256_SPKI_HEAD = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
+const P256_SPKI_DIGITS = 182;
+
+/** All cases of an ECDH file on P-256. */
+export async function readEcdhCases(name: string): Promise<EcdhCase[]> {
+  const file: WycheproofFile = await Bun.file(`${DIRECTORY}/${name}`).json();
+  const cases = file.testGroups.flatMap(({ tests }) =>
+    tests.map((row) => {
+      const key = String(row["public"]);
+      const isOurs = key.startsWith(P256_SPKI_HEAD) && key.length === P256_SPKI_DIGITS;
+      const d = BigInt(`0x${String(row["private"])}`);
+      return {
+        tcId: row.tcId,
+        result: row.result,
+        point: isOurs ? Uint8Array.fromHex(key.slice(P256_SPKI_HEAD.length)) : undefined,
+        // An integer of any length in the file.
+        privateKey: Uint8Array.fromHex(BigInt.asUintN(256, d).toString(16).padStart(64, "0")),
+        shared: String(row["shared"]),
+      };
+    }),
+  );
+  if (cases.length !== file.numberOfTests) throw new Error(`${name} holds ${cases.length}`);
+  return cases;
+}
+
+export interface RsaFileCase {
+  tcId: number;
+  result: string;
+  modulus: Uint8Array<ArrayBuffer>;
+  exponent: Uint8Array<ArrayBuffer>;
+  message: Uint8Array<ArrayBuffer>;
+  signature: Uint8Array<ArrayBuffer>;
+}
+
+interface RsaFile {
+  numberOfTests: number;
+  testGroups: Array<{
+    publicKey: { modulus: string; publicExponent: string };
+    tests: Array<{ tcId: number; result: string; msg: string; sig: string }>;
+  }>;
+}
+
+/** All cases of a file of RSA signatures. */
+export async function readRsaCases(name: string): Promise<RsaFileCase[]> {
+  const file: RsaFile = await Bun.file(`${DIRECTORY}/${name}`).json();
+  const cases = file.testGroups.flatMap(({ publicKey, tests }) =>
+    tests.map(({ tcId, result, msg, sig }) => ({
+      tcId,
+      result,
+      modulus: Uint8Array.fromHex(publicKey.modulus.replace(/^00/, "")),
+      exponent: Uint8Array.fromHex(publicKey.publicExponent),
+      message: Uint8Array.fromHex(msg),
+      signature: Uint8Array.fromHex(sig),
+    })),
+  );
+  if (cases.length !== file.numberOfTests) throw new Error(`${name} holds ${cases.length}`);
+  return cases;
+}

@@ -13,12 +13,16 @@ import type {
   EnrolmentChallenge,
   EnrolmentRequest,
   FloorUpdate,
+  MtmEnrolmentChallenge,
   PlatformKey,
   PlatformKeyActivation,
   PlatformKeyRequest,
   Revocation,
   RuleUpdate,
+  SsdUpdateOrder,
   SubscriberEnrolment,
+  SubscriberKeyReplacement,
+  SubscriberNumberUpdate,
   SubscriberOrderRequest,
   SubscriberStatusUpdate,
   TenantSettings,
@@ -60,12 +64,16 @@ export interface AdminClient {
   createConcealmentKey(request: ConcealmentKeyRequest): Promise<ConcealmentKey>;
   setFloor(update: FloorUpdate): Promise<void>;
   requestEnrolment(request: EnrolmentRequest): Promise<EnrolmentChallenge>;
+  requestMtmEnrolment(request: EnrolmentRequest): Promise<MtmEnrolmentChallenge>;
   enrolCard(card: CardEnrolment): Promise<void>;
   getCard(cardId: string, tenant?: string): Promise<CardRecordView>;
   setCardStatus(cardId: string, update: CardStatusUpdate): Promise<void>;
   orderCard(cardId: string, order: CardOrderRequest): Promise<void>;
   revokeCertificate(revocation: Revocation): Promise<void>;
   createSubscriber(subscriber: SubscriberEnrolment): Promise<void>;
+  replaceKeys(imsi: string, keys: SubscriberKeyReplacement): Promise<void>;
+  setNumber(imsi: string, update: SubscriberNumberUpdate): Promise<void>;
+  orderSsdUpdate(imsi: string, order: SsdUpdateOrder): Promise<void>;
   setSubscriberStatus(imsi: string, update: SubscriberStatusUpdate): Promise<void>;
   orderSubscriber(imsi: string, order: SubscriberOrderRequest): Promise<void>;
   putRule(id: string, rule: RuleUpdate): Promise<void>;
@@ -103,6 +111,10 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       const challenge: EnrolmentChallenge = JSON.parse(await post("enrolments", request));
       return challenge;
     },
+    requestMtmEnrolment: async (request) => {
+      const challenge: MtmEnrolmentChallenge = JSON.parse(await post("enrolments", request));
+      return challenge;
+    },
     enrolCard: async (card) => {
       await post("cards", card);
     },
@@ -124,6 +136,9 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     createSubscriber: async (subscriber) => {
       await post("subscribers", subscriber);
     },
+    replaceKeys: (imsi, keys) => put(`subscribers/${enc(imsi)}/keys`, keys),
+    setNumber: (imsi, update) => put(`subscribers/${enc(imsi)}/number`, update),
+    orderSsdUpdate: (imsi, order) => put(`subscribers/${enc(imsi)}/ssd-update`, order),
     setSubscriberStatus: (imsi, update) => put(`subscribers/${enc(imsi)}/status`, update),
     putRule: (id, rule) => put(`rules/${enc(id)}`, rule),
     deleteRule: async (id, tenant) => {

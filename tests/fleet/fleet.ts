@@ -6,7 +6,7 @@ import type { RuleUpdate } from "#protocol/admin";
 import { type Bytes, decodeBase64Url, encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { DEFAULT_TENANT } from "#protocol/identifiers";
 import {
-  type CardKindName,
+  type AppletKindName,
   type ModeName,
   type Suite,
   suiteNamed,
@@ -60,7 +60,7 @@ export interface CardOptions {
   /** Signed mode alone unless given. */
   readonly modes?: readonly ModeName[];
   /** TF unless given. */
-  readonly kind?: CardKindName;
+  readonly kind?: AppletKindName;
   /** A card with a clock: seconds. */
   readonly clock?: { readonly now: () => number };
   readonly certificate?: CertificateOverrides;
@@ -68,7 +68,7 @@ export interface CardOptions {
 
 export interface FleetCard {
   readonly cardId: string;
-  readonly kind: CardKindName;
+  readonly kind: AppletKindName;
   readonly suite: Suite;
   /** The one that its sessions have. */
   readonly mode: ModeName;
@@ -113,7 +113,7 @@ export interface Fleet {
   addSubscriber(options: SubscriberOptions): Promise<FleetSubscriber>;
   /** A rule for this card; its id is made here. */
   addRule(
-    card: FleetCard,
+    card: Pick<FleetCard, "cardId">,
     condition: RuleUpdate["condition"],
     onMismatch: RuleUpdate["onMismatch"],
   ): Promise<void>;
@@ -136,8 +136,8 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
   });
   const base = { options, tenant, admin, operator, suitesInUse: new Set<SuiteName>() };
   await addPlatformKey(base, "P-256");
-  const { id, publicKey } = await admin.createConcealmentKey({ tenant });
-  const concealment = { keyId: id, publicKey: requireBytes(publicKey) };
+  const key = await admin.createConcealmentKey({ tenant });
+  const concealment = { keyId: key.id, publicKey: requireBytes(key.publicKey) };
   return {
     tenant,
     admin,
@@ -158,6 +158,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
         fetch,
         now,
         concealment,
+        random: options.random,
         ...(tamper === undefined ? {} : { tamper }),
       });
       await terminal.insertModule(subscriber.device, adapterOf(subscriber.kind));
@@ -217,7 +218,12 @@ function personalise(base: FleetBase, cardId: string, card: CardOptions) {
   const { suite = "P-256", modes = ["signed"], kind = "TF", clock } = card;
   const memory = createNonVolatileMemory();
   const common = {
-    ...{ cardId, kind, suite, modes, deployment, tenant },
+    cardId,
+    kind,
+    suite,
+    modes,
+    deployment,
+    tenant,
     ...(clock === undefined ? {} : { clock }),
   };
   const make = (profile: CardProfile): Card => {
@@ -288,7 +294,7 @@ async function addSubscriber(
     const cloneAt = (seq: number): ModuleDevice => create({ imsi, iccid, mncLength }, seq);
     const forge = (): FleetSubscriber => moduleWith(makeModuleKeys(kind, random));
     const device = cloneAt(seqMs);
-    const connect = (): IdentityModule => connectModule(device, adapterOf(kind));
+    const connect = (): IdentityModule => connectModule(device, adapterOf(kind), random);
     return { imsi, kind, device, cloneAt, connect, forge };
   };
   return moduleWith(keys);

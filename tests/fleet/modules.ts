@@ -18,6 +18,8 @@ export type SubscriberKind =
 
 /** What keeps through a reset is readable to tests. */
 export interface ModuleDevice extends SlotDevice {
+  /** The ATR. */
+  reset(): Uint8Array;
   readonly snapshot: () => { readonly pin: unknown; readonly seqMs?: readonly number[] };
 }
 

@@ -1,9 +1,9 @@
 /** The stories that show what a binding is for; quickstart tells them, tests run them. */
-import type { StepReport } from "#protocol/steps";
+import { describeStep, type StepLine, type StepReport } from "#protocol/steps";
 import type { TerminalBinding } from "#tests/emulators/terminal/terminal";
 import type { BindingOutcome } from "#terminal/bind";
 import { createFleet, type Fleet, type FleetOptions } from "./fleet.ts";
-import { countTrailsExpected, describeStep, mergeSteps, type StepLine } from "./step-trail.ts";
+import { countTrailsExpected, mergeSteps } from "./step-trail.ts";
 import { LEASE_STORIES } from "./stories-lease.ts";
 import { SIGNED_STORIES } from "./stories-signed.ts";
 import { SUITE_STORIES } from "./stories-suites.ts";
@@ -59,7 +59,7 @@ async function runStory(
   story: Story,
   sleep: (milliseconds: number) => Promise<void>,
 ): Promise<ScenarioResult> {
-  const { binding, checks } = await story.run(fleet);
+  const { binding, checks } = await story.run(fleet, sleep);
   const { verdict, cardState, sid } = binding.outcome;
   const trails = await readTrails(fleet, binding, sleep);
   const complete = {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { StepNumber, StepReport } from "#protocol/steps";
-import { countTrailsExpected, describeStep, mergeSteps } from "./step-trail.ts";
+import { describeStep } from "#protocol/steps";
+import { countTrailsExpected, mergeSteps } from "./step-trail.ts";
 
 function reports(...steps: readonly StepNumber[]): StepReport[] {
   return steps.map((step) => ({ step, at: step, outcome: "done" }));

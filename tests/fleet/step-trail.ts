@@ -1,15 +1,6 @@
 /** What the client saw and what the platform recorded, as one row of steps. Pure. */
 import type { AuditEventView } from "#protocol/admin";
-import { type StepDescription, type StepReport, STEPS } from "#protocol/steps";
-
-/** A step in words; no time in it, so that two runs can be compared. */
-export interface StepLine {
-  readonly step: StepReport["step"];
-  /** `client -> platform`, or the one party that acts by itself. */
-  readonly who: string;
-  readonly what: string;
-  readonly outcome: string;
-}
+import type { StepReport } from "#protocol/steps";
 
 /**
  * The first step of what the platform does between request and answer, by the request before it.
@@ -23,8 +14,8 @@ const FIRST_STEPS = [
 
 /**
  * The client reports what it sent and got (311 to 316, 320 to 327, 332 to 334), the platform's
- * audit trail what happened in between; likewise in encrypted mode. A trail belongs after the request
- * that led to it. One that fits nowhere comes last: none is left out.
+ * audit trail what happened in between; likewise in encrypted mode. A trail belongs after the
+ * request that led to it. One that fits nowhere comes last: none is left out.
  */
 export function mergeSteps(
   client: readonly StepReport[],
@@ -46,10 +37,4 @@ export function countTrailsExpected(client: readonly StepReport[]): number {
   const answered = (step: number): number =>
     client.filter((report) => report.step === step && report.outcome === "done").length;
   return FIRST_STEPS.map(({ after }) => answered(after)).reduce((sum, count) => sum + count, 0);
-}
-
-export function describeStep(report: StepReport): StepLine {
-  const { from, to, what }: StepDescription = STEPS[report.step];
-  const who = to === undefined ? from : `${from} -> ${to}`;
-  return { step: report.step, who, what, outcome: report.outcome };
 }

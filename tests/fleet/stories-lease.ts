@@ -73,13 +73,19 @@ async function tellUnlock(fleet: Fleet): Promise<Told> {
   const wrongPhone = await fleet.assemblePhone(card, stranger);
   const locking = await wrongPhone.bind();
   const locked = await checkRefusal(wrongPhone, SW.blocked);
+  const isLocked = {
+    what: "the card locked beside another SIM",
+    holds: locking.outcome.cardState === "locked",
+  };
+  // Nobody unlocks what is not locked.
+  if (!isLocked.holds) return { binding: locking, checks: [isLocked] };
   const by = ["Ada Lovelace", "Grace Hopper"] as const;
   await fleet.admin.orderCard(card.cardId, { tenant: fleet.tenant, order: "unlock", by });
   const phone = await fleet.assemblePhone(card, owner);
   const unlocking = await phone.bind();
   const binding = await phone.bind();
   const checks: Check[] = [
-    { what: "the card locked beside another SIM", holds: locking.outcome.cardState === "locked" },
+    isLocked,
     locked,
     { what: "it lifted its lock", holds: unlocking.outcome.verdict === "UNLOCKED" },
   ];

@@ -8,6 +8,7 @@ import {
   delivered,
   HOME_OPERATOR,
   readReasons,
+  type Sleep,
   type Story,
   type Told,
 } from "./story.ts";
@@ -15,7 +16,7 @@ import {
 export const SUITE_STORIES: readonly Story[] = [
   {
     name: "encrypted",
-    title: "encrypted mode: the client learns neither IMSI of others nor the result",
+    title: "encrypted mode (Fig. 4): IMSI and result are for platform and card alone",
     verdict: "SUCCESS",
     cardState: "serving",
     run: tellEncrypted,
@@ -25,21 +26,22 @@ export const SUITE_STORIES: readonly Story[] = [
     title: "an SM card: SM2 certificate, SM3, SM4, encrypted mode",
     verdict: "SUCCESS",
     cardState: "serving",
-    run: async (fleet) => tellPair(fleet, { suite: "SM", modes: ["encrypted"] }, "USIM/TUAK"),
+    run: async (fleet, sleep) =>
+      tellPair(fleet, sleep, { suite: "SM", modes: ["encrypted"] }, "USIM/TUAK"),
   },
   {
     name: "sim",
     title: "an SD card with a shared AES key beside a SIM with COMP128-3",
     verdict: "SUCCESS",
     cardState: "serving",
-    run: async (fleet) => tellPair(fleet, { suite: "AES", kind: "SD" }, "SIM", "SIM"),
+    run: async (fleet, sleep) => tellPair(fleet, sleep, { suite: "AES", kind: "SD" }, "SIM", "SIM"),
   },
   {
     name: "uim",
-    title: "an RSA card beside an R-UIM with CAVE",
+    title: "an RSA card beside an R-UIM with CAVE, whose shared secret data is updated first",
     verdict: "SUCCESS",
     cardState: "serving",
-    run: async (fleet) => tellPair(fleet, { suite: "RSA-2048" }, "UIM", "CAVE"),
+    run: tellUim,
   },
 ];
 
@@ -57,6 +59,7 @@ async function makePair(
 /** `strength` is what the audit is to say of the module's proof. */
 async function tellPair(
   fleet: Fleet,
+  sleep: Sleep,
   options: CardOptions,
   kind: SubscriberKind,
   strength = "USIM",
@@ -64,7 +67,7 @@ async function tellPair(
   const { card, subscriber } = await makePair(fleet, options, kind);
   const phone = await fleet.assemblePhone(card, subscriber);
   const binding = await phone.bind();
-  const reasons = await readReasons(fleet, binding);
+  const reasons = await readReasons(fleet, binding, sleep);
   const recorded: Check = {
     what: `the audit records the strength of the proof: ${strength}`,
     holds: reasons.some((reason) => reason.endsWith(` ${strength}`)),
@@ -73,6 +76,27 @@ async function tellPair(
     binding,
     checks: [...(await checkServices(fleet, phone, card)), recorded, delivered(binding)],
   };
+}
+
+/** Three messages more than elsewhere: RANDSSD, the module's own challenge, AUTHBS. */
+async function tellUim(fleet: Fleet, sleep: Sleep): Promise<Told> {
+  const { card, subscriber } = await makePair(fleet, { suite: "RSA-2048" }, "UIM");
+  await fleet.admin.orderSsdUpdate(subscriber.imsi, { tenant: fleet.tenant });
+  const before = subscriber.device.snapshot();
+  const phone = await fleet.assemblePhone(card, subscriber);
+  const binding = await phone.bind();
+  const reasons = await readReasons(fleet, binding, sleep);
+  const checks: Check[] = [
+    {
+      what: "the module took new shared secret data from the network that proved itself",
+      holds: JSON.stringify(before) !== JSON.stringify(subscriber.device.snapshot()),
+    },
+    {
+      what: "the audit records the strength of the proof: CAVE",
+      holds: reasons.some((reason) => reason.endsWith(" CAVE")),
+    },
+  ];
+  return { binding, checks: [...checks, delivered(binding)] };
 }
 
 async function tellEncrypted(fleet: Fleet): Promise<Told> {

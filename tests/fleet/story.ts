@@ -13,12 +13,14 @@ export interface Check {
   readonly holds: boolean;
 }
 
+export type Sleep = (milliseconds: number) => Promise<void>;
+
 export interface Story {
   readonly name: string;
   readonly title: string;
   readonly verdict: BindingOutcome["verdict"];
   readonly cardState: BindingOutcome["cardState"];
-  readonly run: (fleet: Fleet) => Promise<Told>;
+  readonly run: (fleet: Fleet, sleep: Sleep) => Promise<Told>;
 }
 
 export interface Told {
@@ -74,7 +76,7 @@ export function delivered(binding: TerminalBinding): Check {
 }
 
 /** The value, or nothing when the card refused. */
-export async function settle<T>(work: Promise<T>): Promise<T | undefined> {
+async function settle<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
@@ -97,13 +99,17 @@ async function isSignedBy(
 }
 
 /** The reasons in the audit of a session, once its decision is there; events travel behind. */
-export async function readReasons(fleet: Fleet, { outcome }: TerminalBinding): Promise<string[]> {
+export async function readReasons(
+  fleet: Fleet,
+  { outcome }: TerminalBinding,
+  sleep: Sleep,
+): Promise<string[]> {
   const { admin, tenant } = fleet;
   for (let poll = 1; ; poll++) {
     const events = await admin.getAudit({ session: outcome.sid, tenant });
     const isDecided = events.some(({ type }) => type === "decided");
     if (isDecided || poll === AUDIT_POLLS_MAX) return events.map(({ reason }) => reason);
-    await sleepMilliseconds(AUDIT_POLL_MS);
+    await sleep(AUDIT_POLL_MS);
   }
 }
 

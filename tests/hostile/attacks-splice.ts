@@ -98,8 +98,11 @@ async function spliceCards(scene: Scene): Promise<void> {
   await scene.notServing("results swapped", left);
   await scene.notServing("results swapped", right);
   const [mine, foreign] = [await left.deliver(ours.result), await right.deliver(theirs.result)];
-  await refuseMixtures(scene, "receipt", [receiptOf(ours, mine), receiptOf(theirs, foreign)], (receipt) =>
-    left.acknowledge(receipt.sid, receipt.body),
+  await refuseMixtures(
+    scene,
+    "receipt",
+    [receiptOf(ours, mine), receiptOf(theirs, foreign)],
+    (receipt) => left.acknowledge(receipt.sid, receipt.body),
   );
   await scene.recover(two);
 }

@@ -107,6 +107,16 @@ def wrong_response(bench):
     return 1
 
 
+def wrong_tag(bench):
+    """A confirmation tag that does not fit is a wrong answer, though RES is right (section 3.5)."""
+    card, usim = bench.pair()
+    exchange = bench.exchange(card, usim, with_tag=True)
+    exchange.open()
+    fails(bench, exchange, flipped(exchange.run_module()))
+    bench.bind(card, usim, with_tag=True)
+    return 1
+
+
 def unknown_subscriber(bench):
     """An unknown IMSI gets a challenge that no module can answer (end of section 4)."""
     card, usim = bench.pair()
@@ -240,6 +250,7 @@ def lock(bench):
 
 CONTROLS = [
     wrong_response,
+    wrong_tag,
     unknown_subscriber,
     changed_card_proof,
     changed_answer,

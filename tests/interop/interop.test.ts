@@ -7,8 +7,12 @@ import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const TIMEOUT_MS = 120_000;
-/** Each suite has 11 refusals in signed mode, 12 in encrypted, and one after a rotation. */
-const EXPECTED = { bindings: 4, refused: 48, ok: true };
+/** Each suite has 12 refusals in signed mode, 13 in encrypted, and one after a rotation. */
+const EXPECTED = { bindings: 4, refused: 52, ok: true };
+/** P-256 and AES: signed, encrypted, unlock and possession; P-256 with AUTS. */
+const EXAMPLE_COMMANDS = 2 * (3 + 4 + 2 + 1) + 6;
+/** Hashes, keys, ciphertexts and proofs of all suites, but for the signatures of SM2. */
+const EXAMPLE_VALUES = 196;
 
 /** Debian's package belongs to Debian's interpreter, which need not be the first of the path. */
 const python = ["python3", "/usr/bin/python3"].find(hasCryptography);
@@ -70,7 +74,19 @@ async function bindOn(...flags: readonly string[]): Promise<void> {
   }
 }
 
+/** The worked examples on the client's own card. */
+function replayExamples(): unknown {
+  const examples = join(ROOT, "tests/vectors/protocol_examples.json");
+  const program = join(import.meta.dir, "examples.py");
+  const command = [python ?? "", "-B", program, examples];
+  const run = Bun.spawnSync(command, { env: environment, stderr: "inherit" });
+  return JSON.parse(run.stdout.toString());
+}
+
 describe.skipIf(python === undefined)("a client written from the pages alone", () => {
+  test("answers the worked examples with the same bytes", () => {
+    expect(replayExamples()).toEqual({ commands: EXAMPLE_COMMANDS, values: EXAMPLE_VALUES });
+  });
   test("binds and is refused as documented, on Bun", () => bindOn(), TIMEOUT_MS);
   test("binds and is refused as documented, on workerd", () => bindOn("--edge"), TIMEOUT_MS);
 });

@@ -8,7 +8,7 @@ from suites import AES, P256, random_bytes
 from tlv import parse, tlv
 from usim import Usim
 
-MNC = "46001"
+OPERATOR = "46001"
 
 
 class Operator:
@@ -89,7 +89,7 @@ class Operator:
         """A subscriber, and the USIM that has the same K; seq is what it accepted last."""
         self._subscribers += 1
         unique = int.from_bytes(random_bytes(3), "big") % 10**7
-        imsi = f"{MNC}{self._subscribers:03d}{unique:07d}"
+        imsi = f"{OPERATOR}{self._subscribers:03d}{unique:07d}"
         k, opc = random_bytes(16), random_bytes(16)
         body = {"imsi": imsi, "mncLength": 2, "k": k.hex(), "opc": opc.hex()}
         self.call("POST", "/subscribers", body)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tlv import label, number, tlv
+from tlv import Malformed, label, number, tlv
 
 P256 = {"name": "P-256", "code": 1}
 AES = {"name": "AES", "code": 4}
@@ -44,10 +44,10 @@ def point(key):
 
 
 def read_point(data):
-    """A public key on P-256; a point that is not on the curve is refused (section 3.3)."""
+    """A public key on P-256; what is not on the curve is refused (sections 3.3 and 7)."""
+    if len(data) != 65 or data[0] != 4:
+        raise Malformed("point")
     try:
-        if len(data) != 65 or data[0] != 4:
-            raise ValueError
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), data)
     except ValueError:
         raise NotAuthentic("point") from None

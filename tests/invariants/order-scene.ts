@@ -78,9 +78,7 @@ export function dieAtSigning(now: { kills: number }): Wrap {
 }
 
 /** What the centre knows of each subscriber, as `change` has it at that moment. */
-export function changeSubscribers(
-  change: (record: SubscriberRecord) => SubscriberRecord & { readonly msisdn?: string },
-): Wrap {
+export function changeSubscribers(change: (record: SubscriberRecord) => SubscriberRecord): Wrap {
   return (dependencies: Dependencies) => {
     const { subscribers } = dependencies.repositories;
     const find: typeof subscribers.find = async (tenant, imsi) => {

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "bun:test";
-import type { Core } from "#edge/dependencies";
+import { createEmbeddedCentre } from "#edge/access-authentication/authentication-centre/embedded";
+import type { Algorithms } from "#edge/dependencies";
 import { createVault } from "#edge/vault";
 import { encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { decodeChallenge } from "#protocol/messages";
@@ -25,29 +26,39 @@ interface Seen {
   readonly secrets: Map<string, Uint8Array>;
 }
 
-/** A core that remembers, in copies, every secret that passes through it. */
-function watchCore(core: Core, seen: Seen[]): Core {
-  return {
-    ...core,
-    generateVector(k, opc, rand, sqn, amf) {
-      const vector = core.generateVector(k, opc, rand, sqn, amf);
-      const copies: [string, Uint8Array][] = [
-        ["K", k.slice()],
-        ["OPc", opc.slice()],
-        ["CK", vector.ck.slice()],
-        ["IK", vector.ik.slice()],
-        ["XRES", vector.xres.slice()],
-      ];
-      seen.push({ ck: vector.ck, ik: vector.ik, secrets: new Map(copies) });
-      return vector;
-    },
+/** Algorithms that remember, in copies, every secret that passes through Milenage. */
+function watchAlgorithms(algorithms: Algorithms, seen: Seen[]): Algorithms {
+  const find: Algorithms["find"] = (name) => {
+    const row = algorithms.find(name);
+    const generateVector = row?.family === "aka" ? row.generateVector : undefined;
+    if (name !== "milenage" || row?.family !== "aka" || generateVector === undefined) return row;
+    return {
+      ...row,
+      generateVector(k, opc, rand, sqn, amf) {
+        const vector = generateVector(k, opc, rand, sqn, amf);
+        const copies: [string, Uint8Array][] = [
+          ["K", k.slice()],
+          ["OPc", opc.slice()],
+          ["CK", vector.ck.slice()],
+          ["IK", vector.ik.slice()],
+          ["XRES", vector.xres.slice()],
+        ];
+        seen.push({ ck: vector.ck, ik: vector.ik, secrets: new Map(copies) });
+        return vector;
+      },
+    };
   };
+  return { ...algorithms, find };
 }
 
 async function openWatched(): Promise<Bench & { readonly seen: Seen[] }> {
   const seen: Seen[] = [];
   const opened = await open({
-    wrap: (dependencies) => ({ ...dependencies, core: watchCore(dependencies.core, seen) }),
+    wrap(dependencies) {
+      const algorithms = watchAlgorithms(dependencies.algorithms, seen);
+      const centre = createEmbeddedCentre({ algorithms, vault: dependencies.vault });
+      return { ...dependencies, algorithms, centre };
+    },
   });
   return { ...opened, seen };
 }

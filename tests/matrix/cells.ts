@@ -1,17 +1,17 @@
 /** The matrix: every suite in both modes, on both kinds of card, beside each kind of module. */
-import type { CardKindName, ModeName, SuiteName } from "#protocol/suites";
+import type { AppletKindName, ModeName, SuiteName } from "#protocol/suites";
 import type { SubscriberKind } from "#tests/fleet/modules";
 
 export interface Cell {
   readonly suite: SuiteName;
   readonly mode: ModeName;
-  readonly card: CardKindName;
+  readonly card: AppletKindName;
   readonly module: SubscriberKind;
 }
 
 const CELL_SUITES: readonly SuiteName[] = ["P-256", "RSA-2048", "SM", "AES", "SM4"];
 const CELL_MODES: readonly ModeName[] = ["signed", "encrypted"];
-const CELL_CARDS: readonly CardKindName[] = ["TF", "SD"];
+const CELL_CARDS: readonly AppletKindName[] = ["TF", "SD"];
 const CELL_MODULES: readonly SubscriberKind[] = ["SIM", "USIM/Milenage", "USIM/TUAK", "UIM"];
 
 /** 5 x 2 x 2 x 4 = 80. */

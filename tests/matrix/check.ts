@@ -1,7 +1,7 @@
 /**
  * What a cell of the matrix must show: the card binds beside its module and serves; beside a module
- * with the same IMSI and another key it does not; a proof or a result that was altered on the way is
- * refused; and after all of it the same card binds again.
+ * with the same IMSI and another key it does not; a proof or a result that was altered on the way
+ * is refused; and after all of it the same card binds again.
  */
 import { encodeAscii } from "#protocol/bytes";
 import type { Fleet, FleetCard, FleetSubscriber } from "#tests/fleet/fleet";

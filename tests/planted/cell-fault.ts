@@ -32,5 +32,7 @@ export async function plantedAnswer(
   if (card?.kind !== planted.card || subscriber === undefined) return undefined;
   if (subscriber.algorithm !== algorithmOf(planted.module)) return undefined;
   const wordExpiresAt = context.dependencies.clock() + VERIFIED_WORD_MS;
-  return { kind: "verified", subscriber, strength: "USIM with tag", wordExpiresAt };
+  const strength = "USIM with tag";
+  const proven = { ...subscriber, provisionedStrength: strength } as const;
+  return { kind: "verified", subscriber: proven, strength, wordExpiresAt };
 }

@@ -1,6 +1,6 @@
 /**
- * Run by matrix.ts in a patched copy: plants the faults of cells START to END - 1, of every EVERYth, each time runs
- * every cell, and prints the cells that turned red, one line of JSON a fault.
+ * Run by matrix.ts in a patched copy: plants the faults of every EVERYth of the cells START to
+ * END - 1, each time runs every cell, and prints the cells that turned red, a line of JSON a fault.
  */
 import { CELLS, nameCell } from "#tests/matrix/cells";
 import { CellError, type CellParts, checkCell, makeCellParts } from "#tests/matrix/check";

@@ -5,6 +5,8 @@ const SEQUENCE = "tests/invariants/sequence.test.ts";
 const CARD_OPENING = "edge/state/card-opening.ts";
 const CARD_ANSWERING = "edge/state/card-answering.ts";
 const SLOT = "edge/state/subscriber-writer.ts";
+const ISSUING = "edge/state/subscriber-issuing.ts";
+const JUDGING = "edge/state/subscriber-judging.ts";
 const TOKEN = "edge/secure-connection/token.ts";
 
 export const SEQUENCE_FAULTS: readonly Fault[] = [
@@ -20,9 +22,9 @@ export const SEQUENCE_FAULTS: readonly Fault[] = [
   {
     invariant: "I4",
     what: "SEQ is issued again",
-    source: SLOT,
-    find: "{ ...slot, seq, challengeNumber: number }",
-    replace: "{ ...slot, challengeNumber: number }",
+    source: ISSUING,
+    find: "slot: { ...slot, seq } }",
+    replace: "slot }",
     file: SEQUENCE,
     test: "I4: no SQN is used twice, across sessions and restarts",
   },
@@ -47,7 +49,7 @@ export const SEQUENCE_FAULTS: readonly Fault[] = [
   {
     invariant: "I5",
     what: "AUTS with a wrong MAC-S is taken",
-    source: SLOT,
+    source: JUDGING,
     find: 'if (sqnMs === undefined) return "mac_failure";',
     replace: 'if (sqnMs === undefined) return "resynchronised";',
     file: SEQUENCE,
@@ -56,7 +58,7 @@ export const SEQUENCE_FAULTS: readonly Fault[] = [
   {
     invariant: "I5",
     what: "AUTS for an older challenge of the slot is taken",
-    source: SLOT,
+    source: JUDGING,
     find: 'if (slot.challengeNumber !== open.number) return "auts_not_newest";',
     replace: "",
     file: SEQUENCE,

@@ -5,25 +5,25 @@ const SESSION = "tests/invariants/session.test.ts";
 const CARD_OPENING = "edge/state/card-opening.ts";
 const CARD_ANSWERING = "edge/state/card-answering.ts";
 const SLOT = "edge/state/subscriber-writer.ts";
-const EMBEDDED = "edge/access-authentication/authentication-centre/embedded.ts";
+const VERIFICATION = "edge/access-authentication/authentication-centre/verification.ts";
 const TOKEN = "edge/secure-connection/token.ts";
 
 export const SESSION_FAULTS: readonly Fault[] = [
   {
     invariant: "I2",
     what: "any RES of the right shape counts",
-    source: EMBEDDED,
-    find: "  return equalBytes(res, xres);",
-    replace: "  return res.length === xres.length;",
+    source: VERIFICATION,
+    find: "const isRight = equalBytes(value, expected[i] ?? new Uint8Array(0));",
+    replace: "const isRight = value.length === expected[i]?.length;",
     file: SESSION,
     test: "I2: a wrong RES gets FAILURE, the right one SUCCESS",
   },
   {
     invariant: "I2",
     what: "a doubled RES counts",
-    source: EMBEDDED,
-    find: "  if (res === undefined || values.length !== 1 || res.length < bytesMin) return false;",
-    replace: "  if (res === undefined || res.length < bytesMin) return false;",
+    source: VERIFICATION,
+    find: "values.length !== expected.length",
+    replace: "values.length < expected.length",
     file: SESSION,
     test: "I2: RES of another length, empty, doubled or halved gets FAILURE or malformed",
   },
@@ -49,7 +49,7 @@ export const SESSION_FAULTS: readonly Fault[] = [
     invariant: "I3",
     what: "a second answer is taken after the decision",
     source: CARD_ANSWERING,
-    find: 'if (session.phase !== "challenged") return failure("step_out_of_order");',
+    find: 'if (!isBegun && session.phase !== "challenged") return failure("step_out_of_order");',
     replace: 'if (session.phase === "opening") return failure("step_out_of_order");',
     file: SESSION,
     test: "I3: an open RAND is answered at most once",
@@ -58,8 +58,8 @@ export const SESSION_FAULTS: readonly Fault[] = [
     invariant: "I3",
     what: "two copies of one step 2 each get a vector",
     source: SLOT,
-    find: "if (known !== undefined) return success({ rand: known.rand, autn: known.autn });",
-    replace: "",
+    find: "if (known !== undefined) {",
+    replace: "if (known !== undefined && known.number < 0) {",
     file: SESSION,
     test: "I3: one step 2 sent to two points of presence at once opens one session",
   },
@@ -94,9 +94,9 @@ export const SESSION_FAULTS: readonly Fault[] = [
     invariant: "I7",
     what: "S3 is not verified",
     source: "edge/secure-connection/critical-information.ts",
-    find: "return core.verifyP256(publicKey, message, signature) ? h3 : undefined;",
+    find: "if (!isProvenByCard(connection, LABEL.answerProof, h3, proof)) return",
     replace:
-      "return message.length > 0 && publicKey.length > 0 && signature.length > 0 ? h3 : undefined;",
+      "if (!isProvenByCard(connection, LABEL.answerProof, h3, proof) && h3.length === 0) return",
     file: SESSION,
     test: "I7: a step-3 proof of another session or over other bytes is refused, nothing consumed",
   },

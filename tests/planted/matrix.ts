@@ -27,7 +27,7 @@ export interface PlantedMatrixOptions {
   readonly writeLine: (line: string) => void;
 }
 
-/** 0 when each planted cell and no other turned red. The last line is {"cells","planted","caught"}. */
+/** 0 when each planted cell and no other turned red. Last line: {"cells","planted","caught"}. */
 export async function runPlantedMatrix(options: PlantedMatrixOptions): Promise<number> {
   const { json, every, writeLine } = options;
   const folder = copySource(resolve(import.meta.dir, "../.."));

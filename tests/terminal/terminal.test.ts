@@ -220,3 +220,27 @@ test("a phone keeps its card serving with sessions of its own until it is told t
   expect(events).toEqual([]);
   expect(platform.requests.filter(({ route }) => route === "access")).toHaveLength(1);
 });
+
+test("each kind of module is driven by the adapter of its kind; a UIM needs randomness", async () => {
+  const selects: string[] = [];
+  const device = {
+    transmit: (apdu: Uint8Array) => {
+      selects.push(apdu.toHex());
+      return Uint8Array.of(0x6d, 0x00);
+    },
+    reset: () => undefined,
+  };
+  const { phone } = await assemblePhone({
+    terms: SIGNED,
+    kind: "TF",
+    options: { random: (length) => new Uint8Array(length) },
+  });
+  for (const kind of ["SIM", "USIM", "UIM"] as const) {
+    await phone.insertModule(device, kind);
+    expect(phone.module().kind).toBe(kind);
+    await rejectionOf(phone.module().readImsi());
+  }
+  expect(new Set(selects.map((apdu) => apdu.slice(0, 4)))).toEqual(new Set(["a0a4", "00a4"]));
+  const poor = createPhone();
+  expect(await rejectionOf(poor.insertModule(device, "UIM"))).toBeInstanceOf(Error);
+});

@@ -226,30 +226,27 @@ export function encryptWithRoundKeys(block: v128): v128 {
 }
 
 /**
- * CIPHER() of the five blocks at `blocks`, in place, with the round keys of the last
- * expandKeyAndEncrypt. The five are independent, so the processor overlaps their rounds.
+ * CIPHER() of the four blocks at `blocks`, in place, with the round keys of the last
+ * expandKeyAndEncrypt. The four are independent, so the processor overlaps their rounds.
  */
-export function encryptFiveWithRoundKeys(blocks: usize): void {
+export function encryptFourWithRoundKeys(blocks: usize): void {
   let key = v128.load(ROUND_KEYS);
   let x1 = v128.xor(Piece.linear(TOWER_LOW, TOWER_HIGH, v128.load(blocks)), key);
   let x2 = v128.xor(Piece.linear(TOWER_LOW, TOWER_HIGH, v128.load(blocks, 16)), key);
   let x3 = v128.xor(Piece.linear(TOWER_LOW, TOWER_HIGH, v128.load(blocks, 32)), key);
   let x4 = v128.xor(Piece.linear(TOWER_LOW, TOWER_HIGH, v128.load(blocks, 48)), key);
-  let x5 = v128.xor(Piece.linear(TOWER_LOW, TOWER_HIGH, v128.load(blocks, 64)), key);
   for (let r = 1; r < ROUNDS; r++) {
     key = v128.load(ROUND_KEYS + BLOCK_BYTES * usize(r));
     x1 = Piece.round(x1, key);
     x2 = Piece.round(x2, key);
     x3 = Piece.round(x3, key);
     x4 = Piece.round(x4, key);
-    x5 = Piece.round(x5, key);
   }
   key = v128.load(ROUND_KEYS + BLOCK_BYTES * usize(ROUNDS));
   v128.store(blocks, Piece.lastRound(x1, key));
   v128.store(blocks, Piece.lastRound(x2, key), 16);
   v128.store(blocks, Piece.lastRound(x3, key), 32);
   v128.store(blocks, Piece.lastRound(x4, key), 48);
-  v128.store(blocks, Piece.lastRound(x5, key), 64);
 }
 
 /** Clears the round keys. Every exported function that expanded a key ends with it. */

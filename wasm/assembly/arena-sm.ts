@@ -3,7 +3,7 @@
 //
 //   SM_INPUT   ciphers   key 16 | block 16
 //              HMAC      key 64 at most
-//              SM2       X 32 | Y 32 | r 32 | s 32 | d 32 | entropy 32, all big-endian
+//              curves    X 32 | Y 32 | r 32 | s 32 | d 32 | entropy 32, all big-endian
 //   SM_OUTPUT  the answer; each exported function names its layout
 //   KEY_TABLE  the prepared table of a public key, prepared-table.ts; public
 

@@ -8,7 +8,12 @@
 // data through MESSAGE in chunks, all but the last a multiple of 16 bytes. Constant time throughout:
 // lengths and the kind of cipher are public.
 
-import { encryptWithRoundKeys, expandKeyAndEncrypt, wipeRoundKeys } from "./aes";
+import {
+  encryptFourWithRoundKeys,
+  encryptWithRoundKeys,
+  expandKeyAndEncrypt,
+  wipeRoundKeys,
+} from "./aes";
 import { MESSAGE } from "./arena";
 import { SM_INPUT, SM_OUTPUT } from "./arena-sm";
 import { encryptFourSm4, expandSm4Key, wipeSm4 } from "./sm4";
@@ -36,13 +41,8 @@ export function encrypt(x: v128): v128 {
 
 /** E of the four blocks at FOUR, in place. */
 function encryptFour(): void {
-  if (isSm4) {
-    encryptFourSm4(FOUR);
-    return;
-  }
-  for (let at = FOUR; at < FOUR + FOUR_BLOCKS; at += BLOCK_BYTES) {
-    v128.store(at, encryptWithRoundKeys(v128.load(at)));
-  }
+  if (isSm4) encryptFourSm4(FOUR);
+  else encryptFourWithRoundKeys(FOUR);
 }
 
 /** Takes the key at SM_INPUT: 1 for SM4, 0 for AES-128. */

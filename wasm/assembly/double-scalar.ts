@@ -4,29 +4,31 @@
 import { N, ONE, P, R2_MOD_P, curve } from "./curve";
 import { combine, copy, isZero, multiply, square } from "./field";
 import { fromBytes, isLess, isNull } from "./limbs";
-import { AFFINE_BYTES, double, isOnCurve, setInfinity } from "./point";
+import { oddMultiple, prepareOddMultiples } from "./odd-multiples";
+import { AFFINE_BYTES, addAffine, double, isOnCurve, setInfinity } from "./point";
 import {
+  BASE_BLOCKS,
   BASE_ROWS,
+  KEY_BLOCKS,
   KEY_ROWS,
   addBaseRow,
-  addEntry,
-  addKeyRow,
   baseTable,
-  prepareOddMultiples,
+  loadBaseRow,
+  loadKeyRow,
   recodeForBase,
   recodeForKey,
 } from "./prepared-table";
+import { halveRows, rowCount, rowPoint, setRowCount } from "./row-sums";
 import { DIGITS, recodeSigned } from "./scalar";
 
 const WINDOW_BITS: i32 = 5;
-const MULTIPLES: usize = 8; // odd multiples 1Q, 3Q .. 15Q
+const HALVINGS: i32 = 2; // seven points a row become two; a third inversion would cost more
 
 /** The public key, affine and then Z = 1. */
 export const Q: usize = memory.data(108, 16);
 /** [u]G + [v]Q, in Jacobian coordinates. */
 export const R1: usize = memory.data(108, 16);
 
-const ODD_MULTIPLES: usize = memory.data(520, 16); // MULTIPLES entries, and what the last overreads
 const TERM: usize = memory.data(108, 16);
 const ELEMENT: usize = memory.data(40, 16);
 const DIGITS_V: usize = memory.data(272, 16);
@@ -51,6 +53,17 @@ export function isScalarInRange(a: usize): bool {
   return !isNull(a) && isLess(a, curve + N);
 }
 
+/** R1 = R1 + (2 index + 1) Q, or R1 less it. */
+function addOddMultiple(index: usize, isNegative: bool): void {
+  let point = oddMultiple(index);
+  if (isNegative) {
+    copy(TERM, point);
+    combine(TERM + 36, -1, point + 36, 0, point + 36);
+    point = TERM;
+  }
+  addAffine(R1, point);
+}
+
 /**
  * R1 = [u]G + [v]Q for any Q: one chain of doublings for both (Straus), signed digits of v; the last
  * doublings serve the table of G as well.
@@ -59,27 +72,37 @@ export function multiplyAndAdd(u: usize, v: usize): void {
   const base = baseTable();
   recodeForBase(u);
   recodeSigned(DIGITS_V, v, WINDOW_BITS);
-  prepareOddMultiples(ODD_MULTIPLES, Q, MULTIPLES);
+  prepareOddMultiples(Q);
   setInfinity(R1);
   for (let bit = i32(DIGITS) - 1; bit >= 0; bit--) {
     double(R1);
     const digit = i32(load<i8>(DIGITS_V + usize(bit)));
     const size = digit < 0 ? -digit : digit;
-    if (digit !== 0) addEntry(R1, ODD_MULTIPLES, usize(size >> 1), digit < 0);
+    if (digit !== 0) addOddMultiple(usize(size >> 1), digit < 0);
     if (bit < BASE_ROWS) addBaseRow(R1, base, bit);
+  }
+}
+
+/** The points that the tables of Q and G have for each row of u and v, to the rows of row-sums.ts. */
+function loadRows(u: usize, v: usize, table: usize): void {
+  const base = baseTable();
+  recodeForBase(u);
+  recodeForKey(v);
+  for (let row = 0; row < KEY_ROWS; row++) {
+    loadKeyRow(rowPoint(row, 0), table, row);
+    if (row < BASE_ROWS) loadBaseRow(rowPoint(row, KEY_BLOCKS), base, row);
+    setRowCount(row, row < BASE_ROWS ? KEY_BLOCKS + BASE_BLOCKS : KEY_BLOCKS);
   }
 }
 
 /** R1 = [u]G + [v]Q for the prepared table of Q. */
 export function multiplyAndAddPrepared(u: usize, v: usize, table: usize): void {
-  const base = baseTable();
-  recodeForBase(u);
-  recodeForKey(v);
+  loadRows(u, v, table);
+  for (let i = 0; i < HALVINGS; i++) halveRows();
   setInfinity(R1);
   for (let row = KEY_ROWS - 1; row >= 0; row--) {
     double(R1);
-    addKeyRow(R1, table, row);
-    if (row < BASE_ROWS) addBaseRow(R1, base, row);
+    for (let index = 0; index < rowCount(row); index++) addAffine(R1, rowPoint(row, index));
   }
 }
 

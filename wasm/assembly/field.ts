@@ -7,19 +7,18 @@
 // domain: x stands for x * R mod p with R = 2^261. Limbs are signed, so a difference needs no
 // correction. Two forms occur:
 //
-//   tight   limbs 0 to 7 in [0, 2^29), limb 8 signed; value in (-p/4, 5p/4)
+//   tight   limbs 0 to 7 in [0, 2^29), limb 8 signed; value in (-5p/4, 5p/4)
 //   loose   sum or difference of two tight elements, limb by limb: limbs in (-2^29, 2^30)
 //
 // multiply takes two loose elements of which one is no sum, square a tight one or a difference: then
-// a column of nine products stays below 9 * 2^59 < 2^63. A product is below 5p/2 * 3p/2 in size, and
-// multiplySubtract takes two such; Montgomery reduction divides by R > 31p and adds less than p, so
-// the result is tight.
+// a column of nine products stays below 9 * 2^59 < 2^63. A product is below 5p/2 * 5p/2 in size;
+// Montgomery reduction divides by R > 31p and takes off less than p, so the result is tight.
 //
 // No function branches on a value or reads at an address that depends on one, but isZero, which is
 // for public values, and invertField.
 
 import { CURVE_SM2, P, R2_MOD_P, curve } from "./curve";
-import { P256Field, Sm2Field, multiplyIn, multiplySubtractIn, squareIn } from "./field-product";
+import { P256Field, Sm2Field, multiplyIn, squareIn } from "./field-product";
 import { invert } from "./inverse";
 import { bitsAt } from "./limbs";
 
@@ -80,11 +79,11 @@ function combineIn<F>(out: usize, x: i64, a: usize, y: i64, b: usize): void {
   const q = c8 >> 24;
   c8 -= q << 24; // 2^256
   const c7 = Limbs.pair(x, a + 28, y, b + 28) + (q << 21); // - 2^224
-  const c6 = Limbs.pair(x, a + 24, y, b + 24) + f.column6(q);
+  const c6 = Limbs.pair(x, a + 24, y, b + 24) + -f.column6(q);
   const c5 = Limbs.pair(x, a + 20, y, b + 20);
   const c4 = Limbs.pair(x, a + 16, y, b + 16);
-  const c3 = Limbs.pair(x, a + 12, y, b + 12) + f.column3(q);
-  const c2 = Limbs.pair(x, a + 8, y, b + 8) + f.column2(q);
+  const c3 = Limbs.pair(x, a + 12, y, b + 12) - f.column3(q);
+  const c2 = Limbs.pair(x, a + 8, y, b + 8) - f.column2(q);
   const c1 = Limbs.pair(x, a + 4, y, b + 4);
   const c0 = Limbs.pair(x, a, y, b) + q; // - 1
   Limbs.carry(out, c0, c1, c2, c3, c4, c5, c6, c7, c8);
@@ -94,12 +93,6 @@ function combineIn<F>(out: usize, x: i64, a: usize, y: i64, b: usize): void {
 export function multiply(out: usize, a: usize, b: usize): void {
   if (curve === CURVE_SM2) multiplyIn<Sm2Field>(out, a, b);
   else multiplyIn<P256Field>(out, a, b);
-}
-
-/** out = (a * b - c * d) / R mod p of the selected curve; bounds at multiplySubtractIn. */
-export function multiplySubtract(out: usize, a: usize, b: usize, c: usize, d: usize): void {
-  if (curve === CURVE_SM2) multiplySubtractIn<Sm2Field>(out, a, b, c, d);
-  else multiplySubtractIn<P256Field>(out, a, b, c, d);
 }
 
 /** out = a * a / R mod p of the selected curve. */

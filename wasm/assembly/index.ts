@@ -3,7 +3,7 @@
 export { encryptBlock } from "./aes";
 export { INPUT, MESSAGE, OUTPUT } from "./arena";
 export { isP256Point, verifyP256, verifyP256Digest } from "./ecdsa";
-export { deriveOpc, generateVector, milenage, openAuts } from "./milenage";
+export { deriveOpc, milenage, openAuts } from "./milenage";
 export { sha256, sha256Finish, sha256Start, sha256Update } from "./sha256";
 export { ANSWER, BATCH, REQUEST } from "./arena-vectors";
 export { caveAkeyCheck, caveKeys, caveSignature, caveSsd } from "./cave";
@@ -14,7 +14,7 @@ export { hmacSha256 } from "./hmac";
 export { md5 } from "./md5";
 export { milenageCustom, milenageCustomOpenAuts } from "./milenage-custom";
 export { tuak, tuakOpenAuts, tuakTopc, tuakVector } from "./tuak";
-export { generateVectorBatch, generateVectorSeries } from "./milenage-batch";
+export { generateVector, generateVectorBatch, generateVectorSeries } from "./milenage-vectors";
 export { milenage256, milenage256AkStarStar, milenage256Opc } from "./milenage256";
 
 export { KEY_TABLE, SM_INPUT, SM_OUTPUT } from "./arena-sm";
@@ -32,4 +32,6 @@ export {
   verifySm2,
   verifySm2Prepared,
 } from "./sm2-verify";
-export { signSm2, signSm2WithNonce, sm2PublicKey, sm2SharedPoint } from "./sm2-sign";
+export { DECLARED } from "./declared";
+export { p256PublicKey, p256SharedPoint, sm2PublicKey, sm2SharedPoint } from "./ecdh";
+export { signSm2, signSm2WithNonce } from "./sm2-sign";

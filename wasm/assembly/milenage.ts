@@ -14,7 +14,7 @@
 // or. Nothing below branches on a value, or reads memory at an address, that depends on a secret.
 
 import {
-  encryptFiveWithRoundKeys,
+  encryptFourWithRoundKeys,
   encryptWithRoundKeys,
   expandKeyAndEncrypt,
   wipeRoundKeys,
@@ -34,11 +34,11 @@ const C4: v128 = i32x4(0, 0, 0, 0x04000000);
 const C5: v128 = i32x4(0, 0, 0, 0x08000000);
 
 /** Low 48 bits: a 6-byte value read as a little-endian u64, which keeps the byte order in memory. */
-const SIX_BYTES: u64 = 0x0000_ffff_ffff_ffff;
+export const SIX_BYTES: u64 = 0x0000_ffff_ffff_ffff;
 
-// OUT1..OUT5, 16 bytes each, before an answer is made of them. Cleared at the end of each call.
-const OUT: usize = memory.data(80, 16);
-const OUT_BYTES: usize = 80;
+// OUT1..OUT4, 16 bytes each, before OPc is added. Cleared at the end of each call.
+const OUT: usize = memory.data(64, 16);
+const OUT_BYTES: usize = 64;
 
 /** rot(x, r) rotates towards the most significant end: byte 0 of the result is byte r/8 of x. */
 class Rot {
@@ -62,45 +62,19 @@ export function deriveOpc(): void {
   wipeRoundKeys();
 }
 
-/** What E takes for OUT1..OUT5, to five blocks at `out`; IN1 = SQN || AMF || SQN || AMF. */
+/** What E takes for OUT1..OUT4, to four blocks at `out`; IN1 = SQN || AMF || SQN || AMF. */
 export function spread(out: usize, temp: v128, opc: v128, in1: v128): void {
   const tempOpc = v128.xor(temp, opc);
   v128.store(out, v128.xor(temp, Rot.by64(v128.xor(in1, opc)))); // r1 = 64, c1 = 0
   v128.store(out, v128.xor(tempOpc, C2), 16); // r2 = 0
   v128.store(out, v128.xor(Rot.by32(tempOpc), C3), 32); // r3 = 32
   v128.store(out, v128.xor(Rot.by64(tempOpc), C4), 48); // r4 = 64
-  v128.store(out, v128.xor(Rot.by96(tempOpc), C5), 64); // r5 = 96
 }
 
-/** Adds OPc to the five blocks at `out`. */
-export function addOpc(out: usize, opc: v128): void {
-  for (let offset: usize = 0; offset < OUT_BYTES; offset += 16) {
-    v128.store(out + offset, v128.xor(v128.load(out + offset), opc));
-  }
-}
-
-/** The vector of OUT1..OUT5 at `out`, 56 bytes: AUTN 16 | XRES 8 | CK 16 | IK 16. */
-export function putVector(vector: usize, out: usize, sqnAmf: u64): void {
-  const ak = load<u64>(out, 16) & SIX_BYTES; // f5
-  store<u64>(vector, sqnAmf ^ ak); // SQN + AK || AMF
-  store<u64>(vector, load<u64>(out), 8); // MAC-A
-  store<u64>(vector, load<u64>(out, 24), 16); // XRES = f2
-  v128.store(vector, v128.load(out, 32), 24); // CK = f3
-  v128.store(vector, v128.load(out, 48), 40); // IK = f4
-}
-
-/** OUT1..OUT5 for K, OPc, RAND, SQN and AMF of the request. */
-function computeOut(): void {
-  const opc = v128.load(OPC);
-  const temp = expandKeyAndEncrypt(K, v128.xor(v128.load(RAND), opc));
-  spread(OUT, temp, opc, i64x2.splat(load<i64>(SQN_AMF)));
-  encryptFiveWithRoundKeys(OUT);
-  addOpc(OUT, opc);
-}
-
-function wipe(): void {
-  memory.fill(OUT, 0, OUT_BYTES);
-  wipeRoundKeys();
+/** OUT5, with the round keys of the last expandKeyAndEncrypt. */
+function out5(temp: v128, opc: v128): v128 {
+  const in5 = v128.xor(Rot.by96(v128.xor(temp, opc)), C5); // r5 = 96
+  return v128.xor(encryptWithRoundKeys(in5), opc);
 }
 
 /**
@@ -108,25 +82,21 @@ function wipe(): void {
  * f5 AK 6 | f5* AK* 6.
  */
 export function milenage(): void {
-  computeOut();
-  v128.store(OUTPUT, v128.load(OUT)); // f1, f1*
-  store<u64>(OUTPUT, load<u64>(OUT, 24), 16); // f2
-  v128.store(OUTPUT, v128.load(OUT, 32), 24); // f3
-  v128.store(OUTPUT, v128.load(OUT, 48), 40); // f4
-  store<u64>(OUTPUT, load<u64>(OUT, 16), 56); // f5; the next line replaces its last two bytes
-  store<u32>(OUTPUT, load<u32>(OUT, 64), 62); // f5*
-  store<u16>(OUTPUT, load<u16>(OUT, 68), 66);
-  wipe();
-}
-
-/**
- * The authentication vector of TS 33.102 clause 6.3.2. OUTPUT, 56 bytes: AUTN 16 | XRES 8 | CK 16 |
- * IK 16 with AUTN = (SQN + AK) || AMF || MAC-A.
- */
-export function generateVector(): void {
-  computeOut();
-  putVector(OUTPUT, OUT, load<u64>(SQN_AMF));
-  wipe();
+  const opc = v128.load(OPC);
+  const temp = expandKeyAndEncrypt(K, v128.xor(v128.load(RAND), opc));
+  spread(OUT, temp, opc, v128.load64_splat(SQN_AMF));
+  encryptFourWithRoundKeys(OUT);
+  const out2 = v128.xor(v128.load(OUT, 16), opc);
+  const akStar = u64(i64x2.extract_lane(out5(temp, opc), 0));
+  v128.store(OUTPUT, v128.xor(v128.load(OUT), opc)); // f1, f1*
+  store<u64>(OUTPUT, u64(i64x2.extract_lane(out2, 1)), 16); // f2
+  v128.store(OUTPUT, v128.xor(v128.load(OUT, 32), opc), 24); // f3
+  v128.store(OUTPUT, v128.xor(v128.load(OUT, 48), opc), 40); // f4
+  store<u64>(OUTPUT, u64(i64x2.extract_lane(out2, 0)), 56); // f5; f5* replaces its last two bytes
+  store<u32>(OUTPUT, u32(akStar), 62); // f5*
+  store<u16>(OUTPUT, u16(akStar >> 32), 66);
+  memory.fill(OUT, 0, OUT_BYTES);
+  wipeRoundKeys();
 }
 
 /**
@@ -137,8 +107,7 @@ export function generateVector(): void {
 export function openAuts(): i32 {
   const opc = v128.load(OPC);
   const temp = expandKeyAndEncrypt(K, v128.xor(v128.load(RAND), opc));
-  const in5 = v128.xor(Rot.by96(v128.xor(temp, opc)), C5); // f5*, r5 = 96
-  const akStar = v128.xor(encryptWithRoundKeys(in5), opc);
+  const akStar = out5(temp, opc); // f5*
   const sqnMs = (load<u64>(AUTS) ^ u64(i64x2.extract_lane(akStar, 0))) & SIX_BYTES;
   const in1 = i64x2.splat(i64(sqnMs)); // SQN_MS || AMF* || SQN_MS || AMF*
   const in1Rotated = Rot.by64(v128.xor(in1, opc));

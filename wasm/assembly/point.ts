@@ -12,7 +12,6 @@ import {
   isAllZero,
   isZero,
   multiply,
-  multiplySubtract,
   square,
   subtractLoose,
 } from "./field";
@@ -26,7 +25,7 @@ const Z: usize = 72;
 
 // Temporaries, 40 bytes apart; no function that uses them calls another that does, except where
 // addition falls back to doubling and is done itself.
-const T: usize = memory.data(400, 16);
+const T: usize = memory.data(360, 16);
 const T0: usize = T;
 const T1: usize = T + 40;
 const T2: usize = T + 80;
@@ -36,7 +35,6 @@ const T5: usize = T + 200;
 const T6: usize = T + 240;
 const T7: usize = T + 280;
 const T8: usize = T + 320;
-const NEGATED: usize = T + 360;
 
 export function setInfinity(p: usize): void {
   memory.fill(p, 0, POINT_BYTES);
@@ -56,18 +54,18 @@ export function copyPoint(out: usize, p: usize): void {
 export function double(p: usize): void {
   square(T0, p + Z); // delta = Z^2
   square(T1, p + Y); // gamma = Y^2
+  multiply(T2, p, T1); // beta = X gamma
   subtractLoose(T3, p, T0);
   combine(T4, 3, p, 3, T0);
   multiply(T3, T3, T4); // alpha = 3 (X - delta) (X + delta)
   addLoose(T4, p + Y, p + Y);
   multiply(p + Z, T4, p + Z); // Z' = 2 Y Z
-  combine(T5, 4, T1, 0, T1);
-  multiply(T2, p, T5); // 4 beta = 4 X gamma
   square(T4, T3);
-  combine(p, 1, T4, -2, T2); // X' = alpha^2 - 8 beta
-  subtractLoose(T4, T2, p);
-  addLoose(T1, T1, T1);
-  multiplySubtract(p + Y, T3, T4, T1, T5); // Y' = alpha (4 beta - X') - 8 gamma^2
+  combine(p, 1, T4, -8, T2); // X' = alpha^2 - 8 beta
+  combine(T2, 4, T2, -1, p);
+  multiply(T3, T3, T2);
+  square(T1, T1);
+  combine(p + Y, 1, T3, -8, T1); // Y' = alpha (4 beta - X') - 8 gamma^2
 }
 
 /**
@@ -85,7 +83,9 @@ function finishAddition(p: usize, z: usize, u1: usize, s1: usize): void {
   addLoose(T8, T8, T6); // limbs below 3 * 2^29, which combine takes
   combine(p, 1, T7, -1, T8);
   subtractLoose(T5, T5, p);
-  multiplySubtract(p + Y, T1, T5, s1, T6);
+  multiply(T5, T1, T5);
+  multiply(T6, s1, T6);
+  combine(p + Y, 1, T5, -1, T6);
 }
 
 /** Whether H = 0 needed no formula: then p has become 2p or O. */
@@ -118,34 +118,22 @@ export function add(p: usize, q: usize): void {
   finishAddition(p, T4, T2, T3);
 }
 
-/** p = p + (x, y) for the affine x, y, where Z2 = 1. */
-function addCoordinates(p: usize, x: usize, y: usize): void {
+/** p = p + q for an affine q, where Z2 = 1. */
+export function addAffine(p: usize, q: usize): void {
+  if (isInfinity(p)) {
+    copy(p, q);
+    copy(p + Y, q + Y);
+    copy(p + Z, curve + ONE);
+    return;
+  }
   square(T7, p + Z); // Z1^2
-  multiply(T0, x, T7); // U2 = x Z1^2
+  multiply(T0, q, T7); // U2 = x Z1^2
   multiply(T7, p + Z, T7);
-  multiply(T1, y, T7); // S2 = y Z1^3
+  multiply(T1, q + Y, T7); // S2 = y Z1^3
   subtractLoose(T0, T0, p); // U1 = X1
   subtractLoose(T1, T1, p + Y); // S1 = Y1
   if (finishEqualX(p)) return;
   finishAddition(p, p + Z, p, p + Y);
-}
-
-/** out = the affine x, y as a point. */
-function fromCoordinates(out: usize, x: usize, y: usize): void {
-  copy(out, x);
-  copy(out + Y, y);
-  copy(out + Z, curve + ONE);
-}
-
-/** p = p + q, or p - q if `negative`, for an affine q; -(x, y) = (x, -y). */
-export function addAffine(p: usize, q: usize, negative: bool): void {
-  let y = q + Y;
-  if (negative) {
-    combine(NEGATED, -1, y, 0, y);
-    y = NEGATED;
-  }
-  if (isInfinity(p)) fromCoordinates(p, q, y);
-  else addCoordinates(p, q, y);
 }
 
 /** out = -p for a point p. */

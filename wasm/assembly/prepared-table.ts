@@ -19,17 +19,17 @@
 // Everything here is public.
 
 import { CURVE_SM2, G, ONE, curve } from "./curve";
-import { copy, freeze, invertField, multiply, square } from "./field";
+import { combine, copy, freeze, invertField, multiply, square } from "./field";
 import { bitsAt } from "./limbs";
-import { POINT_BYTES, add, addAffine, copyPoint, double, negate } from "./point";
+import { AFFINE_BYTES, POINT_BYTES, add, addAffine, copyPoint, double, negate } from "./point";
 import { addOrder } from "./scalar";
 
 export const KEY_ROWS: i32 = 11;
 const KEY_TEETH: i32 = 6;
-const KEY_BLOCKS: i32 = 4;
+export const KEY_BLOCKS: i32 = 4;
 export const BASE_ROWS: i32 = 9;
 const BASE_TEETH: i32 = 10;
-const BASE_BLOCKS: i32 = 3;
+export const BASE_BLOCKS: i32 = 3;
 const BASE_TABLE_BYTES: usize = 98304;
 
 const ENTRY_BYTES: usize = 64;
@@ -48,8 +48,8 @@ const RUNNING: usize = memory.data(108, 16);
 const INVERSE: usize = memory.data(40, 16);
 const FACTOR: usize = memory.data(40, 16);
 const COORDINATE: usize = memory.data(40, 16);
-const ENTRY: usize = memory.data(80, 16); // affine x, y; a limb of y is written with eight bytes
 
+const BASE_ROW: usize = memory.data(216, 16); // BASE_BLOCKS affine points
 const ODD: usize = memory.data(40, 16);
 /** The signs of the last two recodings, one byte each, 1 for plus. */
 const KEY_SIGNS: usize = memory.data(264, 16);
@@ -166,32 +166,42 @@ function recodeSigns(signs: usize, k: usize, positions: i32): void {
   memory.copy(ODD, k, 36);
   if (bitsAt(k, 0, 1) === 0) addOrder(ODD, k);
   // k = sum of (2 k(i+1) - 1) 2^i below the top, + 2^(positions - 1): the bits of k, one down.
-  for (let i = 0; i < positions - 1; i++) {
-    store<u8>(signs + usize(i), u8(bitsAt(ODD, i + 1, 1)));
+  memory.fill(signs, 0, usize(positions));
+  let word = load<u32>(ODD) >> 1;
+  let left = LIMB_BITS - 1;
+  let at = signs;
+  for (let limb: usize = 0; limb < 36; limb += 4) {
+    for (; left > 0; left--) {
+      store<u8>(at, u8(word & 1));
+      word >>= 1;
+      at += 1;
+    }
+    word = load<u32>(ODD + limb, 4);
+    left = LIMB_BITS;
   }
   store<u8>(signs + usize(positions - 1), 1);
 }
 
-/** Takes v for addKeyRow. */
+/** Takes v for loadKeyRow. */
 export function recodeForKey(v: usize): void {
   recodeSigns(KEY_SIGNS, v, KEY_TEETH * KEY_BLOCKS * KEY_ROWS);
 }
 
-/** Takes u for addBaseRow. */
+/** Takes u for loadBaseRow and addBaseRow. */
 export function recodeForBase(u: usize): void {
   recodeSigns(BASE_SIGNS, u, BASE_TEETH * BASE_BLOCKS * BASE_ROWS);
 }
 
-/** point += entry e of the entries at `table`, or less it. */
-export function addEntry(point: usize, table: usize, e: usize, isNegative: bool): void {
+/** The affine point of entry e of the entries at `table`, or its negative, to `out`. */
+function loadEntry(out: usize, table: usize, e: usize, isNegative: bool): void {
   const at = table + e * ENTRY_BYTES;
-  unpack(ENTRY, at);
-  unpack(ENTRY + Y, at + 32);
-  addAffine(point, ENTRY, isNegative);
+  unpack(out, at);
+  unpack(out + Y, at + 32);
+  if (isNegative) combine(out + Y, -1, out + Y, 0, out + Y);
 }
 
-/** point += one entry of a block: `signs` of its lowest tooth, `step` signs from tooth to tooth. */
-function addColumn(point: usize, block: usize, signs: usize, teeth: i32, step: i32): void {
+/** One entry of a block to `out`: `signs` of its lowest tooth, `step` signs from tooth to tooth. */
+function loadColumn(out: usize, block: usize, signs: usize, teeth: i32, step: i32): void {
   const entries = usize(1) << usize(teeth - 1);
   let e: usize = 0;
   for (let tooth = teeth - 1; tooth >= 0; tooth--) {
@@ -200,36 +210,33 @@ function addColumn(point: usize, block: usize, signs: usize, teeth: i32, step: i
   // The entry of -e has the other sign at each tooth.
   const isNegative = (e & entries) === 0;
   e = (isNegative ? ~e : e) & (entries - 1);
-  addEntry(point, block, e, isNegative);
+  loadEntry(out, block, e, isNegative);
 }
 
-/** point += the entries of all blocks of a public key's table for one row. */
-export function addKeyRow(point: usize, table: usize, row: i32): void {
+/** The entries of all blocks of a public key's table for one row to `out`: KEY_BLOCKS points. */
+export function loadKeyRow(out: usize, table: usize, row: i32): void {
   for (let block = 0; block < KEY_BLOCKS; block++) {
     const entries = table + (usize(block) << usize(KEY_TEETH - 1)) * ENTRY_BYTES;
     const signs = KEY_SIGNS + usize(block * KEY_ROWS + row);
-    addColumn(point, entries, signs, KEY_TEETH, KEY_BLOCKS * KEY_ROWS);
+    const target = out + usize(block) * AFFINE_BYTES;
+    loadColumn(target, entries, signs, KEY_TEETH, KEY_BLOCKS * KEY_ROWS);
+  }
+}
+
+/** The same of the base point's table: BASE_BLOCKS points. */
+export function loadBaseRow(out: usize, table: usize, row: i32): void {
+  for (let block = 0; block < BASE_BLOCKS; block++) {
+    const entries = table + (usize(block) << usize(BASE_TEETH - 1)) * ENTRY_BYTES;
+    const signs = BASE_SIGNS + usize(block * BASE_ROWS + row);
+    const target = out + usize(block) * AFFINE_BYTES;
+    loadColumn(target, entries, signs, BASE_TEETH, BASE_BLOCKS * BASE_ROWS);
   }
 }
 
 /** point += the entries of all blocks of the base point's table for one row. */
 export function addBaseRow(point: usize, table: usize, row: i32): void {
+  loadBaseRow(BASE_ROW, table, row);
   for (let block = 0; block < BASE_BLOCKS; block++) {
-    const entries = table + (usize(block) << usize(BASE_TEETH - 1)) * ENTRY_BYTES;
-    const signs = BASE_SIGNS + usize(block * BASE_ROWS + row);
-    addColumn(point, entries, signs, BASE_TEETH, BASE_BLOCKS * BASE_ROWS);
+    addAffine(point, BASE_ROW + usize(block) * AFFINE_BYTES);
   }
-}
-
-/** Writes P, 3P .. (2 count - 1)P as entries to `out` for a point P with its Z. */
-export function prepareOddMultiples(out: usize, point: usize, count: usize): void {
-  copyPoint(RUNNING, point);
-  double(RUNNING);
-  copyPoint(POINTS, point);
-  for (let e: usize = 1; e < count; e++) {
-    const target = POINTS + e * POINT_BYTES;
-    copyPoint(target, target - POINT_BYTES);
-    add(target, RUNNING);
-  }
-  normalize(out, count);
 }

@@ -1,6 +1,4 @@
-// SM2 with a private key, in constant time: signature, public key and shared point.
-//
-// Signature, GB/T 32918.2-2016 section 6.1:
+// SM2 signatures in constant time, GB/T 32918.2-2016 section 6.1:
 //
 //   A1  M~ = Z_A || M
 //   A2  e = H(M~), an integer
@@ -16,9 +14,9 @@
 
 import { SM_INPUT, SM_OUTPUT } from "./arena-sm";
 import { CURVE_SM2, G, R2_MOD_N, curve, selectCurve } from "./curve";
-import { Q, readPublicKey } from "./double-scalar";
-import { wipeField } from "./field";
-import { fromBytes, isNull, toBytes, wipeBytes } from "./limbs";
+import { declarePublic } from "./declared";
+import { fromBytes, isNull, toBytes } from "./limbs";
+import { readPrivateKey, wipePrivateKey } from "./private-key";
 import {
   addScalars,
   invertSecretScalar,
@@ -26,9 +24,8 @@ import {
   multiplyScalar,
   reduceOnce,
   subtractScalars,
-  wipeScalars,
 } from "./scalar";
-import { multiplySecret, wipeSecretPoint } from "./secret-point";
+import { multiplySecret } from "./secret-point";
 import { hmacDigest, hmacStart, sm3Absorb, sm3Wipe } from "./sm3";
 import { sm2FinishMessage } from "./sm2-verify";
 
@@ -52,22 +49,23 @@ const DRBG_V: usize = WORK + 352;
 const DRBG_BYTE: usize = WORK + 384;
 const E_BYTES: usize = WORK + 392; // e mod n, big-endian
 
-/** Reads d. False unless it is in [1, n - 2], section 6.1 of GB/T 32918.1. */
-function readPrivateKey(): bool {
-  fromBytes(D, D_BYTES);
-  const isInRange = isBelowOrder(D) && !isNull(D);
+/** Reads d and computes 1 + d. False if d is out of range. */
+function readSigner(): bool {
+  const isKey = readPrivateKey(D, D_BYTES);
   memory.fill(S, 0, 40);
   store<i32>(S, 1);
-  addScalars(INVERSE, D, S); // 1 + d, 0 for d = n - 1
-  return isInRange && !isNull(INVERSE);
+  addScalars(INVERSE, D, S);
+  return isKey;
+}
+
+/** Whether the nonce is in [1, n - 1]. */
+function isNonceInRange(): bool {
+  return declarePublic(i32(isBelowOrder(NONCE)) & i32(!isNull(NONCE)));
 }
 
 function wipe(): void {
   memory.fill(WORK, 0, WORK_BYTES);
-  wipeBytes();
-  wipeField();
-  wipeScalars();
-  wipeSecretPoint();
+  wipePrivateKey();
   sm3Wipe();
 }
 
@@ -106,7 +104,7 @@ function nextNonce(): void {
   while (true) {
     stepV();
     fromBytes(NONCE, DRBG_V);
-    if (isBelowOrder(NONCE) && !isNull(NONCE)) return;
+    if (isNonceInRange()) return;
     stepK(0, false, 0);
   }
 }
@@ -117,14 +115,14 @@ function trySign(): bool {
   reduceOnce(X1);
   addScalars(R, E, X1); // A5
   addScalars(S, R, NONCE);
-  if (isNull(R) || isNull(S)) return false;
+  if (!declarePublic(i32(!isNull(R)) & i32(!isNull(S)))) return false;
   // A6: INVERSE becomes R' / (1 + d) for Montgomery products, R' their radix
   invertSecretScalar(Y1, INVERSE);
   multiplyScalar(S, R, D);
   multiplyScalar(S, S, curve + R2_MOD_N); // r d
   subtractScalars(S, NONCE, S);
   multiplyScalar(S, S, Y1);
-  return !isNull(S);
+  return declarePublic(i32(!isNull(S)));
 }
 
 /** A7: r and s to SM_OUTPUT, 64 bytes. */
@@ -141,7 +139,7 @@ function writeSignature(): void {
 export function signSm2(byteCount: i32, entropyBytes: i32): i32 {
   selectCurve(CURVE_SM2);
   sm2FinishMessage(E, byteCount); // A2
-  const isKey = readPrivateKey();
+  const isKey = readSigner();
   if (isKey) {
     seedNonce(usize(entropyBytes));
     do
@@ -160,34 +158,10 @@ export function signSm2(byteCount: i32, entropyBytes: i32): i32 {
 export function signSm2WithNonce(byteCount: i32): i32 {
   selectCurve(CURVE_SM2);
   sm2FinishMessage(E, byteCount);
-  const isKey = readPrivateKey();
+  const isKey = readSigner();
   fromBytes(NONCE, ENTROPY);
-  const isSigned = isKey && isBelowOrder(NONCE) && !isNull(NONCE) && trySign();
+  const isSigned = isKey && isNonceInRange() && trySign();
   if (isSigned) writeSignature();
   wipe();
   return i32(isSigned);
-}
-
-/** x, y of [d]P for d at SM_INPUT + 128 to SM_OUTPUT, 64 bytes; 0 if d is out of range. */
-function multiplyByPrivateKey(point: usize): i32 {
-  const isKey = readPrivateKey();
-  if (isKey) {
-    multiplySecret(X1, Y1, D, point);
-    toBytes(SM_OUTPUT, X1);
-    toBytes(SM_OUTPUT + NUMBER_BYTES, Y1);
-  }
-  wipe();
-  return i32(isKey);
-}
-
-/** The public key [d]G. */
-export function sm2PublicKey(): i32 {
-  selectCurve(CURVE_SM2);
-  return multiplyByPrivateKey(curve + G);
-}
-
-/** The shared point [d]P for the point P at SM_INPUT; 0 also if that is off the curve. */
-export function sm2SharedPoint(): i32 {
-  selectCurve(CURVE_SM2);
-  return readPublicKey(SM_INPUT) ? multiplyByPrivateKey(Q) : 0;
 }

@@ -29,6 +29,18 @@ export const PLAIN_HIGH: v128 = i32x4(0x0c0d0100, 0x5d5c5051, 0xbcbdb1b0, 0xedec
 export const AFFINE_PLAIN: v128 = i32x4(0x63636363, 0x63636363, 0x63636363, 0x63636363);
 /** {63} of SubBytes in every byte, tower basis */
 export const AFFINE_TOWER: v128 = i32x4(0xb8b8b8b8, 0xb8b8b8b8, 0xb8b8b8b8, 0xb8b8b8b8);
+/** INVERSE, A_OVER, SUB_I, SUB_J, SUB2_I, SUB2_J and AFFINE_TOWER in memory, 16 bytes each */
+export const NETWORK: usize = memory.data<u8>(
+  [
+    128, 1, 12, 8, 6, 15, 4, 14, 3, 13, 11, 10, 2, 9, 7, 5, 128, 3, 13, 1, 10, 8, 12, 11, 5, 14, 4,
+    7, 6, 2, 9, 15, 0, 27, 163, 9, 123, 105, 170, 114, 202, 184, 195, 216, 209, 18, 96, 177, 0, 250,
+    254, 144, 237, 135, 110, 125, 121, 4, 233, 19, 131, 106, 23, 148, 0, 229, 199, 189, 136, 208,
+    122, 53, 23, 34, 170, 79, 242, 88, 109, 159, 0, 45, 168, 148, 215, 110, 60, 67, 198, 133, 82,
+    127, 235, 185, 250, 17, 184, 184, 184, 184, 184, 184, 184, 184, 184, 184, 184, 184, 184, 184,
+    184, 184,
+  ],
+  16,
+);
 /** Rcon[1..14] in the tower basis, one byte each; FIPS 197 section 5.2, Table 5 */
 export const RCON: usize = memory.data<u8>([
   16, 22, 221, 237, 215, 57, 135, 110, 60, 37, 142, 211, 188, 167,

@@ -3,35 +3,17 @@
  * RUN GSM ALGORITHM. Files are read-only and transparent; there are no records and no CHV2. RUN GSM
  * ALGORITHM outside DF_GSM is answered 9804.
  */
-import { SW_A0, createA0Card, isChvSatisfied, isInDirectory } from "./a0-card.ts";
-import type { A0Card, A0Directory } from "./a0-card.ts";
-import { createA0Commands, resetA0, transmitA0 } from "./a0-commands.ts";
-import { respondLaterA0 } from "./a0-files.ts";
-import { commandData, respond } from "./apdu.ts";
-import type { CommandApdu } from "./apdu.ts";
+import { createA0Card } from "./a0-card.ts";
+import { resetA0, transmitA0 } from "./a0-commands.ts";
 import { comp128v1, comp128v2, comp128v3 } from "./comp128.ts";
-import type { Triplet } from "./comp128.ts";
 import { convertKeys, convertRes } from "./conversions.ts";
-import {
-  encodeAccessControlClass,
-  encodeAdministrativeData,
-  encodeIccid,
-  encodeImsi,
-  encodeInitialKc,
-  encodeServicePairs,
-} from "./ef-coding.ts";
-import { FID_MF } from "./file-system.ts";
+import { createGsmCommands, createGsmFiles } from "./gsm-application.ts";
+import type { GsmAlgorithm } from "./gsm-application.ts";
 import { f2, f3, f4 } from "./milenage.ts";
 import { createPinState, snapshotPin } from "./pin.ts";
 import type { PinSnapshot } from "./pin.ts";
 
-const FID_DF_GSM = 0x7f20;
-const FID_DF_TELECOM = 0x7f10;
-const INS_RUN_GSM_ALGORITHM = 0x88;
-const RAND_BYTES = 16;
 const KEY_BYTES = 16;
-/** EF_SST (section 10.3.7): service 1, CHV1 disable function. */
-const SERVICES = [1] as const;
 
 /** A subscription as the operator personalises it. */
 export type SimProfile = {
@@ -66,9 +48,6 @@ export type Sim = {
   readonly snapshot: () => SimState;
 };
 
-/** A3 and A8 of one card: RAND, 16 bytes, to SRES and Kc. */
-type GsmAlgorithm = (rand: Uint8Array) => Triplet;
-
 /**
  * Makes a card; `state` continues one that `snapshot` was taken of.
  * Throws when the profile is no valid personalisation.
@@ -77,31 +56,13 @@ export function createSim(profile: SimProfile, state?: SimState): Sim {
   const runGsm = createGsmAlgorithm(profile);
   const { pin, puk } = profile;
   const chv = pin === undefined ? undefined : createPinState(pin, puk, state?.pin ?? undefined);
-  const card = createA0Card(createFiles(profile), chv);
-  const commands = new Map([
-    ...createA0Commands(card),
-    [
-      INS_RUN_GSM_ALGORITHM,
-      { commandCase: 4, run: (apdu: CommandApdu) => runGsmAlgorithm(card, runGsm, apdu) },
-    ] as const,
-  ]);
+  const card = createA0Card(createGsmFiles(profile), chv);
+  const commands = createGsmCommands(card, runGsm);
   return {
     transmit: (bytes) => transmitA0(card, commands, bytes),
     reset: () => resetA0(card),
     snapshot: () => ({ pin: snapshotPin(chv) }),
   };
-}
-
-/** Section 8.16: SRES, 4 bytes, and Kc, 8 bytes, wait for GET RESPONSE. */
-function runGsmAlgorithm(card: A0Card, runGsm: GsmAlgorithm, apdu: CommandApdu): Uint8Array {
-  if (apdu.p1 !== 0x00 || apdu.p2 !== 0x00) return respond(SW_A0.wrongP1P2);
-  const rand = commandData(apdu);
-  if (rand.length !== RAND_BYTES) return respond(SW_A0.wrongP3 | RAND_BYTES);
-  if (!isInDirectory(card, FID_DF_GSM) || !isChvSatisfied(card)) {
-    return respond(SW_A0.accessDenied);
-  }
-  const { sres, kc } = runGsm(rand);
-  return respondLaterA0(card, new Uint8Array([...sres, ...kc]));
 }
 
 function createGsmAlgorithm(profile: SimProfile): GsmAlgorithm {
@@ -127,23 +88,4 @@ function createGsmMilenage(k: Uint8Array, opc: Uint8Array | undefined): GsmAlgor
     sres: convertRes(f2(keys, rand)),
     kc: convertKeys(f3(keys, rand), f4(keys, rand)),
   });
-}
-
-function createFiles(profile: SimProfile): A0Directory {
-  const { imsi, iccid, mncLength } = profile;
-  const gsmFiles = [
-    { fid: 0x6f07, read: "chv1", bytes: encodeImsi(imsi) },
-    { fid: 0x6f20, read: "chv1", bytes: encodeInitialKc() },
-    { fid: 0x6f38, read: "chv1", bytes: encodeServicePairs(SERVICES) },
-    { fid: 0x6f78, read: "chv1", bytes: encodeAccessControlClass(imsi) },
-    { fid: 0x6fad, read: "always", bytes: encodeAdministrativeData(mncLength) },
-  ] as const;
-  return {
-    fid: FID_MF,
-    files: [{ fid: 0x2fe2, read: "always", bytes: encodeIccid(iccid) }],
-    directories: [
-      { fid: FID_DF_TELECOM, files: [], directories: [] },
-      { fid: FID_DF_GSM, files: gsmFiles, directories: [] },
-    ],
-  };
 }

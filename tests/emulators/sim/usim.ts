@@ -6,9 +6,12 @@
  * - data of a case 4 command (SELECT, AUTHENTICATE) never comes back directly: the answer is 61xx
  *   and GET RESPONSE fetches it, also when the caller appends Le as under T=1;
  * - one logical channel (others, and MANAGE CHANNEL, 6881) and no secure messaging (6882);
- * - class A0, the SIM of TS 51.011, is answered 6E00;
+ * - class A0, the SIM of TS 51.011, is answered 6E00 unless the profile asks for it; then both
+ *   classes share the PIN's value and counters, and each keeps its own current files and VERIFY;
  * - files are read-only, and there is no toolkit: such commands are answered 6D00.
  */
+import { createA0Card } from "./a0-card.ts";
+import { resetA0, transmitA0 } from "./a0-commands.ts";
 import { createAkaFunctions } from "./aka-functions.ts";
 import type { AkaProfile } from "./aka-functions.ts";
 import { SW, isFramed, parseApdu, respond } from "./apdu.ts";
@@ -16,8 +19,10 @@ import type { CommandApdu, CommandCase } from "./apdu.ts";
 import { authenticate } from "./authenticate.ts";
 import { createSession } from "./card.ts";
 import type { Card } from "./card.ts";
+import { convertKeys, convertRes } from "./conversions.ts";
 import { createFileSystem } from "./file-system.ts";
 import { getResponse } from "./get-response.ts";
+import { createGsmCommands, createGsmFiles } from "./gsm-application.ts";
 import { createPinState, snapshotPin, unblockPin, verifyPin } from "./pin.ts";
 import type { PinSnapshot } from "./pin.ts";
 import { readBinary, readRecord } from "./read.ts";
@@ -49,6 +54,8 @@ export type UsimProfile = AkaProfile & {
   readonly gsmAccess?: boolean | undefined;
   /** UST service 38: AUTHENTICATE in the GSM context is allowed. Off by default. */
   readonly gsmSecurityContext?: boolean | undefined;
+  /** The card is a SIM in class A0 (TS 102 221, annex B). Off by default. */
+  readonly gsmMode?: boolean | undefined;
 };
 
 /** The non-volatile state, plain JSON. `pin` is null when PIN1 is disabled. */
@@ -85,6 +92,7 @@ const COMMANDS_CLASS_80: ReadonlyMap<number, Command> = new Map<number, Command>
   [0xf2, { commandCase: 2, run: status }],
 ]);
 
+const CLA_A0 = 0xa0;
 const INS_MANAGE_CHANNEL = 0x70;
 const INS_GET_RESPONSE = 0xc0;
 
@@ -94,10 +102,13 @@ const INS_GET_RESPONSE = 0xc0;
  */
 export function createUsim(profile: UsimProfile, state?: UsimState): Usim {
   const card = createCard(profile, state);
+  const sim = profile.gsmMode === true ? createSimSide(card, profile) : undefined;
   return {
-    transmit: (bytes) => transmit(card, bytes),
+    transmit: (bytes) =>
+      sim !== undefined && bytes[0] === CLA_A0 ? sim.transmit(bytes) : transmit(card, bytes),
     reset: () => {
       Object.assign(card.session, createSession(card.fileSystem));
+      sim?.reset();
       return encodeAtr();
     },
     snapshot: () => snapshotCard(card),
@@ -119,6 +130,22 @@ function createCard(profile: UsimProfile, state: UsimState | undefined): Card {
     gsmAccess,
     gsmSecurityContext,
     session: createSession(fileSystem),
+  };
+}
+
+/** The SIM beside the USIM: the same subscription and PIN; SRES and Kc by c2 and c3 (TS 33.102). */
+function createSimSide(
+  { aka, pin }: Card,
+  profile: UsimProfile,
+): { readonly transmit: (bytes: Uint8Array) => Uint8Array; readonly reset: () => void } {
+  const a0 = createA0Card(createGsmFiles(profile), pin);
+  const commands = createGsmCommands(a0, (rand) => ({
+    sres: convertRes(aka.f2(rand)),
+    kc: convertKeys(aka.f3(rand), aka.f4(rand)),
+  }));
+  return {
+    transmit: (bytes) => transmitA0(a0, commands, bytes),
+    reset: () => void resetA0(a0),
   };
 }
 

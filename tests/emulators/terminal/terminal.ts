@@ -4,7 +4,7 @@
  * who reads, replaces, drops, repeats or makes up whatever passes.
  */
 import type { StepReport } from "#protocol/steps";
-import type { CardKindName, ModeName, ModuleKindName, SuiteName } from "#protocol/suites";
+import type { AppletKindName, ModeName, ModuleKindName, SuiteName } from "#protocol/suites";
 import { bind, type BindingOutcome, type BindOptions } from "#terminal/bind";
 import type { Sleep } from "#terminal/cancel";
 import { type CardApplet, createCardApplet } from "#terminal/card";
@@ -12,8 +12,8 @@ import type { Concealment } from "#terminal/conceal";
 import type { IdentityModule } from "#terminal/module";
 import { createPlatformClient, type Fetch, type PlatformClient } from "#terminal/platform-client";
 import { createRenewal, type Renewal, type RenewalOptions } from "#terminal/renewal";
-import { type CardTransport, createSdTransport } from "#terminal/transport";
 import { createSimModule } from "#terminal/sim";
+import { type CardTransport, createSdTransport } from "#terminal/transport";
 import { createUimModule } from "#terminal/uim";
 import { createUsimModule } from "#terminal/usim";
 
@@ -77,6 +77,8 @@ export interface TerminalOptions {
   readonly suites?: readonly SuiteName[];
   /** False unless given. */
   readonly confirmationTag?: boolean;
+  /** As many bytes as it is asked for; a UIM needs it. */
+  readonly random?: (length: number) => Uint8Array;
 }
 
 export interface TerminalBindOptions {
@@ -84,24 +86,30 @@ export interface TerminalBindOptions {
   readonly deadlineMs?: number;
 }
 
+type Random = (length: number) => Uint8Array;
+type CreateModule = (transport: CardTransport, random: Random | undefined) => IdentityModule;
+
 /** Which adapter drives which module. */
-const MODULES: Readonly<Record<ModuleKindName, (transport: CardTransport) => IdentityModule>> = {
+const MODULES: Readonly<Record<ModuleKindName, CreateModule>> = {
   SIM: createSimModule,
   USIM: createUsimModule,
-  UIM: (transport) => createUimModule(transport, randomBytes),
+  UIM: (transport, random) => {
+    if (random === undefined) throw new Error("a UIM needs the terminal's randomness");
+    return createUimModule(transport, random);
+  },
 };
 
-function randomBytes(length: number): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(length));
-}
-
-/** What drives a module in a slot. */
-export function connectModule(device: SlotDevice, kind: ModuleKindName): IdentityModule {
-  return MODULES[kind](connect(device, undefined));
+/** What drives a module in a slot; a UIM's draws its RANDSeed. */
+export function connectModule(
+  device: SlotDevice,
+  kind: ModuleKindName,
+  random: Random,
+): IdentityModule {
+  return MODULES[kind](connect(device, undefined), random);
 }
 
 /** Which transport reaches the applet of which card. */
-const CARD_TRANSPORTS: Readonly<Record<CardKindName, (slot: CardTransport) => CardTransport>> = {
+const CARD_TRANSPORTS: Readonly<Record<AppletKindName, (slot: CardTransport) => CardTransport>> = {
   TF: (slot) => slot,
   SD: createSdTransport,
 };
@@ -117,7 +125,7 @@ export interface Terminal {
    * Resets the card and selects its applet; whatever sat in the slot is taken out. TF unless the
    * kind is given.
    */
-  insertCard(card: SlotDevice, kind?: CardKindName): Promise<void>;
+  insertCard(card: SlotDevice, kind?: AppletKindName): Promise<void>;
   /** Takes the card out: no power, no serving. */
   removeCard(): void;
   /** Resets the module. USIM unless the kind is given. */
@@ -185,7 +193,7 @@ export function createTerminal(options: TerminalOptions): Terminal {
     },
     async insertModule(device, kind = "USIM") {
       await device.reset();
-      moduleSlot = MODULES[kind](connect(device, tamper.module));
+      moduleSlot = MODULES[kind](connect(device, tamper.module), options.random);
     },
     bind: bindOnce,
     createRenewal: (renewalOptions = {}) =>

@@ -1,0 +1,107 @@
+/**
+ * A whole binding through real readers: pcscd with two virtual readers, the emulated card and USIM
+ * as `simlatch emulate` runs them, a platform on Bun, and `simlatch terminal bind` between them.
+ *
+ * Run on demand, `bun test ./tests/pcsc/binding.ts`: pcscd ends by itself in some runs, when cards
+ * come and go quickly, and the reason is not found yet.
+ */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { type Emulation, emulate, type Platform, SIMLATCH, startTestPlatform } from "./scene.ts";
+import { missingPart, type PcscService, run, startPcscService, waitForCards } from "./service.ts";
+
+setDefaultTimeout(60_000);
+
+const SERVED = { verdict: "SUCCESS", cardState: "serving", receipt: "delivered" };
+
+const missing = missingPart(["opensc-tool"]);
+if (missing !== undefined) process.stdout.write(`SKIP ${missing}: binding through PC/SC readers\n`);
+
+describe.skipIf(missing !== undefined)("through real readers", () => {
+  let service: PcscService;
+  let platform: Platform;
+  let inserted: Emulation[] = [];
+
+  beforeAll(async () => {
+    [service, platform] = await Promise.all([startPcscService(), startTestPlatform()]);
+  });
+
+  afterAll(async () => {
+    await takeOut();
+    await service?.stop();
+    await platform?.stop();
+  });
+
+  async function takeOut(): Promise<void> {
+    await Promise.all(inserted.map((part) => part.stop()));
+    inserted = [];
+    await waitForCards(false, false);
+  }
+
+  async function insert(card: readonly string[], module: string): Promise<Emulation[]> {
+    await takeOut();
+    const [cardPort, modulePort] = service.ports;
+    const enrol = ["--platform", platform.url];
+    const atCard = ["card", "--vpcd", `127.0.0.1:${cardPort}`, ...enrol, ...card];
+    const first = await emulate(atCard, platform.environment);
+    const binds = ["--binds", first.facts["cardId"] ?? ""];
+    const atModule = [module, "--vpcd", `127.0.0.1:${modulePort}`, ...enrol, ...binds];
+    inserted = [first, await emulate(atModule, platform.environment)];
+    await waitForCards(true, true);
+    return inserted;
+  }
+
+  const bindArguments = (extra: readonly string[] = []): string[] => {
+    const [cardReader, moduleReader] = service.readers;
+    const readers = ["--card-reader", cardReader, "--module-reader", moduleReader];
+    return [...SIMLATCH, "terminal", "bind", "--platform", platform.url, ...readers, ...extra];
+  };
+
+  test("opensc-tool lists both readers with cards, prints ATRs and selects the MF", async () => {
+    await insert([], "usim");
+    const { stdout: list } = await run(["opensc-tool", "-l"]);
+    const rows = list.split("\n").filter((row) => row.includes("Virtual PCD"));
+    expect(rows.map((row) => row.includes("Yes"))).toEqual([true, true]);
+    const atrs = await Promise.all(["0", "1"].map((n) => run(["opensc-tool", "-r", n, "-a"])));
+    expect(atrs.map(({ stdout }) => stdout.trim())).toEqual([
+      "3b:68:00:00:53:49:4d:4c:41:54:43:48",
+      "3b:97:96:80:1f:c7:80:31:e0:73:f6:21:00:ac",
+    ]);
+    const selected = await run(["opensc-tool", "-r", "1", "-s", "00A40004023F00"]);
+    expect(selected.stdout).toContain("SW1=0x90, SW2=0x00");
+    const readers = await run([...SIMLATCH, "terminal", "readers", "--json"]);
+    const expected = service.readers.map((name) => ({ name, hasCard: true }));
+    expect(JSON.parse(readers.stdout)).toEqual(expected);
+  });
+
+  for (const [card, module, kind] of [
+    [["--suite", "P-256"], "usim", "USIM"],
+    [["--suite", "RSA-2048"], "sim", "SIM"],
+    [["--suite", "SM", "--mode", "encrypted"], "usim", "USIM"],
+    [["--suite", "AES"], "uim", "UIM"],
+  ] as const) {
+    test(`a whole binding: card ${card.join(" ")} and ${kind}`, async () => {
+      const [first] = await insert(card, module);
+      const key = first?.facts["concealmentKey"] ?? "";
+      const conceal = card.some((word) => word === "encrypted") ? ["--concealment-key", key] : [];
+      const options = ["--module", kind, ...conceal, "--json"];
+      const { code, stdout, stderr } = await run(bindArguments(options));
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(JSON.parse(stdout)).toMatchObject(SERVED);
+    });
+  }
+
+  test("a person sees the steps; a reader without its card, or none, has its exit code", async () => {
+    await insert([], "usim");
+    const told = await run(bindArguments());
+    expect(told.code).toBe(0);
+    expect(told.stdout).toMatch(/^ {2}311 .*access request/m);
+    expect(told.stdout).toContain("RESULT=SUCCESS  card serving  receipt delivered");
+    await takeOut();
+    const empty = await run(bindArguments());
+    expect([empty.code, empty.stdout]).toEqual([1, ""]);
+    expect(empty.stderr).toContain("no_card");
+    const nowhere = await run(bindArguments(["--card-reader", "Nowhere 00"]));
+    expect(nowhere.code).toBe(4);
+    expect(nowhere.stderr).toContain("Nowhere 00: no_reader");
+  });
+});
