@@ -1,5 +1,5 @@
 /** Reports, restores, rotated keys, idempotency and guessing: the attacker against the platform. */
-import { encodeBase64Url, equalBytes } from "#protocol/bytes";
+import { encodeBase64Url, encodeHex, equalBytes } from "#protocol/bytes";
 import { textOf } from "#tests/platform/exchange";
 import type { Answer } from "#tests/platform/rig";
 import { type Body, type Opening, type Phone, withMember } from "./phone.ts";
@@ -105,7 +105,7 @@ async function guessProofs(scene: Scene): Promise<void> {
   const phone = await scene.phone();
   const victim = await phone.start();
   const { cardId } = phone.pair.card;
-  const unknownId = `${cardId.slice(0, 8)}${Buffer.from(seeded.bytes(4)).toString("hex").toUpperCase()}`;
+  const unknownId = cardId.slice(0, 8) + encodeHex(seeded.bytes(4)).toUpperCase();
   const guess = async (name: string, { sid, body }: Opening): Promise<Answer> => {
     const proof = new Uint8Array(Buffer.from(body["proof"] ?? "", "base64url"));
     proof.set(seeded.bytes(8), proof.length - 8);

@@ -112,7 +112,8 @@ export const PATCHES: readonly Patch[] = [
     source: "edge/secure-connection/establish.ts",
     find: "if (!request.suites.includes(suite) || !request.modes.includes(mode)) {",
     replace:
-      'if (!isPlanted("offer") && !(request.suites.includes(suite) && request.modes.includes(mode))) {',
+      "const isOffered = request.suites.includes(suite) && request.modes.includes(mode);\n" +
+      '  if (!isPlanted("offer") && !isOffered) {',
   },
   {
     source: "edge/secure-connection/card-authentication.ts",
@@ -126,10 +127,9 @@ export const PATCHES: readonly Patch[] = [
   },
   {
     source: "edge/secure-connection/critical-information.ts",
-    find: 'if (!isProvenByCard(connection, LABEL.answerProof, h3, proof)) return failure("proof_invalid");',
+    find: "if (!isProvenByCard(connection, LABEL.answerProof, h3, proof)) return",
     replace:
-      'if (!isPlanted("S3") && !isProvenByCard(connection, LABEL.answerProof, h3, proof)) ' +
-      'return failure("proof_invalid");',
+      'if (!isPlanted("S3") && !isProvenByCard(connection, LABEL.answerProof, h3, proof)) return',
   },
   {
     source: "edge/secure-connection/critical-information.ts",
@@ -240,14 +240,16 @@ export const PATCHES: readonly Patch[] = [
     find: "  context.ram.session = {\n    mode,",
     replace:
       "  const before = context.ram.session;\n" +
-      '  context.ram.session = before !== undefined && isPlanted("first stays") ? before : {\n    mode,',
+      '  const stays = before !== undefined && isPlanted("first stays");\n' +
+      "  context.ram.session = stays ? before : {\n    mode,",
   },
   {
     source: CARD_COMMANDS,
     find: "if (proven === undefined || result === undefined) return { sw: SW.incorrectData };",
     replace:
       'if (proven === undefined && isPlanted("garbage locks"))\n    ' +
-      "writeKept(context, { ...readKept(context), lockId: drawRandom(context, LENGTH.lockId) });\n" +
+      "writeKept(context, { ...readKept(context), lockId: drawRandom(context, LENGTH.lockId) });" +
+      "\n" +
       "  if (proven === undefined || result === undefined) return { sw: SW.incorrectData };",
   },
   {
@@ -260,7 +262,8 @@ export const PATCHES: readonly Patch[] = [
     source: CARD_COMMANDS,
     find: "if (!proofs.isPlatformProof(LABEL.unlock, hu, proven.proof)) {",
     replace:
-      'if (!isPlanted("unlock proof") && !proofs.isPlatformProof(LABEL.unlock, hu, proven.proof)) {',
+      "const isUnlock = proofs.isPlatformProof(LABEL.unlock, hu, proven.proof);\n" +
+      '  if (!isUnlock && !isPlanted("unlock proof")) {',
   },
   {
     source: "tests/emulators/card/session.ts",

@@ -92,7 +92,7 @@ export class Phone {
   /** The card powered up, its applet selected. */
   static async assemble(world: World, pair: Pair): Promise<Phone> {
     await pair.card.device.reset();
-    await pair.subscriber.device.reset();
+    pair.subscriber.device.reset();
     const module = pair.subscriber.connect();
     const phone = new Phone(world, pair, module, await module.readImsi());
     await phone.applet.select();

@@ -1,4 +1,4 @@
-/** The attacks' own sensitivity: each planted fault must be found, by the class that is to find it. */
+/** The attacks' own sensitivity: each planted fault must be found by its class of attacks. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { copySource } from "#tests/planted/copy";

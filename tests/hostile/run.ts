@@ -1,4 +1,4 @@
-/** Every attack in every chosen cell; before the first and after each of them the card must bind. */
+/** Every attack in every chosen cell; before the first and after each the card must bind. */
 import { CELLS, type Cell, nameCell } from "#tests/matrix/cells";
 import { createSeeded } from "#tests/terminal/seeded";
 import type { Fleet } from "#tests/fleet/fleet";
