@@ -10,10 +10,10 @@ export const hostileCommand: Command = {
   help: `Usage: simlatch hostile [--edge] [--json] [--cells PATTERN] [--seed N]
 
 Plays the terminal as an attacker in every cell of suites, modes, cards and modules: messages
-altered, lost, doubled, mixed, replayed, claims, forged answers, power cuts, held results. Before the
-first and after every class of attacks the same card must bind. Then plants faults in a copy of the
-source, each of which the attacks must find. Exit code 0 only if nothing was accepted, no card
-wrongly locked, every cell covered and every fault caught.
+altered, lost, doubled, mixed, replayed, claims, forged answers, power cuts, held results. Before
+the first and after every class of attacks the same card must bind. Then plants faults in a copy of
+the source, always on Bun, each of which the attacks must find. Exit code 0 only if nothing was
+accepted, no card wrongly locked, every cell covered and every fault caught.
 
   --edge           against the Worker in workerd: without a look into the writers' state, and
                    without a restored backup, which only the host on Bun can do
@@ -50,8 +50,11 @@ wrongly locked, every cell covered and every fault caught.
       },
     });
     if (!values.json)
-      for (const [name, { invariant, cases }] of Object.entries(totals.byClass))
-        printLine(`${invariant.padEnd(4)} ${name.padEnd(34)} ${cases} cases`);
+      for (const [name, count] of Object.entries(totals.byClass)) {
+        const { invariant, cases, notApplicable } = count;
+        const outcome = notApplicable === undefined ? `${cases} cases` : `none: ${notApplicable}`;
+        printLine(`${invariant.padEnd(4)} ${name.padEnd(34)} ${outcome}`);
+      }
     printLine(formatTotals(totals));
     return isProven ? EXIT.expected : EXIT.unexpected;
   },

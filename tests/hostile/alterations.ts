@@ -11,7 +11,7 @@ export interface Altered<T> {
   readonly value: T;
 }
 
-export interface Element {
+interface Element {
   readonly tag: number;
   /** Where the whole element and where its value begin and end. */
   readonly start: number;
@@ -22,7 +22,7 @@ export interface Element {
 /** Constructed elements of ours; what is in them is altered, element by element. */
 const CONSTRUCTED: ReadonlySet<number> = new Set([0xb1, 0xb5, 0xbb, 0xe2, 0xe5, 0xe6]);
 
-export function elementsOf(bytes: Uint8Array, from = 0, to = bytes.length): Element[] {
+function elementsOf(bytes: Uint8Array, from = 0, to = bytes.length): Element[] {
   const elements: Element[] = [];
   let start = from;
   while (start + 1 < to) {

@@ -74,6 +74,10 @@ async function runCell(
     for (const attack of ATTACKS) {
       if (classes.length > 0 && !classes.includes(attack.name)) continue;
       const scene = new Scene(parts, attack);
+      if (attack.needsBackup === true && world.backup === undefined) {
+        tally.notApplicable(scene.at, "this host's state cannot be put back from here");
+        continue;
+      }
       const { cases } = tally.totals;
       try {
         await attack.run(scene);

@@ -15,6 +15,8 @@ export interface Attack {
   readonly name: string;
   /** What is attacked. */
   readonly invariant: string;
+  /** Only where the writers' state can be put back. */
+  readonly needsBackup?: true;
   readonly run: (scene: Scene) => Promise<void>;
 }
 

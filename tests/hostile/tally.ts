@@ -6,6 +6,8 @@ export interface ClassCount {
   cases: number;
   accepted: number;
   wronglyLocked: number;
+  /** Why the class did not run on this host. */
+  notApplicable?: string;
 }
 
 export interface Totals {
@@ -28,6 +30,8 @@ export interface Tally {
   readonly attempt: (at: Place, name: string, message: string | Uint8Array) => void;
   readonly accepted: (at: Place, name: string) => void;
   readonly wronglyLocked: (at: Place, name: string) => void;
+  /** The attack cannot be made on this host. */
+  readonly notApplicable: (at: Place, reason: string) => void;
   /** A control failed, or an attack did not run to its end. */
   readonly broken: (at: Place, what: string) => void;
 }
@@ -87,6 +91,9 @@ export function createTally(cells: number): Tally {
       classOf(at).wronglyLocked += 1;
       find("wrongly locked", at, name);
     },
+    notApplicable(at, reason) {
+      classOf(at).notApplicable = reason;
+    },
     broken: (at, what) => find("broken", at, what),
   };
 }
@@ -97,7 +104,7 @@ export function addTotals(one: Totals, other: Totals): Totals {
   for (const [name, count] of Object.entries(other.byClass)) {
     const known = byClass[name];
     byClass[name] = {
-      invariant: count.invariant,
+      ...count,
       cases: count.cases + (known?.cases ?? 0),
       accepted: count.accepted + (known?.accepted ?? 0),
       wronglyLocked: count.wronglyLocked + (known?.wronglyLocked ?? 0),
