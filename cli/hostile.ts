@@ -21,6 +21,7 @@ accepted, no card wrongly locked, every cell covered and every fault caught.
   --cells PATTERN  only cells whose name matches, such as "P-256 signed TF"
   --seed N         chooses other bits and bytes (default 1)
   --per-field N    alterations of each field, 1 to ${PER_FIELD_MAX} (default 4)
+  --write          keeps the totals of a run over all cells in bench/results/hostile.json
   --no-planted     without the planted faults: the line says 0 of them`,
   async run(args) {
     const { values } = parseArgs({
@@ -32,12 +33,15 @@ accepted, no card wrongly locked, every cell covered and every fault caught.
         cells: { type: "string" },
         seed: { type: "string", default: "1" },
         "per-field": { type: "string", default: "4" },
+        write: { type: "boolean", default: false },
         planted: { type: "boolean", default: true },
       },
     });
     const perField = readNumber("--per-field", values["per-field"], 1, PER_FIELD_MAX);
     const seed = readNumber("--seed", values.seed, 0, 1_000_000);
     const pattern = values.cells === undefined ? undefined : readPattern(values.cells);
+    if (values.write && (pattern !== undefined || !values.planted))
+      throw new UsageError("--write is for whole runs, without --cells and --no-planted");
     const { formatTotals, runHostile } = await import("#tests/hostile/hostile");
     const { totals, isProven } = await runHostile({
       edge: values.edge,
@@ -55,6 +59,8 @@ accepted, no card wrongly locked, every cell covered and every fault caught.
         const outcome = notApplicable === undefined ? `${cases} cases` : `none: ${notApplicable}`;
         printLine(`${invariant.padEnd(4)} ${name.padEnd(34)} ${outcome}`);
       }
+    if (values.write)
+      await (await import("#tests/hostile/results")).writeResults(values.edge, totals);
     printLine(formatTotals(totals));
     return isProven ? EXIT.expected : EXIT.unexpected;
   },
