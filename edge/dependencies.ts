@@ -35,7 +35,6 @@ export type {
   VectorOrder,
   Verification,
 } from "./authentication-centre.ts";
-export type { CertificateFamily } from "./suites/certificate-algorithms.ts";
 
 /** Unix time in milliseconds. */
 export type Clock = () => number;

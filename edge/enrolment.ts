@@ -4,7 +4,6 @@
  */
 import type {
   CardRecord,
-  CertificateFamily,
   CertificateTools,
   Dependencies,
   SharedKeyTools,
@@ -19,7 +18,6 @@ import { failure, type Result, success } from "#protocol/result";
 import {
   CARD_KIND_NUMBERS,
   type CardKindName,
-  type CertificateSuite,
   type ModeName,
   type SuiteName,
 } from "#protocol/suites";
@@ -132,13 +130,6 @@ function checkCredential(
     : checkMtm(dependencies, tools, input, input.mtm);
 }
 
-const FAMILIES: Readonly<Record<CertificateSuite["scheme"], CertificateFamily>> = {
-  ECDSA: "ECDSA",
-  SM2: "SM2",
-  "RSASSA-PSS": "RSA",
-  "RSASSA-PKCS1-v1_5": "RSA",
-};
-
 function checkChain(
   dependencies: Dependencies,
   tools: CertificateTools,
@@ -152,7 +143,7 @@ function checkChain(
     certificates,
     roots: cardRoots,
     cardId,
-    family: FAMILIES[tools.suite.scheme],
+    family: tools.suite.family,
     now: clock(),
   });
   if (!chain.ok) {

@@ -8,6 +8,9 @@ export type AppletKindName = "TF" | "SD";
 export type CardKindName = AppletKindName | "MTM";
 export type ModuleKindName = "SIM" | "USIM" | "UIM";
 
+/** ecdsa-with-SHA256 on P-256; sm2sign-with-sm3; sha256WithRSAEncryption with 2,048 bits. */
+export type CertificateFamily = "ECDSA" | "SM2" | "RSA";
+
 /** What every suite has; docs/protocol.md, section 3 says what is made of it. */
 interface SuiteRow {
   readonly name: SuiteName;
@@ -24,6 +27,8 @@ interface SuiteRow {
 export interface CertificateSuite extends SuiteRow {
   readonly credential: "certificate";
   readonly scheme: "ECDSA" | "SM2" | "RSASSA-PSS" | "RSASSA-PKCS1-v1_5";
+  /** What certificates are signed with; RSA has one for both paddings. */
+  readonly family: CertificateFamily;
   /** Bytes of element C1: an uncompressed point, or a modulus. */
   readonly publicKeyBytes: number;
   /** Of the ephemeral keys in encrypted mode, and of the card's service key. */
@@ -46,6 +51,7 @@ const RSA = {
   ...INTERNATIONAL,
   modes: MODES,
   credential: "certificate",
+  family: "RSA",
   publicKeyBytes: LENGTH.rsa,
   proofBytes: LENGTH.rsa,
 } as const;
@@ -62,6 +68,7 @@ export const SUITES: readonly Suite[] = [
     modes: MODES,
     credential: "certificate",
     scheme: "ECDSA",
+    family: "ECDSA",
     publicKeyBytes: LENGTH.point,
     proofBytes: LENGTH.signature,
   },
@@ -72,6 +79,7 @@ export const SUITES: readonly Suite[] = [
     modes: MODES,
     credential: "certificate",
     scheme: "SM2",
+    family: "SM2",
     publicKeyBytes: LENGTH.point,
     proofBytes: LENGTH.signature,
   },

@@ -120,6 +120,30 @@ function writeKeys(k: Uint8Array, opc: Uint8Array, rand: Uint8Array): void {
   put(input, rand, MILENAGE_OFFSET.rand);
 }
 
+function checkRequest(
+  k: Uint8Array,
+  opc: Uint8Array,
+  rand: Uint8Array,
+  sqn: Uint8Array,
+  amf: Uint8Array,
+): void {
+  checkKeys(k, opc, rand);
+  requireBytes("sqn", sqn, SQN_BYTES);
+  requireBytes("amf", amf, AMF_BYTES);
+}
+
+function writeRequest(
+  k: Uint8Array,
+  opc: Uint8Array,
+  rand: Uint8Array,
+  sqn: Uint8Array,
+  amf: Uint8Array,
+): void {
+  writeKeys(k, opc, rand);
+  put(input, sqn, MILENAGE_OFFSET.sqn);
+  put(input, amf, MILENAGE_OFFSET.amf);
+}
+
 /**
  * f1, f1*, f2, f3, f4, f5 and f5* of TS 35.206 clause 4.1, in constant time.
  * @param k, opc, rand 16 bytes each
@@ -134,13 +158,9 @@ export function milenage(
   sqn: Uint8Array,
   amf: Uint8Array,
 ): MilenageOutput {
-  checkKeys(k, opc, rand);
-  requireBytes("sqn", sqn, SQN_BYTES);
-  requireBytes("amf", amf, AMF_BYTES);
+  checkRequest(k, opc, rand, sqn, amf);
   try {
-    writeKeys(k, opc, rand);
-    put(input, sqn, MILENAGE_OFFSET.sqn);
-    put(input, amf, MILENAGE_OFFSET.amf);
+    writeRequest(k, opc, rand, sqn, amf);
     core.milenage();
     return {
       macA: take(output, 0, 8),
@@ -177,13 +197,9 @@ export function generateVector(
   sqn: Uint8Array,
   amf: Uint8Array,
 ): AuthenticationVector {
-  checkKeys(k, opc, rand);
-  requireBytes("sqn", sqn, SQN_BYTES);
-  requireBytes("amf", amf, AMF_BYTES);
+  checkRequest(k, opc, rand, sqn, amf);
   try {
-    writeKeys(k, opc, rand);
-    put(input, sqn, MILENAGE_OFFSET.sqn);
-    put(input, amf, MILENAGE_OFFSET.amf);
+    writeRequest(k, opc, rand, sqn, amf);
     core.generateVector();
     return {
       rand: take(rand, 0, RAND_BYTES),

@@ -1,11 +1,10 @@
 /** An emulated card with keys that are public, to try things on. */
-import { suiteNamed, type AppletKindName, type ModeName, type SuiteName } from "#protocol/suites";
+import { type AppletKindName, type ModeName, type SuiteName } from "#protocol/suites";
 import { type Card, createCard } from "#tests/emulators/card/card";
-import type { CardProfile } from "#tests/emulators/card/context";
 import { generateCardKeys } from "#tests/emulators/card/keys";
 import { createNonVolatileMemory } from "#tests/emulators/card/non-volatile-memory";
 import { createOperator } from "#tests/emulators/operator/operator";
-import { sharedKeyOf, signingKeysOf, TEST_DEPLOYMENT, TEST_TENANT } from "./test-keys.ts";
+import { anchorPublicKeyOf, sharedKeyOf, TEST_DEPLOYMENT, TEST_TENANT } from "./test-keys.ts";
 
 export interface TestCardOptions {
   readonly suite: SuiteName;
@@ -25,7 +24,7 @@ export function createTestCard(options: TestCardOptions): Card {
   const common = { cardId: TEST_CARD_ID, kind, suite: name, modes } as const;
   const scope = { deployment: TEST_DEPLOYMENT, tenant: TEST_TENANT };
   const environment = { random, nonVolatile: createNonVolatileMemory() };
-  if (suiteNamed(name).credential === "shared key") {
+  if (name === "AES" || name === "SM4") {
     const { key, keyVersion } = sharedKeyOf(name);
     const keys = generateCardKeys(name, { random }, { sharedKey: key });
     const nothing = new Uint8Array(0);
@@ -33,17 +32,12 @@ export function createTestCard(options: TestCardOptions): Card {
     return createCard({ ...common, ...scope, ...rest }, environment);
   }
   const keys = generateCardKeys(name, { random });
-  const anchorPublicKey = signingKeysOf(name).anchor.publicKey;
-  const certificate = issueCertificate(name, keys.credentialPublicKey, now);
+  const anchorPublicKey = anchorPublicKeyOf(name);
+  const operator = createOperator({ now, ...scope });
+  const { certificate } = operator.issueCardCertificate(
+    name,
+    TEST_CARD_ID,
+    keys.credentialPublicKey,
+  );
   return createCard({ ...common, ...scope, keys, anchorPublicKey, certificate }, environment);
-}
-
-function issueCertificate(
-  name: CardProfile["suite"],
-  publicKey: Uint8Array,
-  now: Date,
-): Uint8Array {
-  if (name === "AES" || name === "SM4") return new Uint8Array(0);
-  const operator = createOperator({ now, deployment: TEST_DEPLOYMENT, tenant: TEST_TENANT });
-  return operator.issueCardCertificate(name, TEST_CARD_ID, publicKey).certificate;
 }

@@ -7,7 +7,8 @@
 import { encodeHex, equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 
-import type { CertificateFamily, Dependencies } from "#edge/dependencies";
+import type { Dependencies } from "#edge/dependencies";
+import type { CertificateFamily } from "#protocol/suites";
 import {
   type Certificate,
   type CertificateFailure,

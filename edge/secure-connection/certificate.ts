@@ -2,7 +2,7 @@
  * One X.509 certificate of a card's chain (RFC 5280, 4.1) taken apart. What the chain's checks need
  * is kept, as the bytes that were signed; nothing is encoded again.
  */
-import type { CertificateFamily } from "#edge/dependencies";
+import type { CertificateFamily } from "#protocol/suites";
 import { LENGTH, RSA_EXPONENT } from "#protocol/assigned-numbers";
 import { decodeAscii, decodeHex, encodeHex, equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";

@@ -2,10 +2,8 @@
 import { isP256Point, verifyP256Der } from "#wasm";
 import { isSm2Point, verifySm2Der } from "#wasm/sm2";
 import { LENGTH } from "#protocol/assigned-numbers";
+import type { CertificateFamily } from "#protocol/suites";
 import { createRsa } from "./rsa.ts";
-
-/** ecdsa-with-SHA256 on P-256; sm2sign-with-sm3; sha256WithRSAEncryption with 2,048 bits. */
-export type CertificateFamily = "ECDSA" | "SM2" | "RSA";
 
 export interface CertificateAlgorithm {
   /** As element C1 has it. */

@@ -37,7 +37,7 @@
 #ifndef MODES
 #define MODES 3
 #endif
-/* The patent, paragraphs 54 to 74: a signature over RES alone, and a result that names no session. */
+/* The patent, paragraphs 54 to 74: a signature over RES alone, a result that names no session. */
 #ifdef WEAK_PATENT
 #define WEAK_I7_BARE_RES
 #define WEAK_I1_UNBOUND

@@ -18,7 +18,8 @@
 // for public values, and invertField.
 
 import { CURVE_SM2, P, R2_MOD_P, curve } from "./curve";
-import { P256Field, Sm2Field, multiplyIn, squareIn } from "./field-product";
+import { multiplyIn, squareIn } from "./field-product";
+import { P256Field, Sm2Field } from "./field-reduction";
 import { invert } from "./inverse";
 import { bitsAt } from "./limbs";
 
