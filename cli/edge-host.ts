@@ -12,6 +12,9 @@ import { printNote } from "./output.ts";
 const COMPATIBILITY_DATE = "2026-11-01";
 const COMPATIBILITY_FLAGS = ["nodejs_compat"];
 const MAIN_MODULE = "worker.js";
+const WORKER_NAME = "simlatch";
+/** Binding to class. */
+const OBJECT_CLASSES = { CARD: "CardObject", SUBSCRIBER: "SubscriberObject" } as const;
 const ROOT = join(import.meta.dir, "..");
 const WORKER_ENTRY = join(ROOT, "edge", "worker.ts");
 const MIGRATIONS_FOLDER = join(ROOT, "db", "migrations");
@@ -31,11 +34,18 @@ export interface EdgeOptions {
   /** Another Worker than edge/worker.ts, for this file's own test. */
   readonly entry?: string;
   readonly migrationsFolder?: string;
+  /** Points of presence: Workers over the same objects and the same catalog; one unless given. */
+  readonly points?: number;
 }
 
 export interface RunningHost {
   readonly url: string;
   stop(): Promise<void>;
+}
+
+export interface EdgeHost extends RunningHost {
+  /** One a point of presence; the first is `url`. */
+  readonly urls: readonly string[];
 }
 
 interface Bundle {
@@ -44,16 +54,18 @@ interface Bundle {
   readonly wasm: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 }
 
-export async function startEdge(options: EdgeOptions): Promise<RunningHost> {
+export async function startEdge(options: EdgeOptions): Promise<EdgeHost> {
   const bundle = await bundleWorker(options.entry ?? WORKER_ENTRY);
   const miniflare = keepSignals(() => new Miniflare(describeWorker(options, bundle)));
   try {
-    const url = await miniflare.ready;
+    const first = (await miniflare.ready).origin;
+    const names = pointNames(options).slice(1);
+    const others = await Promise.all(names.map((name) => miniflare.unsafeGetDirectURL(name)));
     await applyMigrations(miniflare, options.migrationsFolder ?? MIGRATIONS_FOLDER);
     // Disposing twice is an error in Miniflare, and Ctrl-C arrives twice.
     let stopping: Promise<void> | undefined;
     const stop = (): Promise<void> => (stopping ??= miniflare.dispose());
-    return { url: url.origin, stop };
+    return { url: first, urls: [first, ...others.map(({ origin }) => origin)], stop };
   } catch (error) {
     await miniflare.dispose();
     throw error;
@@ -84,24 +96,43 @@ function describeWorker(options: EdgeOptions, bundle: Bundle) {
     })),
   ];
   const { folder, writeLine = printNote } = options;
-  const converted = convertV4MiniflareOptions({
-    name: "simlatch",
-    host: options.hostname ?? "127.0.0.1",
-    port: options.port ?? 0,
+  const shared = {
     modules,
-    handleStructuredLogs: ({ message }) => {
-      writeLine(message);
-    },
     compatibilityDate: COMPATIBILITY_DATE,
     compatibilityFlags: COMPATIBILITY_FLAGS,
     bindings: selectBindings(options.environment),
     d1Databases: { DB: "simlatch" },
-    durableObjects: {
-      CARD: { className: "CardObject", useSQLite: true },
-      SUBSCRIBER: { className: "SubscriberObject", useSQLite: true },
+  };
+  const converted = convertV4MiniflareOptions({
+    host: options.hostname ?? "127.0.0.1",
+    port: options.port ?? 0,
+    handleStructuredLogs: ({ message }) => {
+      writeLine(message);
     },
+    workers: pointNames(options).map((name, index) => ({
+      ...shared,
+      name,
+      durableObjects: describeObjects(index === 0 ? {} : { scriptName: WORKER_NAME }),
+      ...(index === 0 ? {} : { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] }),
+    })),
   });
   return folder === undefined ? converted : { ...converted, resourcePersistencePath: folder };
+}
+
+function pointNames({ points = 1 }: EdgeOptions): string[] {
+  return Array.from({ length: points }, (_, index) =>
+    index === 0 ? WORKER_NAME : `${WORKER_NAME}-${index + 1}`,
+  );
+}
+
+/** The objects live in the first Worker; another point of presence names it. */
+function describeObjects(home: { readonly scriptName?: string }) {
+  return Object.fromEntries(
+    Object.entries(OBJECT_CLASSES).map(([binding, className]) => [
+      binding,
+      { className, useSQLite: true, ...home },
+    ]),
+  );
 }
 
 function selectBindings(environment: EdgeOptions["environment"]): Record<string, string> {

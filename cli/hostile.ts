@@ -55,9 +55,9 @@ accepted, no card wrongly locked, every cell covered and every fault caught.
     });
     if (!values.json)
       for (const [name, count] of Object.entries(totals.byClass)) {
-        const { invariant, cases, notApplicable } = count;
-        const outcome = notApplicable === undefined ? `${cases} cases` : `none: ${notApplicable}`;
-        printLine(`${invariant.padEnd(4)} ${name.padEnd(34)} ${outcome}`);
+        const { invariant, cases, notApplicable: absent } = count;
+        const absence = absent && `; none in ${absent.cells} cells: ${absent.reason}`;
+        printLine(`${invariant.padEnd(4)} ${name.padEnd(34)} ${cases} cases${absence ?? ""}`);
       }
     if (values.write)
       await (await import("#tests/hostile/results")).writeResults(values.edge, totals);

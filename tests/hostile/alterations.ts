@@ -6,7 +6,7 @@ import type { Seeded } from "#tests/terminal/seeded";
 import type { Body } from "./phone.ts";
 
 export interface Altered<T> {
-  /** The field, then ` #` and which of its alterations this is. */
+  /** The field, a colon, and what was done to it. */
   readonly name: string;
   readonly value: T;
 }
@@ -59,7 +59,7 @@ export function flipFields(
       Array.from({ length: bits === 0 ? 0 : perField }, () => seeded.below(bits)),
     );
     return [...chosen].map((bit, index) => ({
-      name: `${nameOf(tag)} flipped #${index}`,
+      name: `${nameOf(tag)}: flipped #${index}`,
       value: flipBit(bytes, valueStart * 8 + bit),
     }));
   });
@@ -78,14 +78,14 @@ export function misshape(bytes: Uint8Array): Altered<Uint8Array>[] {
     tag,
   }));
   const shapes = parts.flatMap((part, at): Altered<Uint8Array>[] => [
-    { name: `${part.name} left out`, value: join(parts.toSpliced(at, 1)) },
-    { name: `${part.name} doubled`, value: join(parts.toSpliced(at, 0, part)) },
+    { name: `${part.name}: left out`, value: join(parts.toSpliced(at, 1)) },
+    { name: `${part.name}: doubled`, value: join(parts.toSpliced(at, 0, part)) },
     {
-      name: `${part.name} empty`,
+      name: `${part.name}: empty`,
       value: join(parts.toSpliced(at, 1, { ...part, whole: encodeTlv(part.tag) })),
     },
     {
-      name: `${part.name} longer`,
+      name: `${part.name}: longer`,
       value: join(
         parts.toSpliced(at, 1, {
           ...part,
@@ -96,11 +96,11 @@ export function misshape(bytes: Uint8Array): Altered<Uint8Array>[] {
   ]);
   return [
     ...shapes.filter(({ value }) => !Buffer.from(value).equals(bytes)),
-    { name: "reversed elements", value: join(parts.toReversed()) },
-    { name: "last byte cut", value: bytes.subarray(0, -1) },
-    { name: "first byte cut", value: bytes.subarray(1) },
-    { name: "a byte behind", value: concatBytes(bytes, Uint8Array.of(0)) },
-    { name: "an unknown element behind", value: concatBytes(bytes, encodeTlv(0xd5)) },
+    { name: "all: reversed elements", value: join(parts.toReversed()) },
+    { name: "all: last byte cut", value: bytes.subarray(0, -1) },
+    { name: "all: first byte cut", value: bytes.subarray(1) },
+    { name: "all: a byte behind", value: concatBytes(bytes, Uint8Array.of(0)) },
+    { name: "all: an unknown element behind", value: concatBytes(bytes, encodeTlv(0xd5)) },
   ].filter(({ value }) => value.length > 0 && !Buffer.from(value).equals(bytes));
 }
 

@@ -19,14 +19,17 @@ function neighbours({ parts }: Scene): Alter {
 function tokens({ parts }: Scene): Alter {
   const { seeded, perField } = parts;
   return (bytes) => [
-    ...flipFields(bytes, seeded, 1),
+    ...flipFields(bytes, seeded, 1).map(({ value }, index) => ({
+      name: `token: flipped in an element #${index}`,
+      value,
+    })),
     ...Array.from({ length: perField }, (_, index) => ({
-      name: `flipped #${index}`,
+      name: `token: flipped #${index}`,
       value: flipBit(bytes, seeded.below(bytes.length * 8)),
     })),
-    { name: "cut", value: bytes.subarray(0, -1) },
-    { name: "cut in front", value: bytes.subarray(1) },
-    { name: "longer", value: Uint8Array.of(...bytes, 0) },
+    { name: "token: cut", value: bytes.subarray(0, -1) },
+    { name: "token: cut in front", value: bytes.subarray(1) },
+    { name: "token: longer", value: Uint8Array.of(...bytes, 0) },
   ];
 }
 
@@ -34,7 +37,7 @@ function digits(text: string, { seeded, perField }: Scene["parts"]): Altered<str
   return Array.from({ length: perField }, (_, index) => {
     const at = seeded.below(text.length);
     const digit = String((Number.parseInt(text[at] ?? "0", 16) + 1 + seeded.below(8)) % 10);
-    return { name: `digit #${index}`, value: text.slice(0, at) + digit + text.slice(at + 1) };
+    return { name: `digit: #${index}`, value: text.slice(0, at) + digit + text.slice(at + 1) };
   }).filter(({ value }) => value !== text);
 }
 
@@ -60,7 +63,7 @@ async function alterTerms(scene: Scene): Promise<void> {
     for (const { name, value } of tokens(scene)(terms.token).filter(
       ({ value: { length } }) => length < 256,
     ))
-      await tryTerms(scene, phone, `token ${name}`, { ...terms, token: value });
+      await tryTerms(scene, phone, name, { ...terms, token: value });
     for (const { name, value } of neighbours(scene)(terms.credential))
       await tryTerms(scene, phone, `credential ${name}`, { ...terms, credential: value });
     for (const { name, value } of digits(parts.one.card.cardId, parts)) {
@@ -79,7 +82,7 @@ async function alterTerms(scene: Scene): Promise<void> {
       ["an unknown member", { imsi: phone.imsi }],
     ] as const) {
       const body = { ...offer, ...change };
-      await scene.refuse(`offer: ${name} #${JSON.stringify(change)}`, wire("", body), () =>
+      await scene.refuse(`offer ${name}: ${JSON.stringify(change)}`, wire("", body), () =>
         parts.world.post(0, "", body),
       );
     }
@@ -105,8 +108,8 @@ async function alterStep2(scene: Scene): Promise<void> {
     ...Object.keys(body).flatMap((name) => {
       const { [name]: _taken, ...rest } = body;
       return [
-        { name: `${name} left out`, value: rest },
-        { name: `${name} empty`, value: { ...body, [name]: "" } },
+        { name: `${name}: left out`, value: rest },
+        { name: `${name}: empty`, value: { ...body, [name]: "" } },
       ];
     }),
     { name: "an unknown member", value: { ...body, result: "AA" } },
@@ -140,7 +143,7 @@ async function alterRequest(scene: Scene): Promise<void> {
   const message = decodeBase64Url(String(reply.json["challenge"])) ?? new Uint8Array(0);
   if (phone.isEncrypted) {
     for (const { name, value } of neighbours(scene)(message))
-      await scene.refuseAtCard(`OPEN CHALLENGE ${name}`, value, () =>
+      await scene.refuseAtCard(name, value, () =>
         phone.applet.openChallenge(value),
       );
     await scene.control("the challenge as it was", async () => {
@@ -168,12 +171,12 @@ async function alterForModule(scene: Scene): Promise<void> {
         ? { rands: rands.map((rand, i) => (i === 0 ? flipBit(rand, at % 32) : rand)), autn }
         : { rands, autn: flipBit(autn, at) };
     const answer = await phone.respond({ challenge: { round: 0, ...changed } });
-    await scene.fail(`to the module #${nth}`, phone, asked, phone.statement(answer));
+    await scene.fail(`to the module: #${nth}`, phone, asked, phone.statement(answer));
   }
   for (let nth = 0; nth < 3; nth++) {
     const asked = await phone.begin();
     const altered = alterAnswer(await phone.respond(asked), scene.parts.seeded.below(18));
-    await scene.fail(`from the module #${nth}`, phone, asked, phone.statement(altered));
+    await scene.fail(`from the module: #${nth}`, phone, asked, phone.statement(altered));
   }
 }
 
@@ -195,7 +198,7 @@ async function alterStep3(scene: Scene): Promise<void> {
   const variants = Object.keys(body).flatMap((name) => {
     const { [name]: _taken, ...rest } = body;
     const alter = name === "token" ? tokens(scene) : neighbours(scene);
-    return alterMember(body, name, alter).concat({ name: `${name} left out`, value: rest });
+    return alterMember(body, name, alter).concat({ name: `${name}: left out`, value: rest });
   });
   const { token = "", ...rest } = body;
   const other: Body = phone.isEncrypted

@@ -12,14 +12,13 @@ import { type Attack, type Scene, wire } from "./scene.ts";
 async function serveEarly(scene: Scene): Promise<void> {
   const phone = await scene.phone();
   const { applet } = phone;
-  const document = encodeAscii("a document");
   const tryAll = async (when: string): Promise<void> => {
-    const sealed = new Uint8Array(40);
-    await scene.refuseAtCard(`SIGN ${when}`, `sign ${when}`, () => applet.sign(document));
-    await scene.refuseAtCard(`ENCIPHER ${when}`, `encipher ${when}`, () =>
-      applet.encipher(document),
-    );
-    await scene.refuseAtCard(`DECIPHER ${when}`, `decipher ${when}`, () => applet.decipher(sealed));
+    const document = encodeAscii(`a document ${when}`);
+    const plain = encodeAscii(`a secret ${when}`);
+    const sealed = scene.parts.seeded.bytes(40);
+    await scene.refuseAtCard(`SIGN ${when}`, document, () => applet.sign(document));
+    await scene.refuseAtCard(`ENCIPHER ${when}`, plain, () => applet.encipher(plain));
+    await scene.refuseAtCard(`DECIPHER ${when}`, sealed, () => applet.decipher(sealed));
   };
   await tryAll("at rest");
   const opening = await phone.start();
@@ -64,7 +63,7 @@ async function signStep3(scene: Scene): Promise<void> {
           statement: encodeBase64Url(answer),
           proof: encodeBase64Url(encodeTlv(TAG.signature, proof)),
         };
-    await scene.refuse(`a document's signature as S3 #${index}`, wire(next.sid, body), () =>
+    await scene.refuse(`a document's signature as S3: #${index}`, wire(next.sid, body), () =>
       phone.send({ sid: next.sid, body }),
     );
   }
@@ -99,7 +98,7 @@ async function cutPower(scene: Scene): Promise<void> {
     if (after.epoch < epoch) scene.accept(`${name}: the epoch fell`);
     if (!wasCut) parts.tally.broken(at, `${name}: power was not cut`);
     await scene.notServing(name, phone);
-    await scene.refuseAtCard(`${name}, again`, `again ${encodeBase64Url(result)}`, () =>
+    await scene.refuseAtCard(`${name}, again`, result, () =>
       phone.deliver(result),
     );
   }
@@ -185,9 +184,9 @@ async function openChannels(scene: Scene): Promise<void> {
   ];
   for (const channel of [1, 2, 3, 0x40, 0x4f])
     for (const [name, cla, ins, p1p2, data] of commands)
-      await sendRaw(scene, phone, `${name} on channel ${channel}`, cla | channel, ins, p1p2, data);
+      await sendRaw(scene, phone, `channel ${channel}: ${name}`, cla | channel, ins, p1p2, data);
   for (const p1p2 of [0, 1, 0x8001, 0x8000])
-    await sendRaw(scene, phone, `MANAGE CHANNEL ${p1p2}`, 0, INS.manageChannel, p1p2);
+    await sendRaw(scene, phone, `MANAGE CHANNEL: ${p1p2}`, 0, INS.manageChannel, p1p2);
   const status = await phone.applet.readStatus().catch(() => undefined);
   if (status === undefined) return scene.accept("another channel deselected the applet");
   await scene.notServing("other channels", phone);
@@ -244,8 +243,9 @@ async function selectAway(scene: Scene): Promise<void> {
   await phone.bind();
   const select = { cla: 0, ins: INS.select, p1p2: 0x0400, data: encodeAscii("another") };
   await exchangeApdu(phone.transport, select);
-  await scene.refuseAtCard("SIGN for another application", "sign away", () =>
-    phone.applet.sign(encodeAscii("x")),
+  const document = encodeAscii("a document for another application");
+  await scene.refuseAtCard("SIGN for another application", document, () =>
+    phone.applet.sign(document),
   );
 }
 
@@ -261,19 +261,20 @@ async function sendGarbage(scene: Scene): Promise<void> {
       for (const length of LENGTHS) {
         const bytes = seeded.bytes(length);
         const text = length % 2 === 0 ? Buffer.from(bytes).toString("latin1") : bodyOf(bytes);
-        const name = `HTTP ${path.split("/").at(-1)} ${length} bytes`;
+        const name = `HTTP ${path.split("/").at(-1)}: ${length} bytes`;
         await scene.refuse(name, wire(path, text), () => world.post(0, path, text));
       }
   });
   for (const length of LENGTHS.filter((size) => size > 0)) {
     const bytes = seeded.bytes(length);
     for (const ins of [INS.openChallenge, INS.answer, INS.result, INS.unlock, INS.startSession])
-      await sendRaw(scene, phone, `APDU ${ins} ${length} bytes`, CLA.proprietary, ins, 0, bytes);
-    scene.attempt(`bytes to the card, ${length}`, bytes);
+      await sendRaw(scene, phone, `APDU ${ins}: ${length} bytes`, CLA.proprietary, ins, 0, bytes);
+    scene.attempt(`bytes to the card: ${length}`, bytes);
     await phone.pair.card.device.transmit(bytes);
-    scene.attempt(`bytes to the module, ${length}`, `module ${Buffer.from(bytes).toString("hex")}`);
-    const said = await phone.pair.subscriber.device.transmit(Uint8Array.of(0xff, ...bytes));
-    if (said.length < 2) scene.accept(`bytes to the module, ${length}: no status word`);
+    const forModule = Uint8Array.of(0xff, ...bytes);
+    scene.attempt(`bytes to the module: ${length}`, forModule);
+    const said = await phone.pair.subscriber.device.transmit(forModule);
+    if (said.length < 2) scene.accept(`bytes to the module: ${length}: no status word`);
   }
   await scene.idle("garbage", phone);
 }

@@ -40,7 +40,7 @@ async function offerWeaker(scene: Scene): Promise<void> {
     { name: otherMode, start: { suite, mode: otherMode } as const },
   ];
   for (const { name, start } of starts)
-    await scene.refuseAtCard(`START SESSION ${name}`, `${name} ${terms.sid}`, () =>
+    await scene.refuseAtCard(`START SESSION ${name}`, Uint8Array.of(start.suite.number, start.mode.length, ...terms.token), () =>
       phone.applet.startSession({ ...terms, ...start }),
     );
   await scene.control("its own suite and mode", async () => {
@@ -79,7 +79,7 @@ async function claimImsi(scene: Scene): Promise<void> {
     if (one.card.mode === "encrypted") break;
     const next = await phone.start();
     const body = { ...next.body, imsi };
-    await scene.refuse(`malformed ${imsi}`, wire(next.sid, body), () =>
+    await scene.refuse(`malformed: ${imsi}`, wire(next.sid, body), () =>
       phone.prove({ sid: next.sid, body }),
     );
   }
@@ -106,7 +106,7 @@ async function replayRes(scene: Scene): Promise<void> {
   ];
   for (const [index, values] of guesses.entries()) {
     const asked = await phone.begin();
-    await scene.fail(`guess ${index}`, phone, asked, phone.statement({ kind: "res", values }));
+    await scene.fail(`guess: ${index}`, phone, asked, phone.statement({ kind: "res", values }));
   }
   // The challenge itself as the answer to it.
   const asked = await phone.begin();
@@ -241,7 +241,7 @@ async function abuseResynchronisation(scene: Scene): Promise<void> {
   await scene.refuseAtCard("the round-0 answer after AUTS", res, () => phone.sign(zero, res));
   const one = await phone.receive(zero.sid, reply);
   if (!phone.isEncrypted)
-    await scene.refuseAtCard("the round-0 answer in round 1", `1 ${zero.token}`, () =>
+    await scene.refuseAtCard("the round-0 answer in round 1", res, () =>
       phone.sign(zero, res),
     );
   const again = await phone.sign(one, phone.statement(await autsAnswer(second, one)));

@@ -150,7 +150,7 @@ async function replay(scene: Scene): Promise<void> {
     fresh: string,
   ): Promise<void> => {
     for (const sent of [body, { ...body, token: fresh }])
-      await scene.refuse(`old ${path}`, wire(`/${sid}/${path}`, sent), () => send(sent));
+      await scene.refuse(`old ${path}: under T or T2`, wire(`/${sid}/${path}`, sent), () => send(sent));
   };
   await scene.unchanged("old step 2", () =>
     under(
@@ -173,7 +173,7 @@ async function replay(scene: Scene): Promise<void> {
   await scene.refuseAtCard("old result", old.result, () => phone.deliver(old.result));
   await scene.idle("old result", phone);
   await phone.send(signed);
-  await scene.refuseAtCard("old result after the decision", `late ${old.answer.text}`, () =>
+  await scene.refuseAtCard("old result after the decision", old.result, () =>
     phone.deliver(old.result),
   );
   await scene.notServing("old result", phone);

@@ -36,7 +36,7 @@ async function holdSuccess(scene: Scene): Promise<void> {
   );
   await again.pair.card.device.reset();
   await again.applet.select();
-  await scene.refuseAtCard("kept until a reset", `reset ${decided.answer.text}`, () =>
+  await scene.refuseAtCard("kept until a reset", decided.result, () =>
     again.deliver(decided.result),
   );
   await scene.notServing("a SUCCESS kept", again);
@@ -58,7 +58,7 @@ async function sendTwoBodies(scene: Scene): Promise<void> {
     others.push({ ...opening.body, ...(await phone.nameImsi(imsi, token)) });
   await scene.unchanged("another step 2", async () => {
     for (const [index, body] of others.entries())
-      await scene.refuse(`another step 2 #${index}`, wire(`/${sid}/card`, body), () =>
+      await scene.refuse(`another step 2: #${index}`, wire(`/${sid}/card`, body), () =>
         phone.prove({ sid, body }),
       );
   });
@@ -68,7 +68,7 @@ async function sendTwoBodies(scene: Scene): Promise<void> {
   const result = Buffer.from(textOf(answer.json["result"]), "base64url");
   await scene.unchanged("another step 3", async () => {
     for (const [index, body] of changedBodies(signed.body).entries())
-      await scene.refuse(`another step 3 #${index}`, wire(`/${sid}/answer`, body), () =>
+      await scene.refuse(`another step 3: #${index}`, wire(`/${sid}/answer`, body), () =>
         phone.send({ sid, body }),
       );
   });
@@ -78,7 +78,7 @@ async function sendTwoBodies(scene: Scene): Promise<void> {
   });
   await scene.unchanged("another receipt", async () => {
     for (const [index, body] of changedBodies(receipt).entries())
-      await scene.refuse(`another receipt #${index}`, wire(`/${sid}/receipt`, body), () =>
+      await scene.refuse(`another receipt: #${index}`, wire(`/${sid}/receipt`, body), () =>
         phone.acknowledge(sid, body),
       );
   });
@@ -96,8 +96,6 @@ function changedBodies(body: Body): Body[] {
       }),
     );
 }
-
-const BAD_PROOFS = 12;
 
 /** Bad proofs with the victim's card id and IMSI, and the same for a card that nobody has. */
 async function guessProofs(scene: Scene): Promise<void> {
@@ -119,12 +117,12 @@ async function guessProofs(scene: Scene): Promise<void> {
   };
   await scene.unchanged("bad proofs", async () => {
     const terms = await phone.ask({ cardId: unknownId }).catch(() => undefined);
-    for (let nth = 0; nth < BAD_PROOFS; nth++) {
-      const known = await guess(`a bad proof #${nth}`, victim);
+    for (let nth = 0; nth < scene.parts.guesses; nth++) {
+      const known = await guess(`a bad proof: #${nth}`, victim);
       if (terms === undefined) continue;
       // The stranger's T may name another suite: then its proof has another length.
       const body = { ...victim.body, cardId: unknownId, token: encodeBase64Url(terms.token) };
-      const unknown = await guess(`an unknown card #${nth}`, { sid: terms.sid, body });
+      const unknown = await guess(`an unknown card: #${nth}`, { sid: terms.sid, body });
       const isSame = unknown.status === known.status && unknown.text === known.text;
       if (!isSame && unknown.json["code"] !== "malformed")
         scene.accept(`an unknown card is told: ${unknown.text}, a known one: ${known.text}`);
@@ -174,10 +172,9 @@ async function useOldGeneration(scene: Scene): Promise<void> {
 /** State wound back to a backup: what was issued since is void, and no SQN comes again. */
 async function restoreBackup(scene: Scene): Promise<void> {
   const { world } = scene.parts;
-  if (world.backup === undefined) return;
   const phone = await scene.phone();
   await phone.bind();
-  const restore = world.backup();
+  const restore = await world.backup();
   const lost = await phone.bind();
   const challenged = await phone.begin();
   const pending = await phone.reply(challenged);
@@ -210,5 +207,5 @@ export const AGAINST_THE_PLATFORM: readonly Attack[] = [
   { name: "one session, two bodies", invariant: "I3", run: sendTwoBodies },
   { name: "bad proofs for a victim", invariant: "I14", run: guessProofs },
   { name: "old platform key", invariant: "I7", run: useOldGeneration },
-  { name: "backup restored", invariant: "I4", needsBackup: true, run: restoreBackup },
+  { name: "backup restored", invariant: "I4", run: restoreBackup },
 ];

@@ -129,12 +129,12 @@ async function replayUnlock(scene: Scene, phone: Phone, old: Grant): Promise<voi
   await phone.deliver(bytesOf(answer.json["result"]));
   await scene.control("the lock of a stolen card", async () => (await phone.state()) === "locked");
   await phone.start();
-  await scene.refuseAtCard("an old unlock, new lock", `again ${encodeBase64Url(old.unlock)}`, () =>
+  await scene.refuseAtCard("an old unlock, new lock", old.unlock, () =>
     phone.applet.unlock(suite, old.unlock),
   );
   await scene.order({ order: "unlock", by: TWO });
   const grant = await askUnlock(phone);
-  await scene.refuseAtCard("an old unlock, new grant", `grant ${encodeBase64Url(old.unlock)}`, () =>
+  await scene.refuseAtCard("an old unlock, new grant", old.unlock, () =>
     phone.applet.unlock(suite, old.unlock),
   );
   if ((await phone.state()) !== "locked") scene.accept("an old unlock lifted a new lock");

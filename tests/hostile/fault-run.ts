@@ -1,18 +1,21 @@
 /**
- * Run by planted.ts in a patched copy: plants the fault of each index given, attacks its cell with
- * its class, and prints what was found, one line of JSON a fault.
+ * Run by planted.ts in a patched copy, with `edge` or `bun` and the indices of faults: plants each,
+ * attacks its cell with its class, and prints what was found, one line of JSON a fault.
  */
-import { CELLS, nameCell } from "#tests/matrix/cells";
+import { nameCell } from "#tests/matrix/cells";
+import { HOSTILE_CELLS } from "./cells.ts";
 import { HOSTILE_FAULTS } from "./faults.ts";
 import { plantFault } from "./fault-switch.ts";
 import { runCells } from "./run.ts";
 
-for (const index of process.argv.slice(2).map(Number)) {
+const [runtime, ...indices] = process.argv.slice(2);
+for (const index of indices.map(Number)) {
   const fault = HOSTILE_FAULTS[index];
   if (fault === undefined) throw new Error(`there is no fault ${index}`);
   const { name, attack } = fault;
-  const at = CELLS.findIndex((cell) => nameCell(cell) === fault.cell);
-  const options = { edge: false, cells: [at], seed: 1, perField: 2, classes: [attack] };
+  const at = HOSTILE_CELLS.findIndex((cell) => nameCell(cell) === fault.cell);
+  const chosen = { seed: 1, perField: 2, guesses: 12, classes: [attack] };
+  const options = { edge: runtime === "edge", cells: [at], ...chosen };
   // Asleep, the fault must not be found, or finding it says nothing.
   plantFault("");
   const healthy = await runCells(options);

@@ -6,6 +6,10 @@ export function plantFault(name: string): void {
   active = name;
 }
 
+export function activeFault(): string {
+  return active;
+}
+
 export function isPlanted(...names: readonly string[]): boolean {
   return names.includes(active);
 }

@@ -89,6 +89,14 @@ const CARD_COMMANDS = "tests/emulators/card/binding-commands.ts";
 const LEASE = "{ uses: 9, seconds: 9, services: 7, startedAtSeconds: undefined }";
 
 export const PATCHES: readonly Patch[] = [
+  // In workerd the Worker learns from its environment which fault is active.
+  {
+    source: "edge/compose-worker.ts",
+    find: "  const known = compositions.get(env.DB);",
+    replace:
+      '  plantFault(String(env["SIMLATCH_PLANTED_FAULT"] ?? ""));\n' +
+      "  const known = compositions.get(env.DB);",
+  },
   {
     source: "edge/secure-connection/token.ts",
     find: "if (!equalBytes(mac, tokenMac(tools, kind, cardId, day, body))) return undefined;",

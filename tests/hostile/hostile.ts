@@ -1,11 +1,14 @@
 /** The whole: cells shared out to processes, planted faults, one line of totals. */
 import { join } from "node:path";
-import { CELLS, nameCell } from "#tests/matrix/cells";
+import { nameCell } from "#tests/matrix/cells";
+import { HOSTILE_CELLS } from "./cells.ts";
 import { type PlantedTotals, runHostileFaults } from "./planted.ts";
 import type { HostileOptions } from "./run.ts";
 import { addTotals, createTotals, type Totals } from "./tally.ts";
 
 const WORKERS = 2;
+/** Bad proofs for one victim. */
+const GUESSES = 1000;
 
 export interface WholeOptions {
   readonly edge: boolean;
@@ -29,8 +32,8 @@ export async function runHostile(
   options: WholeOptions,
 ): Promise<{ readonly totals: WholeTotals; readonly isProven: boolean }> {
   const { edge, pattern, seed, perField, writeLine } = options;
-  const cells = [...CELLS.keys()].filter((index) => {
-    const cell = CELLS[index];
+  const cells = [...HOSTILE_CELLS.keys()].filter((index) => {
+    const cell = HOSTILE_CELLS[index];
     return cell !== undefined && (pattern?.test(nameCell(cell)) ?? true);
   });
   const shares = await Promise.all(
@@ -39,6 +42,7 @@ export async function runHostile(
         edge,
         seed,
         perField,
+        guesses: GUESSES,
         classes: [],
         cells: cells.filter((_index, at) => at % WORKERS === worker),
       }),
@@ -46,7 +50,9 @@ export async function runHostile(
   );
   const findings = shares.flatMap((share) => share.findings);
   for (const finding of findings) writeLine(finding);
-  const faults = options.isPlanted ? await runHostileFaults(writeLine) : { planted: 0, caught: 0 };
+  const faults = options.isPlanted
+    ? await runHostileFaults(edge, writeLine)
+    : { planted: 0, caught: 0 };
   const sum = shares.reduce((total, share) => addTotals(total, share.totals), createTotals());
   const totals = { ...sum, ...faults };
   return { totals, isProven: findings.length === 0 && isProof(totals, options.isPlanted) };

@@ -5,7 +5,7 @@ import { copySource } from "#tests/planted/copy";
 import { HOSTILE_FAULTS, PATCHES } from "./faults.ts";
 
 const WORKERS = 2;
-const IMPORT = 'import { isPlanted } from "#tests/hostile/fault-switch";\n';
+const IMPORT = 'import { isPlanted, plantFault } from "#tests/hostile/fault-switch";\n';
 
 interface Line {
   readonly name: string;
@@ -20,7 +20,11 @@ export interface PlantedTotals {
   readonly caught: number;
 }
 
-export async function runHostileFaults(writeLine: (line: string) => void): Promise<PlantedTotals> {
+/** With `edge` the Worker is built from the patched copy, and told which fault is active. */
+export async function runHostileFaults(
+  edge: boolean,
+  writeLine: (line: string) => void,
+): Promise<PlantedTotals> {
   const folder = copySource(resolve(import.meta.dir, "../.."));
   try {
     patch(folder);
@@ -28,6 +32,7 @@ export async function runHostileFaults(writeLine: (line: string) => void): Promi
     const shares = Array.from({ length: WORKERS }, (_, worker) =>
       runFaults(
         folder,
+        edge,
         indices.filter((index) => index % WORKERS === worker),
       ),
     );
@@ -57,8 +62,14 @@ function patch(folder: string): void {
   }
 }
 
-async function runFaults(folder: string, indices: readonly number[]): Promise<Line[]> {
-  const command = [process.execPath, "tests/hostile/fault-run.ts", ...indices.map(String)];
+async function runFaults(
+  folder: string,
+  edge: boolean,
+  indices: readonly number[],
+): Promise<Line[]> {
+  const script = "tests/hostile/fault-run.ts";
+  const runtime = edge ? "edge" : "bun";
+  const command = [process.execPath, script, runtime, ...indices.map(String)];
   const run = Bun.spawn(command, { cwd: folder, stdout: "pipe", stderr: "inherit" });
   const output = await new Response(run.stdout).text();
   if ((await run.exited) !== 0) throw new Error("the faults did not run to their end");

@@ -15,8 +15,8 @@ export interface Attack {
   readonly name: string;
   /** What is attacked. */
   readonly invariant: string;
-  /** Only where the writers' state can be put back. */
-  readonly needsBackup?: true;
+  /** Why there is nothing to attack in this cell; undefined where there is. */
+  readonly findAbsence?: (cell: Cell) => string | undefined;
   readonly run: (scene: Scene) => Promise<void>;
 }
 
@@ -27,11 +27,22 @@ export interface SceneParts {
   readonly seeded: Seeded;
   /** Alterations of one field. */
   readonly perField: number;
+  /** Bad proofs for one victim; in some cells 1,000. */
+  readonly guesses: number;
   readonly one: Pair;
   readonly two: Pair;
 }
 
 type Message = string | Uint8Array;
+
+interface Doomed {
+  readonly name: string;
+  /** A result came: there is a decision, and the audit index will tell it. */
+  readonly isDecided: boolean;
+}
+
+const AUDIT_WAIT_MS = 10;
+const AUDIT_LOOKS_MAX = 1000;
 
 /** What an HTTP message is counted by. */
 export const wire = (path: string, body: unknown): string =>
@@ -40,6 +51,8 @@ export const wire = (path: string, body: unknown): string =>
 export class Scene {
   readonly parts: SceneParts;
   readonly at: Place;
+  /** Sessions in which the platform must not have decided SUCCESS. */
+  private readonly doomed = new Map<string, Doomed>();
 
   constructor(parts: SceneParts, { name, invariant }: Pick<Attack, "name" | "invariant">) {
     this.parts = parts;
@@ -110,6 +123,8 @@ export class Scene {
   async failReply(name: string, phone: Phone, reply: Reply): Promise<void> {
     const answer = await phone.send(reply);
     const { json, status } = answer;
+    const isDecided = json["result"] !== undefined;
+    this.doomed.set(reply.sid, { name, isDecided });
     if (json["result"] !== undefined) {
       if (json["verdict"] === "SUCCESS") this.accept(`${name}: SUCCESS`);
       await phone.deliver(bytesOf(json["result"])).catch(() => undefined);
@@ -133,11 +148,12 @@ export class Scene {
     await this.refuseAtCard(`${name}: SIGN`, document, () => phone.applet.sign(document));
   }
 
-  /** Nothing that the single writers hold was changed by `act`, where a test can look. */
+  /** Nothing that the single writers hold was changed by `act`. */
   async unchanged(name: string, act: () => Promise<void>): Promise<void> {
-    const before = this.parts.world.dump();
+    const before = await this.parts.world.dump();
     await act();
-    if (this.parts.world.dump() !== before) this.accept(`${name}: the writers' state changed`);
+    if ((await this.parts.world.dump()) !== before)
+      this.accept(`${name}: the writers' state changed`);
   }
 
   /** A control: something honest, which must work. */
@@ -151,6 +167,30 @@ export class Scene {
     }
   }
 
+  /** What the platform decided, whatever the client was told. */
+  async judge(): Promise<void> {
+    for (const [sid, { name, isDecided }] of this.doomed) {
+      const verdict = await this.readVerdict(sid, isDecided);
+      if (verdict === "SUCCESS") this.accept(`${name}: the platform decided SUCCESS`);
+    }
+    this.doomed.clear();
+  }
+
+  /** From the audit index, which learns of a decision a moment after it; "" when none was made. */
+  private async readVerdict(sid: string, isDecided: boolean): Promise<string> {
+    const { admin, tenant } = this.parts.world.fleet;
+    for (let looks = 0; looks < AUDIT_LOOKS_MAX; looks++) {
+      const events = await admin.getAudit({ tenant, session: sid });
+      const decided = events.filter(({ type }) => type === "decided");
+      if (decided.length > 1) this.accept(`session ${sid} was decided twice`);
+      const [event] = decided;
+      if (event !== undefined) return /^RESULT=([A-Z]+)/.exec(event.reason)?.[1] ?? "";
+      if (!isDecided) return "";
+      await Bun.sleep(AUDIT_WAIT_MS);
+    }
+    throw new Error("the audit index never learnt of a decision");
+  }
+
   /** The same card binds again as if nothing had been. */
   async recover(pair: Pair = this.parts.one): Promise<void> {
     const phone = await this.phone(pair);
@@ -159,7 +199,8 @@ export class Scene {
       return;
     }
     await this.control("binds again", async () => {
-      await phone.bind();
+      const { sid } = await phone.bind();
+      if ((await this.readVerdict(sid, true)) !== "SUCCESS") return false;
       const state = await phone.state();
       if (state === "locked") this.parts.tally.wronglyLocked(this.at, "the next session locks");
       if (state !== "serving") return false;

@@ -6,8 +6,8 @@ export interface ClassCount {
   cases: number;
   accepted: number;
   wronglyLocked: number;
-  /** Why the class did not run on this host. */
-  notApplicable?: string;
+  /** Cells in which there is nothing to attack, and why. */
+  notApplicable?: { readonly reason: string; readonly cells: number };
 }
 
 export interface Totals {
@@ -26,11 +26,14 @@ export interface Tally {
   readonly totals: Totals;
   /** What was accepted, wrongly locked or broken, in words: empty when all is well. */
   readonly findings: string[];
-  /** An attack was made; `message` is what the attacker sent. Equal ones count once. */
+  /**
+   * An attack was made. What stands before the first ": " of `name` is the field: at most 8 of its
+   * alterations count. `message` is what the attacker sent: equal ones in a cell count once.
+   */
   readonly attempt: (at: Place, name: string, message: string | Uint8Array) => void;
   readonly accepted: (at: Place, name: string) => void;
   readonly wronglyLocked: (at: Place, name: string) => void;
-  /** The attack cannot be made on this host. */
+  /** The attack cannot be made in this cell. */
   readonly notApplicable: (at: Place, reason: string) => void;
   /** A control failed, or an attack did not run to its end. */
   readonly broken: (at: Place, what: string) => void;
@@ -42,7 +45,7 @@ export interface Place {
   readonly invariant: string;
 }
 
-/** Alterations of one field that count in one cell: the part of a name before ` #`. */
+/** Alterations of one field that count in one cell and class. */
 const COUNTED_PER_FIELD = 8;
 
 export function createTotals(cells = 0): Totals {
@@ -72,8 +75,8 @@ export function createTally(cells: number): Tally {
     findings,
     attempt(at, name, message) {
       const text = typeof message === "string" ? message : Buffer.from(message).toString("hex");
-      const digest = Bun.hash.wyhash(`${at.attack}\n${at.cell}\n${text}`);
-      const field = `${at.attack}\n${at.cell}\n${name.split(" #")[0] ?? ""}`;
+      const digest = Bun.hash.wyhash(`${at.cell}\n${text}`);
+      const field = `${at.attack}\n${at.cell}\n${name.split(": ")[0] ?? ""}`;
       const before = perField.get(field) ?? 0;
       if (seen.has(digest) || before >= COUNTED_PER_FIELD) return;
       seen.add(digest);
@@ -92,7 +95,8 @@ export function createTally(cells: number): Tally {
       find("wrongly locked", at, name);
     },
     notApplicable(at, reason) {
-      classOf(at).notApplicable = reason;
+      const count = classOf(at);
+      count.notApplicable = { reason, cells: (count.notApplicable?.cells ?? 0) + 1 };
     },
     broken: (at, what) => find("broken", at, what),
   };
@@ -103,8 +107,12 @@ export function addTotals(one: Totals, other: Totals): Totals {
   const byClass: Record<string, ClassCount> = { ...one.byClass };
   for (const [name, count] of Object.entries(other.byClass)) {
     const known = byClass[name];
+    const absent = [known, count].flatMap((each) => each?.notApplicable ?? []);
+    const [first] = absent;
+    const cells = absent.reduce((sum, each) => sum + each.cells, 0);
     byClass[name] = {
       ...count,
+      ...(first === undefined ? {} : { notApplicable: { ...first, cells } }),
       cases: count.cases + (known?.cases ?? 0),
       accepted: count.accepted + (known?.accepted ?? 0),
       wronglyLocked: count.wronglyLocked + (known?.wronglyLocked ?? 0),
