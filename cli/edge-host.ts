@@ -34,6 +34,8 @@ export interface EdgeOptions {
   /** Another Worker than edge/worker.ts, for this file's own test. */
   readonly entry?: string;
   readonly migrationsFolder?: string;
+  /** The Worker as bundleWorker made it; bundled anew unless given. */
+  readonly bundle?: Bundle;
   /** Points of presence: Workers over the same objects and the same catalog; one unless given. */
   readonly points?: number;
 }
@@ -44,28 +46,28 @@ export interface RunningHost {
 }
 
 export interface EdgeHost extends RunningHost {
-  /** One a point of presence; the first is `url`. */
+  /** One a point of presence, each straight to its Worker. */
   readonly urls: readonly string[];
 }
 
-interface Bundle {
+/** The Worker's modules. */
+export interface Bundle {
   readonly code: string;
   /** File name to bytes. */
   readonly wasm: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 }
 
 export async function startEdge(options: EdgeOptions): Promise<EdgeHost> {
-  const bundle = await bundleWorker(options.entry ?? WORKER_ENTRY);
+  const bundle = options.bundle ?? (await bundleWorker(options.entry));
   const miniflare = keepSignals(() => new Miniflare(describeWorker(options, bundle)));
   try {
-    const first = (await miniflare.ready).origin;
-    const names = pointNames(options).slice(1);
-    const others = await Promise.all(names.map((name) => miniflare.unsafeGetDirectURL(name)));
+    const url = await miniflare.ready;
+    const urls = await Promise.all(pointNames(options).map((name) => directUrl(miniflare, name)));
     await applyMigrations(miniflare, options.migrationsFolder ?? MIGRATIONS_FOLDER);
     // Disposing twice is an error in Miniflare, and Ctrl-C arrives twice.
     let stopping: Promise<void> | undefined;
     const stop = (): Promise<void> => (stopping ??= miniflare.dispose());
-    return { url: first, urls: [first, ...others.map(({ origin }) => origin)], stop };
+    return { url: url.origin, urls, stop };
   } catch (error) {
     await miniflare.dispose();
     throw error;
@@ -113,10 +115,15 @@ function describeWorker(options: EdgeOptions, bundle: Bundle) {
       ...shared,
       name,
       durableObjects: describeObjects(index === 0 ? {} : { scriptName: WORKER_NAME }),
-      ...(index === 0 ? {} : { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] }),
+      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     })),
   });
   return folder === undefined ? converted : { ...converted, resourcePersistencePath: folder };
+}
+
+/** Past Miniflare's own Worker in front of all. */
+async function directUrl(miniflare: Miniflare, name: string): Promise<string> {
+  return (await miniflare.unsafeGetDirectURL(name)).origin;
 }
 
 function pointNames({ points = 1 }: EdgeOptions): string[] {
@@ -145,7 +152,7 @@ function selectBindings(environment: EdgeOptions["environment"]): Record<string,
 /**
  * One module of code; each .wasm stays a module of its own, since Workers compile none from bytes.
  */
-async function bundleWorker(entry: string): Promise<Bundle> {
+export async function bundleWorker(entry = WORKER_ENTRY): Promise<Bundle> {
   const wasm = new Map<string, Uint8Array<ArrayBuffer>>();
   const built = await Bun.build({
     entrypoints: [entry],

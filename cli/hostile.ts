@@ -43,16 +43,17 @@ accepted, no card wrongly locked, every cell covered and every fault caught.
     if (values.write && (pattern !== undefined || !values.planted))
       throw new UsageError("--write is for whole runs, without --cells and --no-planted");
     const { formatTotals, runHostile } = await import("#tests/hostile/hostile");
+    const settings = { edge: values.edge, seed, perField };
+    const startedAt = performance.now();
     const { totals, isProven } = await runHostile({
-      edge: values.edge,
+      ...settings,
       pattern,
-      seed,
-      perField,
       isPlanted: values.planted,
       writeLine: (line) => {
         if (!values.json || !line.startsWith("caught")) printLine(line);
       },
     });
+    const seconds = Math.round((performance.now() - startedAt) / 1000);
     if (!values.json)
       for (const [name, count] of Object.entries(totals.byClass)) {
         const { invariant, cases, notApplicable: absent } = count;
@@ -60,7 +61,7 @@ accepted, no card wrongly locked, every cell covered and every fault caught.
         printLine(`${invariant.padEnd(4)} ${name.padEnd(34)} ${cases} cases${absence ?? ""}`);
       }
     if (values.write)
-      await (await import("#tests/hostile/results")).writeResults(values.edge, totals);
+      await (await import("#tests/hostile/results")).writeResults(settings, seconds, totals);
     printLine(formatTotals(totals));
     return isProven ? EXIT.expected : EXIT.unexpected;
   },

@@ -84,6 +84,8 @@ export interface FleetSubscriber {
   readonly imsi: string;
   readonly kind: SubscriberKind;
   readonly device: ModuleDevice;
+  /** As the centre was told. */
+  readonly enrolment: ModuleKeys["enrolment"];
   /** Another USIM with the same keys whose SEQ_MS is `seq` everywhere: this one, later. */
   readonly cloneAt: (seq: number) => ModuleDevice;
   /** What drives the device. */
@@ -290,12 +292,12 @@ async function addSubscriber(
   const iccid = appendDigits("89", ICCID_DIGITS, random);
   const keys = makeModuleKeys(kind, random);
   await admin.createSubscriber({ tenant, imsi, mncLength, ...keys.enrolment });
-  const moduleWith = ({ create }: ModuleKeys): FleetSubscriber => {
+  const moduleWith = ({ create, enrolment }: ModuleKeys): FleetSubscriber => {
     const cloneAt = (seq: number): ModuleDevice => create({ imsi, iccid, mncLength }, seq);
     const forge = (): FleetSubscriber => moduleWith(makeModuleKeys(kind, random));
     const device = cloneAt(seqMs);
     const connect = (): IdentityModule => connectModule(device, adapterOf(kind), random);
-    return { imsi, kind, device, cloneAt, connect, forge };
+    return { imsi, kind, device, enrolment, cloneAt, connect, forge };
   };
   return moduleWith(keys);
 }

@@ -39,6 +39,12 @@ function elementsOf(bytes: Uint8Array, from = 0, to = bytes.length): Element[] {
   return elements;
 }
 
+/** Of the last element at the top. */
+export function lastValue(bytes: Uint8Array): Uint8Array {
+  const last = elementsOf(bytes).at(-1);
+  return last === undefined ? new Uint8Array(0) : bytes.subarray(last.valueStart, last.end);
+}
+
 function leavesOf(bytes: Uint8Array, from = 0, to = bytes.length): Element[] {
   return elementsOf(bytes, from, to).flatMap((element) =>
     CONSTRUCTED.has(element.tag) ? leavesOf(bytes, element.valueStart, element.end) : [element],

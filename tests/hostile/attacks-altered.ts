@@ -1,7 +1,9 @@
 /** Every field of every message altered, on its way to the platform, the card and the module. */
-import { decodeBase64Url, encodeBase64Url } from "#protocol/bytes";
+import { INS } from "#protocol/assigned-numbers";
+import { decodeBase64Url, encodeAscii, encodeBase64Url } from "#protocol/bytes";
 import { decodeChallenge, type ModuleAnswer } from "#protocol/messages";
 import { flipBit } from "#tests/invariants/bench";
+import { bytesOf } from "#tests/platform/exchange";
 import { CardError } from "#terminal/card";
 import { alterMember, type Altered, flipFields, misshape } from "./alterations.ts";
 import { type Body, type Opening, type Phone, PhoneError, type Terms } from "./phone.ts";
@@ -143,9 +145,7 @@ async function alterRequest(scene: Scene): Promise<void> {
   const message = decodeBase64Url(String(reply.json["challenge"])) ?? new Uint8Array(0);
   if (phone.isEncrypted) {
     for (const { name, value } of neighbours(scene)(message))
-      await scene.refuseAtCard(name, value, () =>
-        phone.applet.openChallenge(value),
-      );
+      await scene.refuseAtCard(name, value, () => phone.applet.openChallenge(value));
     await scene.control("the challenge as it was", async () => {
       const asked = await phone.receive(opening.sid, reply);
       return (await phone.send(await phone.reply(asked))).status === 200;
@@ -189,6 +189,72 @@ function alterAnswer(answer: ModuleAnswer, bit: number): ModuleAnswer {
       : res,
   );
   return { kind: "res", values };
+}
+
+/** What the client hands to the card, which signs or seals it: every element altered. */
+async function alterStatement(scene: Scene): Promise<void> {
+  const phone = await scene.phone();
+  const first = await phone.begin();
+  const honest = phone.statement(await phone.respond(first));
+  const names = neighbours(scene)(honest).map(({ name }) => name);
+  for (const name of names) {
+    const asked = await phone.begin();
+    const statement = phone.statement(await phone.respond(asked));
+    const variant = neighbours(scene)(statement).find((each) => each.name === name);
+    if (variant !== undefined) await scene.fail(name, phone, asked, variant.value);
+  }
+}
+
+/** Byte of the header, bits of it: none of them the chaining bit, which asks for more. */
+const HEADER_CHANGES = [
+  ["CLA", 0, 0x04],
+  ["CLA", 0, 0x20],
+  ["INS", 1, 0x02],
+  ["INS", 1, 0x40],
+  ["P1", 2, 0x01],
+  ["P1", 2, 0x80],
+  ["P2", 3, 0x01],
+  ["P2", 3, 0x40],
+] as const;
+
+/** The header of each command to the card altered, its data as they were. */
+async function alterHeaders(scene: Scene): Promise<void> {
+  const phone = await scene.phone();
+  const altered = async (
+    command: string,
+    ins: number,
+    data: Uint8Array,
+    act: () => Promise<unknown>,
+  ): Promise<void> => {
+    for (const [where, at, bits] of HEADER_CHANGES) {
+      phone.alter = (apdu) =>
+        apdu[1] === ins ? apdu.map((byte, index) => (index === at ? byte ^ bits : byte)) : apdu;
+      const sent = Uint8Array.of(ins, at, bits, ...data);
+      await scene.refuseAtCard(`${command} ${where}: bits ${bits}`, sent, act);
+      phone.alter = undefined;
+    }
+  };
+  const terms = await phone.ask();
+  await altered("START SESSION", INS.startSession, terms.token, () => phone.open(terms));
+  const opening = await phone.open(terms);
+  const reply = await phone.prove(opening);
+  const message = bytesOf(reply.json["challenge"]);
+  if (phone.isEncrypted)
+    await altered("OPEN CHALLENGE", INS.openChallenge, message, () =>
+      phone.applet.openChallenge(message),
+    );
+  const asked = await phone.receive(opening.sid, reply);
+  const statement = phone.statement(await phone.respond(asked));
+  await altered("ANSWER", INS.answer, statement, () => phone.sign(asked, statement));
+  const result = bytesOf((await phone.send(await phone.sign(asked, statement))).json["result"]);
+  await altered("RESULT", INS.result, result, () => phone.deliver(result));
+  await scene.notServing("altered headers", phone);
+  await scene.control("the commands as they were", async () => {
+    await phone.deliver(result);
+    return (await phone.state()) === "serving";
+  });
+  const document = encodeAscii("a document under an altered header");
+  await altered("SIGN", INS.performSecurityOperation, document, () => phone.applet.sign(document));
 }
 
 async function alterStep3(scene: Scene): Promise<void> {
@@ -251,6 +317,8 @@ export const ALTERING: readonly Attack[] = [
   { name: "altered step 2", invariant: "I14", run: alterStep2 },
   { name: "altered request", invariant: "I7", run: alterRequest },
   { name: "altered for or by the module", invariant: "I2", run: alterForModule },
+  { name: "altered statement", invariant: "I2", run: alterStatement },
+  { name: "altered headers", invariant: "I15", run: alterHeaders },
   { name: "altered step 3", invariant: "I7", run: alterStep3 },
   { name: "altered result", invariant: "I1", run: alterResult },
   { name: "altered receipt", invariant: "I7", run: alterReceipt },

@@ -2,8 +2,6 @@
 import { encodeBase64Url, encodeAscii, concatBytes } from "#protocol/bytes";
 import { CLA, INS, LABEL, PSO, TAG } from "#protocol/assigned-numbers";
 import { encodeTlv } from "#protocol/tlv";
-import { PAGE_BYTES, type Tear } from "#tests/emulators/card/non-volatile-memory";
-import { CardError, type CardStatus } from "#terminal/card";
 import { exchangeApdu } from "#terminal/transport";
 import type { Phone } from "./phone.ts";
 import { type Attack, type Scene, wire } from "./scene.ts";
@@ -66,70 +64,6 @@ async function signStep3(scene: Scene): Promise<void> {
     await scene.refuse(`a document's signature as S3: #${index}`, wire(next.sid, body), () =>
       phone.send({ sid: next.sid, body }),
     );
-  }
-}
-
-const TEARS: readonly Tear[] = [0, 1, 13, PAGE_BYTES / 2, PAGE_BYTES - 1, PAGE_BYTES].flatMap(
-  (newBytes): Tear[] => [
-    { newBytes, rest: "old" },
-    { newBytes, rest: "erased" },
-  ],
-);
-
-/** Power goes at a write of RESULT, torn in each way; and between any two commands. */
-async function cutPower(scene: Scene): Promise<void> {
-  const { parts, at } = scene;
-  const tears = TEARS.filter((_, index) => parts.perField > 2 || index % 3 === 1);
-  const phone = await scene.phone();
-  const { memory, device } = parts.one.card;
-  for (const { newBytes, rest } of tears) {
-    const name = `RESULT torn after ${newBytes}, the rest ${rest}`;
-    const { result } = await phone.decide();
-    const { epoch } = await phone.applet.readStatus();
-    memory.cutAfterWrites(1, { newBytes, rest });
-    scene.attempt(name, Uint8Array.of(newBytes, ...result));
-    const wasCut = await phone.deliver(result).then(
-      () => false,
-      (error: unknown) => error instanceof CardError && error.code === "transport",
-    );
-    memory.cancelCut();
-    const after = await restart(phone);
-    if (after === undefined) return parts.tally.wronglyLocked(at, `${name}: the card is broken`);
-    if (after.epoch < epoch) scene.accept(`${name}: the epoch fell`);
-    if (!wasCut) parts.tally.broken(at, `${name}: power was not cut`);
-    await scene.notServing(name, phone);
-    await scene.refuseAtCard(`${name}, again`, result, () =>
-      phone.deliver(result),
-    );
-  }
-  for (const stage of ["opened", "answered"] as const) {
-    const asked = await phone.begin();
-    const signed = stage === "answered" ? await phone.reply(asked) : undefined;
-    await device.reset();
-    await phone.applet.select();
-    const statement = phone.statement(await phone.respond(asked));
-    await scene.refuseAtCard(`ANSWER after a cut, ${stage}`, statement, () =>
-      phone.sign(asked, statement),
-    );
-    if (signed !== undefined) {
-      const answer = await phone.send(signed);
-      const result = Buffer.from(String(answer.json["result"]), "base64url");
-      await scene.refuseAtCard("RESULT after a cut", result, () => phone.deliver(result));
-    }
-    await scene.notServing(`a cut, ${stage}`, phone);
-  }
-  return undefined;
-}
-
-/** The status after a power-up; undefined for a card that answers nothing any more. */
-async function restart({ pair, applet }: Phone): Promise<CardStatus | undefined> {
-  await pair.card.device.reset();
-  try {
-    await applet.select();
-    return await applet.readStatus();
-  } catch (error) {
-    if (error instanceof CardError) return undefined;
-    throw error;
   }
 }
 
@@ -287,7 +221,6 @@ function bodyOf(bytes: Uint8Array): string {
 export const AT_THE_CARD: readonly Attack[] = [
   { name: "services without a lease", invariant: "I1", run: serveEarly },
   { name: "step 3 given to SIGN", invariant: "I15", run: signStep3 },
-  { name: "power cut between card writes", invariant: "I9", run: cutPower },
   { name: "START SESSION twice", invariant: "I15", run: startTwice },
   { name: "second logical channel", invariant: "I1", run: openChannels },
   { name: "SELECT away and back", invariant: "I9", run: selectAway },

@@ -5,7 +5,7 @@ import { SUITES } from "#protocol/suites";
 import { encodeTlv } from "#protocol/tlv";
 import { TAG } from "#protocol/assigned-numbers";
 import { flipBit } from "#tests/invariants/bench";
-import type { ModuleDevice } from "#tests/fleet/modules";
+import type { FleetSubscriber } from "#tests/fleet/fleet";
 import type { IdentityModule } from "#terminal/module";
 import { createUsimModule } from "#terminal/usim";
 import { type Asked, type Body, type Phone, PhoneError, rawRes } from "./phone.ts";
@@ -40,8 +40,10 @@ async function offerWeaker(scene: Scene): Promise<void> {
     { name: otherMode, start: { suite, mode: otherMode } as const },
   ];
   for (const { name, start } of starts)
-    await scene.refuseAtCard(`START SESSION ${name}`, Uint8Array.of(start.suite.number, start.mode.length, ...terms.token), () =>
-      phone.applet.startSession({ ...terms, ...start }),
+    await scene.refuseAtCard(
+      `START SESSION ${name}`,
+      Uint8Array.of(start.suite.number, start.mode.length, ...terms.token),
+      () => phone.applet.startSession({ ...terms, ...start }),
     );
   await scene.control("its own suite and mode", async () => {
     return (await phone.prove(await phone.open(terms))).status === 200;
@@ -184,8 +186,8 @@ async function forgeAuts(scene: Scene): Promise<void> {
     await scene.fail(name, phone, asked, phone.rawStatement(encodeTlv(TAG.auts, auts)));
   }
   if (!scene.isUsim) return;
-  const ours = aheadOf(one.subscriber.cloneAt(2 ** 10));
-  const theirs = aheadOf(two.subscriber.cloneAt(2 ** 10));
+  const ours = moduleAt(one.subscriber, 2 ** 10);
+  const theirs = moduleAt(two.subscriber, 2 ** 10);
   const old = await autsOf(ours, await phone.begin());
   for (const [name, forge] of [
     ["of an older challenge", async () => old],
@@ -209,7 +211,9 @@ async function foreignAuts(
   return autsOf(module, await phone.begin());
 }
 
-function aheadOf(device: ModuleDevice): IdentityModule {
+/** The USIM of later: SEQ_MS is `seq` everywhere. */
+export function moduleAt({ cloneAt }: FleetSubscriber, seq: number): IdentityModule {
+  const device = cloneAt(seq);
   return createUsimModule({ transmit: async (apdu) => device.transmit(apdu) });
 }
 
@@ -231,7 +235,7 @@ async function abuseResynchronisation(scene: Scene): Promise<void> {
     return;
   }
   const { subscriber } = scene.parts.one;
-  const rounds = [2 ** 12, 2 ** 13, 2 ** 14].map((seq) => aheadOf(subscriber.cloneAt(seq)));
+  const rounds = [2 ** 12, 2 ** 13, 2 ** 14].map((seq) => moduleAt(subscriber, seq));
   const [first, second, third] = rounds;
   if (first === undefined || second === undefined || third === undefined) return;
   const zero = await phone.begin();
@@ -241,9 +245,7 @@ async function abuseResynchronisation(scene: Scene): Promise<void> {
   await scene.refuseAtCard("the round-0 answer after AUTS", res, () => phone.sign(zero, res));
   const one = await phone.receive(zero.sid, reply);
   if (!phone.isEncrypted)
-    await scene.refuseAtCard("the round-0 answer in round 1", res, () =>
-      phone.sign(zero, res),
-    );
+    await scene.refuseAtCard("the round-0 answer in round 1", res, () => phone.sign(zero, res));
   const again = await phone.sign(one, phone.statement(await autsAnswer(second, one)));
   // T2 is the same in every round, so this is the same body again: its stored bytes, nothing new.
   const old = { sid: zero.sid, body: { ...sent.body, token: one.token } };
@@ -256,7 +258,7 @@ async function abuseResynchronisation(scene: Scene): Promise<void> {
   await scene.fail("a third AUTS", phone, two, last);
 }
 
-async function autsAnswer(module: IdentityModule, asked: Asked) {
+export async function autsAnswer(module: IdentityModule, asked: Asked) {
   return { kind: "auts", auts: await autsOf(module, asked) } as const;
 }
 

@@ -150,7 +150,9 @@ async function replay(scene: Scene): Promise<void> {
     fresh: string,
   ): Promise<void> => {
     for (const sent of [body, { ...body, token: fresh }])
-      await scene.refuse(`old ${path}: under T or T2`, wire(`/${sid}/${path}`, sent), () => send(sent));
+      await scene.refuse(`old ${path}: under T or T2`, wire(`/${sid}/${path}`, sent), () =>
+        send(sent),
+      );
   };
   await scene.unchanged("old step 2", () =>
     under(

@@ -1,8 +1,9 @@
 /** Reports, restores, rotated keys, idempotency and guessing: the attacker against the platform. */
-import { encodeBase64Url, encodeHex, equalBytes } from "#protocol/bytes";
+import { decodeBase64Url, encodeBase64Url, encodeHex, equalBytes } from "#protocol/bytes";
 import { textOf } from "#tests/platform/exchange";
 import type { Answer } from "#tests/platform/rig";
-import { type Body, type Opening, withMember } from "./phone.ts";
+import { askUnlock, lockRightly } from "./attacks-unlock.ts";
+import { type Body, type Opening, Phone, PhoneError, withMember } from "./phone.ts";
 import { type Attack, type Scene, wire } from "./scene.ts";
 
 const ONE = ["Ada Lovelace"] as const;
@@ -97,34 +98,35 @@ function changedBodies(body: Body): Body[] {
     );
 }
 
+/** T lives for a minute; a thousand guesses may take longer. */
+const GUESSES_PER_TOKEN = 100;
+
 /** Bad proofs with the victim's card id and IMSI, and the same for a card that nobody has. */
 async function guessProofs(scene: Scene): Promise<void> {
-  const { world, seeded } = scene.parts;
+  const { seeded, two, guesses } = scene.parts;
   const phone = await scene.phone();
-  const victim = await phone.start();
-  const { cardId } = phone.pair.card;
-  const unknownId = cardId.slice(0, 8) + encodeHex(seeded.bytes(4)).toUpperCase();
-  const guess = async (name: string, { sid, body }: Opening): Promise<Answer> => {
-    const proof = new Uint8Array(Buffer.from(body["proof"] ?? "", "base64url"));
-    proof.set(seeded.bytes(8), proof.length - 8);
-    const sent = { ...body, proof: encodeBase64Url(proof) };
-    let answer: Answer | undefined;
-    await scene.refuse(name, wire(`/${sid}/card`, sent), async () => {
-      answer = await world.post(0, `/${sid}/card`, sent);
-      return answer;
-    });
-    return answer ?? { status: 0, text: "", json: {} };
-  };
+  const nobody = `46001${"9".repeat(10)}`;
+  const imsis = [phone.imsi, nobody, two.subscriber.imsi];
+  let victim = await phone.start();
   await scene.unchanged("bad proofs", async () => {
-    const terms = await phone.ask({ cardId: unknownId }).catch(() => undefined);
-    for (let nth = 0; nth < scene.parts.guesses; nth++) {
-      const known = await guess(`a bad proof: #${nth}`, victim);
-      if (terms === undefined) continue;
-      // The stranger's T may name another suite: then its proof has another length.
-      const body = { ...victim.body, cardId: unknownId, token: encodeBase64Url(terms.token) };
-      const unknown = await guess(`an unknown card: #${nth}`, { sid: terms.sid, body });
-      const isSame = unknown.status === known.status && unknown.text === known.text;
-      if (!isSame && unknown.json["code"] !== "malformed")
+    let stranger = await askAsNobody(scene, phone);
+    for (let nth = 0; nth < guesses; nth++) {
+      if (nth % GUESSES_PER_TOKEN === GUESSES_PER_TOKEN - 1) {
+        victim = await phone.start();
+        stranger = await askAsNobody(scene, phone);
+      }
+      const imsi = imsis[nth % imsis.length] ?? nobody;
+      const token = decodeBase64Url(victim.body["token"] ?? "") ?? new Uint8Array(0);
+      const claim = { ...victim.body, ...(await phone.nameImsi(imsi, token)) };
+      const proof = new Uint8Array(decodeBase64Url(claim["proof"] ?? "") ?? []);
+      proof.set(seeded.bytes(8), proof.length - 8);
+      const body = { ...claim, proof: encodeBase64Url(proof) };
+      const known = await guess(scene, "a bad proof", { sid: victim.sid, body });
+      const unknown = await guess(scene, "an unknown card", {
+        sid: stranger.sid,
+        body: { ...body, cardId: stranger.cardId, token: stranger.token },
+      });
+      if (unknown.status !== known.status || unknown.text !== known.text)
         scene.accept(`an unknown card is told: ${unknown.text}, a known one: ${known.text}`);
     }
   });
@@ -133,6 +135,27 @@ async function guessProofs(scene: Scene): Promise<void> {
     return (await phone.prove(victim)).status === 200;
   });
 }
+
+async function guess(scene: Scene, name: string, { sid, body }: Opening): Promise<Answer> {
+  const path = `/${sid}/card`;
+  const answer = await scene.parts.world.post(0, path, body);
+  await scene.refuse(`${name}: guessed`, wire(path, body), async () => answer);
+  return answer;
+}
+
+/** T for an id that no card has, of the same suite and mode: a keyed hash chooses them by the id. */
+async function askAsNobody(scene: Scene, phone: Phone) {
+  const { suite, mode } = phone.pair.card;
+  for (let tries = 0; tries < UNKNOWN_IDS_MAX; tries++) {
+    const cardId = encodeHex(scene.parts.seeded.bytes(8)).toUpperCase();
+    const offer = { cardId, suites: [suite.name], modes: [mode] };
+    const terms = await phone.ask(offer).catch(() => undefined);
+    if (terms !== undefined) return { ...terms, cardId, token: encodeBase64Url(terms.token) };
+  }
+  throw new PhoneError("no unknown card of this suite and mode");
+}
+
+const UNKNOWN_IDS_MAX = 200;
 
 /** What was issued under a platform key that the floor overtook. */
 async function useOldGeneration(scene: Scene): Promise<void> {
@@ -169,9 +192,29 @@ async function useOldGeneration(scene: Scene): Promise<void> {
   await scene.notServing("the old key", phone);
 }
 
+/** The lock and its lifting are lost with the state; the card is locked. */
+async function liftAfterRestore(scene: Scene, phone: Phone, lost: Uint8Array): Promise<void> {
+  const { suite } = phone.pair.card;
+  const report = await phone.start();
+  await scene.refuseAtCard("a lost unlock", lost, () => phone.applet.unlock(suite, lost));
+  if ((await phone.state()) !== "locked") scene.accept("a lost unlock lifted the lock");
+  // The platform learns of the lock from the card.
+  await phone.prove(report);
+  await scene.order({ order: "unlock", by: TWO });
+  const grant = await askUnlock(phone);
+  await scene.refuseAtCard("a lost unlock, granted anew", lost, () =>
+    phone.applet.unlock(suite, lost),
+  );
+  const { bytes } = await phone.applet.unlock(suite, grant.unlock);
+  const receipt = { token: grant.token, receipt: encodeBase64Url(bytes) };
+  await scene.control("an unlock after the restore", async () => {
+    return (await phone.acknowledge(grant.sid, receipt)).status === 204;
+  });
+}
+
 /** State wound back to a backup: what was issued since is void, and no SQN comes again. */
 async function restoreBackup(scene: Scene): Promise<void> {
-  const { world } = scene.parts;
+  const { world, one, two } = scene.parts;
   const phone = await scene.phone();
   await phone.bind();
   const restore = await world.backup();
@@ -179,6 +222,10 @@ async function restoreBackup(scene: Scene): Promise<void> {
   const challenged = await phone.begin();
   const pending = await phone.reply(challenged);
   const opening = await phone.start();
+  const stranger = await Phone.assemble(world, { card: one.card, subscriber: two.subscriber });
+  await lockRightly(scene, stranger);
+  await scene.order({ order: "unlock", by: TWO });
+  const lift = await askUnlock(phone);
   await restore();
   await scene.refuse("the old T", wire("card", opening.body), () => phone.prove(opening));
   await scene.refuse("the old T2", wire("answer", pending.body), () => phone.send(pending));
@@ -186,6 +233,7 @@ async function restoreBackup(scene: Scene): Promise<void> {
   await scene.refuse("a lost receipt", wire("receipt", lost.receipt), () =>
     phone.acknowledge(lost.sid, lost.receipt),
   );
+  await liftAfterRestore(scene, phone, lift.unlock);
   const next = await phone.begin();
   if (next.challenge.rands.some((rand) => equalBytes(rand, challenged.challenge.rands[0] ?? rand)))
     scene.accept("a RAND came again");

@@ -218,9 +218,7 @@ async function swap(scene: Scene): Promise<void> {
   await scene.notServing("another card", right);
   await left.pair.card.device.reset();
   await left.applet.select();
-  await scene.refuseAtCard("the card was taken out", result, () =>
-    left.deliver(result),
-  );
+  await scene.refuseAtCard("the card was taken out", result, () => left.deliver(result));
   await scene.notServing("the card was taken out", left);
   await scene.recover(two);
 }

@@ -15,7 +15,7 @@ interface Grant {
 }
 
 /** A module that no rule allows beside this card locks it: the rule says so. */
-async function lockRightly(scene: Scene, phone: Phone): Promise<void> {
+export async function lockRightly(scene: Scene, phone: Phone): Promise<void> {
   await scene.control("the lock", async () => {
     const decided = await phone.decide();
     await phone.deliver(decided.result).catch(() => undefined);
@@ -25,7 +25,7 @@ async function lockRightly(scene: Scene, phone: Phone): Promise<void> {
   });
 }
 
-async function askUnlock(phone: Phone): Promise<Grant> {
+export async function askUnlock(phone: Phone): Promise<Grant> {
   const opening = await phone.start();
   const { json, text } = await phone.prove(opening);
   if (json["unlock"] === undefined) throw new PhoneError(`no unlock: ${text.slice(0, 80)}`);
@@ -138,25 +138,11 @@ async function replayUnlock(scene: Scene, phone: Phone, old: Grant): Promise<voi
     phone.applet.unlock(suite, old.unlock),
   );
   if ((await phone.state()) !== "locked") scene.accept("an old unlock lifted a new lock");
-  const torn = await tearUnlock(scene, phone, grant);
-  const { bytes } = await phone.applet.unlock(suite, torn.unlock);
+  const { bytes } = await phone.applet.unlock(suite, grant.unlock);
   await scene.control("the second unlock", async () => {
     const receipt = encodeBase64Url(bytes);
-    return (await phone.acknowledge(torn.sid, { token: torn.token, receipt })).status === 204;
+    return (await phone.acknowledge(grant.sid, { token: grant.token, receipt })).status === 204;
   });
-}
-
-/** Power goes while UNLOCK writes nothing: the card stays locked, and the next grant works. */
-async function tearUnlock(scene: Scene, phone: Phone, grant: Grant): Promise<Grant> {
-  const { memory, device, suite } = phone.pair.card;
-  memory.cutAfterWrites(1, { newBytes: 0, rest: "old" });
-  scene.attempt("UNLOCK torn", grant.unlock);
-  await phone.applet.unlock(suite, grant.unlock).catch(() => undefined);
-  memory.cancelCut();
-  await device.reset();
-  await phone.applet.select();
-  if ((await phone.state()) !== "locked") scene.accept("UNLOCK torn: the lock is gone");
-  return askUnlock(phone);
 }
 
 export const UNLOCKING: readonly Attack[] = [

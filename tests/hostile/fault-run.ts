@@ -14,7 +14,7 @@ for (const index of indices.map(Number)) {
   if (fault === undefined) throw new Error(`there is no fault ${index}`);
   const { name, attack } = fault;
   const at = HOSTILE_CELLS.findIndex((cell) => nameCell(cell) === fault.cell);
-  const chosen = { seed: 1, perField: 2, guesses: 12, classes: [attack] };
+  const chosen = { seed: 1, perField: 4, guesses: 12, classes: [attack] };
   const options = { edge: runtime === "edge", cells: [at], ...chosen };
   // Asleep, the fault must not be found, or finding it says nothing.
   plantFault("");

@@ -25,7 +25,10 @@ const AES_SIGNED = "AES signed TF USIM/Milenage";
 const P256_SIGNED = "P-256 signed SD USIM/TUAK";
 const P256_ENCRYPTED = "P-256 encrypted TF USIM/Milenage";
 const AES_ENCRYPTED = "AES encrypted SD USIM/Milenage";
+/** Its signatures have a salt: never the same twice. */
+const RSA_SIGNED = "RSA-2048 signed TF USIM/Milenage";
 const SIM_SIGNED = "SM4 signed TF SIM";
+const UIM_SIGNED = "P-256 signed TF UIM";
 
 const fault = (name: string, attack: string, cell: string, what: string): HostileFault => ({
   name,
@@ -83,6 +86,17 @@ export const HOSTILE_FAULTS: readonly HostileFault[] = [
   fault("no jump", "backup restored", AES_SIGNED, "SQN is issued again after a restore"),
   fault("unlock proof", "old unlocks and receipts", AES_SIGNED, "an unlock is taken unproven"),
   fault("RES locks", "another RES", P256_SIGNED, "a wrong answer locks the card"),
+  fault("hidden", "another RES", AES_ENCRYPTED, "SUCCESS is decided, and nobody told"),
+  fault("kind", "altered statement", AES_SIGNED, "the module kind of step 3 is not compared"),
+  fault("any P1 P2", "altered headers", AES_SIGNED, "the card looks at no P1 and P2"),
+  fault("lock in place", "power cut at lock and unlock", AES_SIGNED, "a lock is written in place"),
+  fault("not stored", "same body around a kill", RSA_SIGNED, "a result is signed anew each time"),
+  fault("no counter", "one key stream twice", AES_ENCRYPTED, "the counter is not in the nonce"),
+  fault("no reserve", "quotas drained", AES_SIGNED, "one subscriber's challenges go to anybody"),
+  fault("many IMSIs", "quotas drained", SIM_SIGNED, "one card asks about any number of IMSIs"),
+  fault("tag", "CK and IK as keys", AES_SIGNED, "any confirmation tag will do"),
+  fault("told IMSI", "secrets in answers", AES_SIGNED, "the verdict names the IMSI"),
+  fault("AUTHBS", "altered update of SSD", UIM_SIGNED, "the module takes any AUTHBS"),
 ];
 
 const CARD_COMMANDS = "tests/emulators/card/binding-commands.ts";
@@ -204,6 +218,64 @@ export const PATCHES: readonly Patch[] = [
     replace: 'slot.seq + (isPlanted("no jump") ? 0 : restores * SEQ_RESTORE_JUMP)',
   },
   {
+    source: "edge/state/card-deciding.ts",
+    find: "`RESULT=${decided.verdict} ",
+    replace: '`RESULT=${isPlanted("hidden") ? "SUCCESS" : decided.verdict} ',
+  },
+  {
+    source: "edge/state/card-deciding.ts",
+    find: "  if (stored !== undefined) return success(stored);",
+    replace: '  if (stored !== undefined && !isPlanted("not stored")) return success(stored);',
+  },
+  {
+    source: "edge/state/card-deciding.ts",
+    find: "const reply = encodeVerdict(connection.mode, session.verdict, encodeBase64Url(bytes));",
+    replace:
+      "const verdict = encodeVerdict(connection.mode, session.verdict, encodeBase64Url(bytes));\n" +
+      "  const told = JSON.stringify({ ...JSON.parse(verdict), imsi: readSecrets(context, session).imsi });\n" +
+      '  const reply = isPlanted("told IMSI") ? told : verdict;',
+  },
+  {
+    source: "edge/state/card-answering.ts",
+    find: "if (moduleKind !== session.moduleKind) return",
+    replace: 'if (moduleKind !== session.moduleKind && !isPlanted("kind")) return',
+  },
+  {
+    source: "edge/secure-connection/connection.ts",
+    find: "(nonce[last] ?? 0) ^ number;",
+    replace: '(nonce[last] ?? 0) ^ (isPlanted("no counter") ? 0 : number);',
+  },
+  {
+    source: "tests/emulators/card/channel.ts",
+    find: "writeCounter(number)",
+    replace: 'writeCounter(isPlanted("no counter") ? 0 : number)',
+  },
+  {
+    source: "edge/state/subscriber-writer.ts",
+    find: "(!related && counts.unrelated >= open)",
+    replace: '(!related && counts.unrelated >= open && !isPlanted("no reserve"))',
+  },
+  {
+    source: "edge/state/card-opening.ts",
+    find: "counts.imsis + newImsi > limits.imsisPerCardHour",
+    replace: '(counts.imsis + newImsi > limits.imsisPerCardHour && !isPlanted("many IMSIs"))',
+  },
+  {
+    source: "edge/access-authentication/authentication-centre/verification.ts",
+    find: 'return fits ? "proven_with_tag" : "response_mismatch";',
+    replace: 'return fits || isPlanted("tag") ? "proven_with_tag" : "response_mismatch";',
+  },
+  {
+    source: "tests/emulators/sim/uim-commands.ts",
+    find: "if (pending.authbs.toHex() !== data.toHex())",
+    replace: 'if (pending.authbs.toHex() !== data.toHex() && !isPlanted("AUTHBS"))',
+  },
+  {
+    source: "tests/emulators/card/commands.ts",
+    find: "candidate.p1p2 === p1p2)",
+    replace: "candidate.p1p2 === p1p2 || " + '(isPlanted("any P1 P2") && cla === CLA.proprietary))',
+  },
+  {
     source: CARD_COMMANDS,
     find: "if (!proofs.isPlatformProof(LABEL.keyAgreement, hk, agreement.proof)) return undefined;",
     replace:
@@ -288,7 +360,7 @@ export const PATCHES: readonly Patch[] = [
   {
     source: "tests/emulators/card/kept-record.ts",
     find: "newest.bank === 0 ? 1 : 0",
-    replace: '(newest.bank === 0) !== isPlanted("in place") ? 1 : 0',
+    replace: '(newest.bank === 0) !== isPlanted("in place", "lock in place") ? 1 : 0',
   },
   {
     source: "tests/emulators/card/apdu.ts",

@@ -19,8 +19,11 @@ import type { Answer } from "#tests/platform/rig";
 import { type CardApplet, createCardApplet } from "#terminal/card";
 import { concealImsi } from "#terminal/conceal";
 import type { CardTransport } from "#terminal/transport";
-import type { IdentityModule } from "#terminal/module";
+import type { IdentityModule, ModuleResponse } from "#terminal/module";
 import type { Front, World } from "./world.ts";
+
+/** Shorter ones turn up by chance. */
+export const SECRET_BYTES_MIN = 8;
 
 export type Body = Readonly<Record<string, string>>;
 
@@ -79,11 +82,16 @@ export class Phone {
   readonly applet: CardApplet;
   module: IdentityModule;
   readonly imsi: string;
+  /** What becomes of each APDU on its way to the card. */
+  alter: ((apdu: Uint8Array) => Uint8Array) | undefined;
 
   private constructor(world: World, pair: Pair, module: IdentityModule, imsi: string) {
     this.world = world;
     this.pair = pair;
-    this.transport = connectCard(pair.card);
+    const slot = connectCard(pair.card);
+    const transmit = (apdu: Uint8Array): Promise<Uint8Array> =>
+      slot.transmit(this.alter?.(apdu) ?? apdu);
+    this.transport = { ...slot, transmit };
     this.applet = createCardApplet(this.transport);
     this.module = module;
     this.imsi = imsi;
@@ -163,7 +171,17 @@ export class Phone {
   }
 
   async respond({ challenge }: Pick<Asked, "challenge">): Promise<ModuleAnswer> {
-    return (await this.module.authenticate(challenge)).answer;
+    return (await this.authenticate(challenge)).answer;
+  }
+
+  /** The answer, with CK and IK of a USIM; all of it is nothing that the platform may say. */
+  async authenticate(challenge: Challenge): Promise<ModuleResponse> {
+    const response = await this.module.authenticate(challenge);
+    const { answer, keys } = response;
+    const values = answer.kind === "res" ? answer.values : [];
+    this.world.secrets.push(...values.filter(({ length }) => length >= SECRET_BYTES_MIN));
+    if (keys !== undefined) this.world.secrets.push(keys.ck, keys.ik);
+    return response;
   }
 
   statement(answer: ModuleAnswer, imsi = this.imsi): Uint8Array {

@@ -5,9 +5,13 @@ import type { Fleet } from "#tests/fleet/fleet";
 import { AGAINST_THE_PLATFORM } from "./attacks-platform.ts";
 import { ALTERING } from "./attacks-altered.ts";
 import { AT_THE_CARD } from "./attacks-card.ts";
+import { CUTTING } from "./attacks-power.ts";
+import { OUTLASTING } from "./attacks-state.ts";
+import { SPYING } from "./attacks-secrets.ts";
 import { CLAIMING } from "./attacks-identity.ts";
 import { ORDERING } from "./attacks-order.ts";
 import { SPLICING } from "./attacks-splice.ts";
+import { UPDATING } from "./attacks-ssd.ts";
 import { UNLOCKING } from "./attacks-unlock.ts";
 import type { Pair } from "./phone.ts";
 import { HOSTILE_CELLS } from "./cells.ts";
@@ -21,8 +25,12 @@ export const ATTACKS: readonly Attack[] = [
   ...SPLICING,
   ...CLAIMING,
   ...AT_THE_CARD,
+  ...CUTTING,
   ...AGAINST_THE_PLATFORM,
   ...UNLOCKING,
+  ...UPDATING,
+  ...OUTLASTING,
+  ...SPYING,
 ];
 
 export interface HostileOptions {

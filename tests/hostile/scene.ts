@@ -123,8 +123,7 @@ export class Scene {
   async failReply(name: string, phone: Phone, reply: Reply): Promise<void> {
     const answer = await phone.send(reply);
     const { json, status } = answer;
-    const isDecided = json["result"] !== undefined;
-    this.doomed.set(reply.sid, { name, isDecided });
+    this.doom(name, reply.sid, json["result"] !== undefined);
     if (json["result"] !== undefined) {
       if (json["verdict"] === "SUCCESS") this.accept(`${name}: SUCCESS`);
       await phone.deliver(bytesOf(json["result"])).catch(() => undefined);
@@ -132,6 +131,11 @@ export class Scene {
       this.accept(`${name}: ${status} ${Object.keys(json).join()}`);
     }
     await this.idle(name, phone);
+  }
+
+  /** The platform must not have decided SUCCESS in this session. */
+  doom(name: string, sid: string, isDecided: boolean): void {
+    this.doomed.set(sid, { name, isDecided });
   }
 
   /** The card neither serves nor is locked. */
@@ -177,7 +181,7 @@ export class Scene {
   }
 
   /** From the audit index, which learns of a decision a moment after it; "" when none was made. */
-  private async readVerdict(sid: string, isDecided: boolean): Promise<string> {
+  async readVerdict(sid: string, isDecided: boolean): Promise<string> {
     const { admin, tenant } = this.parts.world.fleet;
     for (let looks = 0; looks < AUDIT_LOOKS_MAX; looks++) {
       const events = await admin.getAudit({ tenant, session: sid });
@@ -189,6 +193,18 @@ export class Scene {
       await Bun.sleep(AUDIT_WAIT_MS);
     }
     throw new Error("the audit index never learnt of a decision");
+  }
+
+  /** Why this session's challenge was a dummy; "" when it was none. */
+  async readObjection(sid: string): Promise<string> {
+    const { admin, tenant } = this.parts.world.fleet;
+    for (let looks = 0; looks < AUDIT_LOOKS_MAX; looks++) {
+      const events = await admin.getAudit({ tenant, session: sid });
+      const event = events.find(({ type }) => type === "card_authenticated");
+      if (event !== undefined) return event.reason;
+      await Bun.sleep(AUDIT_WAIT_MS);
+    }
+    throw new Error("the audit index never learnt of a challenge");
   }
 
   /** The same card binds again as if nothing had been. */

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startEdge } from "#cli/edge-host";
+import { type Bundle, bundleWorker, startEdge } from "#cli/edge-host";
 import { generatePlatformKeys } from "#cli/keys";
 import { decodeHex } from "#protocol/bytes";
 import { createFleet } from "#tests/fleet/fleet";
@@ -17,12 +17,16 @@ const PLATFORM_URL = "http://platform.test";
 /** Where the objects' databases are, below the folder of all. */
 const OBJECTS_FOLDER = "do";
 
+let bundled: Promise<Bundle> | undefined;
+
 export async function openEdgeWorld(): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), "simlatch-hostile-"));
   const keys = generatePlatformKeys();
   let generation = 1;
+  const bundle = await (bundled ??= bundleWorker());
   const start = (limits: Limits) =>
     startEdge({
+      bundle,
       // The last is for a patched copy of the Worker alone (planted.ts).
       environment: {
         ...keys,
@@ -49,6 +53,7 @@ export async function openEdgeWorld(): Promise<World> {
     }),
     post,
     said,
+    secrets: [],
     dump: async () => dumpObjects(objects),
     async backup() {
       const kept = join(folder, "kept");

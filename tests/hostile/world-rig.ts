@@ -35,6 +35,7 @@ export async function openRigWorld(): Promise<World> {
     }),
     post,
     said,
+    secrets: [],
     dump: async () => dumpState(rig),
     async backup() {
       const kept = join(rig.folder, "backup.db");

@@ -13,6 +13,8 @@ export interface World {
   readonly post: (front: Front, path: string, body: unknown) => Promise<Answer>;
   /** The text of every answer that `post` gave. */
   readonly said: readonly string[];
+  /** What must not be in what was said. */
+  readonly secrets: Uint8Array[];
   /** All that the single writers hold, but for what waits for the audit index. */
   readonly dump: () => Promise<string>;
   /** Keeps the writers' state of now; the answer brings it back, a store generation higher. */
