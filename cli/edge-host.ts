@@ -13,8 +13,7 @@ const COMPATIBILITY_DATE = "2026-11-01";
 const COMPATIBILITY_FLAGS = ["nodejs_compat"];
 const MAIN_MODULE = "worker.js";
 const WORKER_NAME = "simlatch";
-/** Binding to class. */
-const OBJECT_CLASSES = { CARD: "CardObject", SUBSCRIBER: "SubscriberObject" } as const;
+const DIRECT_SOCKET = { host: "127.0.0.1", port: 0 };
 const ROOT = join(import.meta.dir, "..");
 const WORKER_ENTRY = join(ROOT, "edge", "worker.ts");
 const MIGRATIONS_FOLDER = join(ROOT, "db", "migrations");
@@ -36,7 +35,7 @@ export interface EdgeOptions {
   readonly migrationsFolder?: string;
   /** The Worker as bundleWorker made it; bundled anew unless given. */
   readonly bundle?: Bundle;
-  /** Points of presence: Workers over the same objects and the same catalog; one unless given. */
+  /** Points of presence: Workers over the same objects and catalog, each with its own port. */
   readonly points?: number;
 }
 
@@ -46,7 +45,7 @@ export interface RunningHost {
 }
 
 export interface EdgeHost extends RunningHost {
-  /** One a point of presence, each straight to its Worker. */
+  /** One a point of presence. */
   readonly urls: readonly string[];
 }
 
@@ -61,13 +60,13 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeHost> {
   const bundle = options.bundle ?? (await bundleWorker(options.entry));
   const miniflare = keepSignals(() => new Miniflare(describeWorker(options, bundle)));
   try {
-    const url = await miniflare.ready;
-    const urls = await Promise.all(pointNames(options).map((name) => directUrl(miniflare, name)));
+    const { origin } = await miniflare.ready;
+    const urls = await findUrls(miniflare, options);
     await applyMigrations(miniflare, options.migrationsFolder ?? MIGRATIONS_FOLDER);
     // Disposing twice is an error in Miniflare, and Ctrl-C arrives twice.
     let stopping: Promise<void> | undefined;
     const stop = (): Promise<void> => (stopping ??= miniflare.dispose());
-    return { url: url.origin, urls, stop };
+    return { url: origin, urls, stop };
   } catch (error) {
     await miniflare.dispose();
     throw error;
@@ -89,41 +88,16 @@ function keepSignals<T>(create: () => T): T {
 }
 
 function describeWorker(options: EdgeOptions, bundle: Bundle) {
-  const modules = [
-    { type: "ESModule" as const, path: MAIN_MODULE, contents: bundle.code },
-    ...[...bundle.wasm].map(([path, contents]) => ({
-      type: "CompiledWasm" as const,
-      path,
-      contents,
-    })),
-  ];
   const { folder, writeLine = printNote } = options;
-  const shared = {
-    modules,
-    compatibilityDate: COMPATIBILITY_DATE,
-    compatibilityFlags: COMPATIBILITY_FLAGS,
-    bindings: selectBindings(options.environment),
-    d1Databases: { DB: "simlatch" },
-  };
   const converted = convertV4MiniflareOptions({
     host: options.hostname ?? "127.0.0.1",
     port: options.port ?? 0,
     handleStructuredLogs: ({ message }) => {
       writeLine(message);
     },
-    workers: pointNames(options).map((name, index) => ({
-      ...shared,
-      name,
-      durableObjects: describeObjects(index === 0 ? {} : { scriptName: WORKER_NAME }),
-      unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
-    })),
+    workers: pointNames(options).map((name) => describePoint(options, bundle, name)),
   });
   return folder === undefined ? converted : { ...converted, resourcePersistencePath: folder };
-}
-
-/** Past Miniflare's own Worker in front of all. */
-async function directUrl(miniflare: Miniflare, name: string): Promise<string> {
-  return (await miniflare.unsafeGetDirectURL(name)).origin;
 }
 
 function pointNames({ points = 1 }: EdgeOptions): string[] {
@@ -133,13 +107,37 @@ function pointNames({ points = 1 }: EdgeOptions): string[] {
 }
 
 /** The objects live in the first Worker; another point of presence names it. */
-function describeObjects(home: { readonly scriptName?: string }) {
-  return Object.fromEntries(
-    Object.entries(OBJECT_CLASSES).map(([binding, className]) => [
-      binding,
-      { className, useSQLite: true, ...home },
-    ]),
-  );
+function describePoint(options: EdgeOptions, bundle: Bundle, name: string) {
+  const home = name === WORKER_NAME ? {} : { scriptName: WORKER_NAME };
+  return {
+    name,
+    modules: [
+      { type: "ESModule" as const, path: MAIN_MODULE, contents: bundle.code },
+      ...[...bundle.wasm].map(([path, contents]) => ({
+        type: "CompiledWasm" as const,
+        path,
+        contents,
+      })),
+    ],
+    compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityFlags: COMPATIBILITY_FLAGS,
+    bindings: selectBindings(options.environment),
+    d1Databases: { DB: "simlatch" },
+    durableObjects: {
+      CARD: { className: "CardObject", useSQLite: true, ...home },
+      SUBSCRIBER: { className: "SubscriberObject", useSQLite: true, ...home },
+    },
+    ...(options.points === undefined ? {} : { unsafeDirectSockets: [DIRECT_SOCKET] }),
+  };
+}
+
+/** Of each point of presence, past Miniflare's own Worker; where there is one, it is the `url`. */
+async function findUrls(miniflare: Miniflare, options: EdgeOptions): Promise<string[]> {
+  const url = await miniflare.ready;
+  if (options.points === undefined) return [url.origin];
+  const names = pointNames(options);
+  const urls = await Promise.all(names.map((name) => miniflare.unsafeGetDirectURL(name)));
+  return urls.map(({ origin }) => origin);
 }
 
 function selectBindings(environment: EdgeOptions["environment"]): Record<string, string> {

@@ -10,13 +10,14 @@ export const hostileCommand: Command = {
   help: `Usage: simlatch hostile [--edge] [--json] [--cells PATTERN] [--seed N]
 
 Plays the terminal as an attacker in every cell of suites, modes, cards and modules: messages
-altered, lost, doubled, mixed, replayed, claims, forged answers, power cuts, held results. Before
-the first and after every class of attacks the same card must bind. Then plants faults in a copy of
-the source, always on Bun, each of which the attacks must find. Exit code 0 only if nothing was
-accepted, no card wrongly locked, every cell covered and every fault caught.
+altered, lost, doubled, mixed, replayed, claims, forged answers, power cuts, held results, restored
+backups, a killed platform, drained quotas. Before the first and after every class of attacks the
+same card must bind; the platform's verdicts are read from its audit index. Then plants faults in a
+copy of the source, each of which the attacks must find. Exit code 0 only if nothing was accepted,
+no card wrongly locked, every cell covered and every fault caught.
 
-  --edge           against the Worker in workerd: without a look into the writers' state, and
-                   without a restored backup, which only the host on Bun can do
+  --edge           against two Workers in workerd over the same objects and the same D1; the
+                   faults are planted there too
   --json           only the line of totals, and what was found
   --cells PATTERN  only cells whose name matches, such as "P-256 signed TF"
   --seed N         chooses other bits and bytes (default 1)

@@ -143,7 +143,7 @@ async function guess(scene: Scene, name: string, { sid, body }: Opening): Promis
   return answer;
 }
 
-/** T for an id that no card has, of the same suite and mode: a keyed hash chooses them by the id. */
+/** T for an id that no card has, of the same suite and mode: a keyed hash of the id chooses. */
 async function askAsNobody(scene: Scene, phone: Phone) {
   const { suite, mode } = phone.pair.card;
   for (let tries = 0; tries < UNKNOWN_IDS_MAX; tries++) {

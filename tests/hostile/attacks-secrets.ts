@@ -123,9 +123,12 @@ async function searchAnswers(scene: Scene): Promise<void> {
 function findSecrets(texts: readonly string[], secrets: ReadonlyMap<string, Uint8Array>): string[] {
   const strings = texts.flatMap((text) => [...text.matchAll(/[A-Za-z0-9_-]{8,}/g)]);
   const decoded = strings.map(([word]) => Buffer.from(word, "base64url"));
-  const all = Buffer.concat([Buffer.from(texts.join("\n").toLowerCase()), ...decoded]);
+  const haystack = Buffer.concat([Buffer.from(texts.join("\n").toLowerCase()), ...decoded]);
   return [...secrets]
-    .filter(([, secret]) => all.includes(secret) || all.includes(encodeHex(secret).toLowerCase()))
+    .filter(
+      ([, secret]) =>
+        haystack.indexOf(secret) >= 0 || haystack.indexOf(encodeHex(secret).toLowerCase()) >= 0,
+    )
     .map(([name]) => name);
 }
 

@@ -273,7 +273,7 @@ export const PATCHES: readonly Patch[] = [
   {
     source: "tests/emulators/card/commands.ts",
     find: "candidate.p1p2 === p1p2)",
-    replace: "candidate.p1p2 === p1p2 || " + '(isPlanted("any P1 P2") && cla === CLA.proprietary))',
+    replace: 'candidate.p1p2 === p1p2 || (isPlanted("any P1 P2") && cla === CLA.proprietary))',
   },
   {
     source: CARD_COMMANDS,

@@ -65,9 +65,13 @@ export async function openRigWorld(): Promise<World> {
 /** The files as they are at this moment: what a process that is killed now leaves behind. */
 function copyAsKilled({ folder }: Rig): string {
   const copy = mkdtempSync(join(tmpdir(), "simlatch-killed-"));
-  const filter = (source: string): boolean => !source.endsWith("-shm");
-  cpSync(folder, copy, { recursive: true, filter });
+  cpSync(folder, copy, { recursive: true, filter: isKept });
   return copy;
+}
+
+/** The index of a log is made anew from the log. */
+function isKept(file: string): boolean {
+  return !file.endsWith("-shm");
 }
 
 function openFront(rig: Rig): Rig["fetch"] {
