@@ -3,6 +3,7 @@ import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine } from "./output.ts";
 
 const PER_FIELD_MAX = 8;
+const JOBS_MAX = 64;
 
 export const hostileCommand: Command = {
   name: "hostile",
@@ -23,6 +24,7 @@ no card wrongly locked, every cell covered and every fault caught.
   --seed N         chooses other bits and bytes (default 1)
   --per-field N    alterations of each field, 1 to ${PER_FIELD_MAX} (default 4)
   --write          keeps the totals of a run over all cells in bench/results/hostile.json
+  --jobs N         processes that share the work (default 2)
   --no-planted     without the planted faults: the line says 0 of them`,
   async run(args) {
     const { values } = parseArgs({
@@ -34,11 +36,13 @@ no card wrongly locked, every cell covered and every fault caught.
         cells: { type: "string" },
         seed: { type: "string", default: "1" },
         "per-field": { type: "string", default: "4" },
+        jobs: { type: "string", default: "2" },
         write: { type: "boolean", default: false },
         planted: { type: "boolean", default: true },
       },
     });
     const perField = readNumber("--per-field", values["per-field"], 1, PER_FIELD_MAX);
+    const jobs = readNumber("--jobs", values.jobs, 1, JOBS_MAX);
     const seed = readNumber("--seed", values.seed, 0, 1_000_000);
     const pattern = values.cells === undefined ? undefined : readPattern(values.cells);
     if (values.write && (pattern !== undefined || !values.planted))
@@ -48,6 +52,7 @@ no card wrongly locked, every cell covered and every fault caught.
     const startedAt = performance.now();
     const { totals, isProven } = await runHostile({
       ...settings,
+      jobs,
       pattern,
       isPlanted: values.planted,
       writeLine: (line) => {

@@ -6,7 +6,6 @@ import { type PlantedTotals, runHostileFaults } from "./planted.ts";
 import type { HostileOptions } from "./run.ts";
 import { addTotals, createTotals, type Totals } from "./tally.ts";
 
-const WORKERS = 2;
 /** Bad proofs for one victim. */
 const GUESSES = 1000;
 
@@ -16,6 +15,8 @@ export interface WholeOptions {
   readonly pattern: RegExp | undefined;
   readonly seed: number;
   readonly perField: number;
+  /** Processes at once. */
+  readonly jobs: number;
   readonly isPlanted: boolean;
   readonly writeLine: (line: string) => void;
 }
@@ -31,27 +32,27 @@ interface Share {
 export async function runHostile(
   options: WholeOptions,
 ): Promise<{ readonly totals: WholeTotals; readonly isProven: boolean }> {
-  const { edge, pattern, seed, perField, writeLine } = options;
+  const { edge, pattern, seed, perField, jobs, writeLine } = options;
   const cells = [...HOSTILE_CELLS.keys()].filter((index) => {
     const cell = HOSTILE_CELLS[index];
     return cell !== undefined && (pattern?.test(nameCell(cell)) ?? true);
   });
   const shares = await Promise.all(
-    Array.from({ length: Math.min(WORKERS, cells.length) }, (_, worker) =>
+    Array.from({ length: Math.min(jobs, cells.length) }, (_, worker) =>
       runShare({
         edge,
         seed,
         perField,
         guesses: GUESSES,
         classes: [],
-        cells: cells.filter((_index, at) => at % WORKERS === worker),
+        cells: cells.filter((_index, at) => at % jobs === worker),
       }),
     ),
   );
   const findings = shares.flatMap((share) => share.findings);
   for (const finding of findings) writeLine(finding);
   const faults = options.isPlanted
-    ? await runHostileFaults(edge, writeLine)
+    ? await runHostileFaults({ edge, jobs, writeLine })
     : { planted: 0, caught: 0 };
   const sum = shares.reduce((total, share) => addTotals(total, share.totals), createTotals());
   const totals = { ...sum, ...faults };

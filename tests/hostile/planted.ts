@@ -4,7 +4,6 @@ import { join, resolve } from "node:path";
 import { copySource } from "#tests/planted/copy";
 import { HOSTILE_FAULTS, PATCHES } from "./faults.ts";
 
-const WORKERS = 2;
 const IMPORT = 'import { isPlanted, plantFault } from "#tests/hostile/fault-switch";\n';
 
 interface Line {
@@ -15,25 +14,33 @@ interface Line {
   readonly isHealthy: boolean;
 }
 
+export interface PlantedOptions {
+  readonly edge: boolean;
+  /** Processes at once. */
+  readonly jobs: number;
+  readonly writeLine: (line: string) => void;
+}
+
 export interface PlantedTotals {
   readonly planted: number;
   readonly caught: number;
 }
 
 /** With `edge` the Worker is built from the patched copy, and told which fault is active. */
-export async function runHostileFaults(
-  edge: boolean,
-  writeLine: (line: string) => void,
-): Promise<PlantedTotals> {
+export async function runHostileFaults({
+  edge,
+  jobs,
+  writeLine,
+}: PlantedOptions): Promise<PlantedTotals> {
   const folder = copySource(resolve(import.meta.dir, "../.."));
   try {
     patch(folder);
     const indices = HOSTILE_FAULTS.map((_, index) => index);
-    const shares = Array.from({ length: WORKERS }, (_, worker) =>
+    const shares = Array.from({ length: jobs }, (_, worker) =>
       runFaults(
         folder,
         edge,
-        indices.filter((index) => index % WORKERS === worker),
+        indices.filter((index) => index % jobs === worker),
       ),
     );
     const lines = new Map((await Promise.all(shares)).flat().map((line) => [line.name, line]));
