@@ -185,21 +185,27 @@ async function selectAway(scene: Scene): Promise<void> {
 
 const LENGTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 31, 64, 127, 128, 129, 254, 255, 256, 257, 600];
 
+/** In each cell some lengths more; all cells together leave few out. */
+const MORE_LENGTHS = 8;
+const LENGTH_MAX = 1000;
+
 /** Bytes without a meaning, of many lengths, on all three wires, while a session is open. */
 async function sendGarbage(scene: Scene): Promise<void> {
   const { seeded, world } = scene.parts;
   const phone = await scene.phone();
   const { sid } = await phone.reply(await phone.begin());
+  const more = Array.from({ length: MORE_LENGTHS }, () => 1 + seeded.below(LENGTH_MAX));
+  const lengths = [...LENGTHS, ...more];
   await scene.unchanged("garbage over HTTP", async () => {
     for (const path of ["", `/${sid}/card`, `/${sid}/answer`, `/${sid}/receipt`])
-      for (const length of LENGTHS) {
+      for (const length of lengths) {
         const bytes = seeded.bytes(length);
         const text = length % 2 === 0 ? Buffer.from(bytes).toString("latin1") : bodyOf(bytes);
         const name = `HTTP ${path.split("/").at(-1)}: ${length} bytes`;
         await scene.refuse(name, wire(path, text), () => world.post(0, path, text));
       }
   });
-  for (const length of LENGTHS.filter((size) => size > 0)) {
+  for (const length of lengths.filter((size) => size > 0)) {
     const bytes = seeded.bytes(length);
     for (const ins of [INS.openChallenge, INS.answer, INS.result, INS.unlock, INS.startSession])
       await sendRaw(scene, phone, `APDU ${ins}: ${length} bytes`, CLA.proprietary, ins, 0, bytes);

@@ -96,7 +96,8 @@ async function compareKeyStreams(scene: Scene): Promise<void> {
     await answerWith(`session ${nth}`, asked, phone.statement(await phone.respond(asked)));
   }
   if (scene.isUsim) {
-    const [ahead, farAhead] = [2 ** 20, 2 ** 21].map((seq) => moduleAt(one.subscriber, seq));
+    // Past the jump of a restored backup.
+    const [ahead, farAhead] = [2 ** 25, 2 ** 26].map((seq) => moduleAt(one.subscriber, seq));
     if (ahead === undefined || farAhead === undefined) throw new PhoneError("no modules");
     const asked = await phone.begin();
     const first = phone.statement(await autsAnswer(ahead, asked));
