@@ -15,8 +15,17 @@ const TEARS: readonly Tear[] = [0, 1, 13, PAGE_BYTES / 2, PAGE_BYTES - 1, PAGE_B
   ],
 );
 
-function chooseTears({ parts }: Scene): Tear[] {
-  return TEARS.filter((_, index) => parts.perField > 2 || index % 3 === 1);
+/** In each cell other ones beside those at the ends: all cells together cut at every byte. */
+const MORE_TEARS = 3;
+
+function chooseTears({ parts: { perField, seeded } }: Scene): Tear[] {
+  const more = Array.from({ length: MORE_TEARS }, (): Tear => {
+    return {
+      newBytes: seeded.below(PAGE_BYTES + 1),
+      rest: seeded.below(2) === 0 ? "old" : "erased",
+    };
+  });
+  return [...TEARS.filter((_, index) => perField > 1 || index % 3 === 1), ...more];
 }
 
 interface Cut {
@@ -26,8 +35,9 @@ interface Cut {
   readonly nth: number;
 }
 
-/** Each write that `count` commands of a kind make, torn in each way. */
+/** Each of the writes that a command makes, torn in each way. */
 function listCuts(scene: Scene, command: string, writes: number): Cut[] {
+  if (writes === 0) throw new PhoneError(`${command} writes nothing`);
   return Array.from({ length: writes }, (_, index) => index + 1).flatMap((nth) =>
     chooseTears(scene).map((tear) => ({
       name: `${command} write ${nth}, ${tear.newBytes} bytes new, the rest ${tear.rest}`,
