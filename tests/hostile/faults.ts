@@ -25,8 +25,6 @@ const AES_SIGNED = "AES signed TF USIM/Milenage";
 const P256_SIGNED = "P-256 signed SD USIM/TUAK";
 const P256_ENCRYPTED = "P-256 encrypted TF USIM/Milenage";
 const AES_ENCRYPTED = "AES encrypted SD USIM/Milenage";
-/** Its signatures have a salt: never the same twice. */
-const RSA_SIGNED = "RSA-2048 signed TF USIM/Milenage";
 const SIM_SIGNED = "SM4 signed TF SIM";
 const UIM_SIGNED = "P-256 signed TF UIM";
 
@@ -90,7 +88,7 @@ export const HOSTILE_FAULTS: readonly HostileFault[] = [
   fault("kind", "altered statement", AES_SIGNED, "the module kind of step 3 is not compared"),
   fault("any P1 P2", "altered headers", AES_SIGNED, "the card looks at no P1 and P2"),
   fault("lock in place", "power cut at lock and unlock", AES_SIGNED, "a lock is written in place"),
-  fault("not stored", "same body around a kill", RSA_SIGNED, "a result is signed anew each time"),
+  fault("not stored", "same body around a kill", AES_SIGNED, "what was sent is not sent again"),
   fault("no counter", "one key stream twice", AES_ENCRYPTED, "the counter is not in the nonce"),
   fault("no reserve", "quotas drained", AES_SIGNED, "one subscriber's challenges go to anybody"),
   fault("many IMSIs", "quotas drained", SIM_SIGNED, "one card asks about any number of IMSIs"),
@@ -223,9 +221,11 @@ export const PATCHES: readonly Patch[] = [
     replace: '`RESULT=${isPlanted("hidden") ? "SUCCESS" : decided.verdict} ',
   },
   {
-    source: "edge/state/card-deciding.ts",
-    find: "  if (stored !== undefined) return success(stored);",
-    replace: '  if (stored !== undefined && !isPlanted("not stored")) return success(stored);',
+    source: "edge/state/card-answering.ts",
+    find: "  const reply = findReply(sql, object, sid, digest);",
+    replace:
+      "  const kept = findReply(sql, object, sid, digest);\n" +
+      '  const reply = isPlanted("not stored") ? undefined : kept;',
   },
   {
     source: "edge/state/card-deciding.ts",
