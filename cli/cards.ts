@@ -6,14 +6,16 @@ import {
   PERSON_PATTERN,
   TENANT_PATTERN,
 } from "#protocol/identifiers";
-import { PROBLEM_CODES, type ProblemCode } from "#protocol/wire";
+import {
+  ADMIN_ADVICE,
+  type AdminProblem,
+  adminUrl,
+  callAdmin,
+  DEFAULT_PLATFORM_URL,
+} from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
-import { DEFAULT_HOSTNAME, DEFAULT_PORT } from "./platform-host.ts";
 
-const DEFAULT_URL = `http://${DEFAULT_HOSTNAME}:${DEFAULT_PORT}`;
-/** A report on a subscriber may wait two seconds; a card's order never does. */
-const TIMEOUT_MS = 10_000;
 const ORDERS = ["report", "unlock", "clear"] as const;
 type OrderName = (typeof ORDERS)[number];
 
@@ -41,7 +43,7 @@ A lease that the card holds already runs out by itself: that is the revocation d
 
   --by NAME       who orders it; once for a report, twice for unlock and clear
   --reason R      lost or stolen
-  --url U         the platform (default ${DEFAULT_URL}); https unless it is on this machine
+  --url U         the platform (default ${DEFAULT_PLATFORM_URL}); https unless it is on this machine
   --tenant T      the card's tenant (default "default")
   --json          the outcome as one JSON object
 
@@ -54,20 +56,20 @@ not do it, 2 usage, 3 the key is missing or not the platform's.`,
       options: {
         reason: { type: "string" },
         by: { type: "string", multiple: true },
-        url: { type: "string", default: DEFAULT_URL },
+        url: { type: "string", default: DEFAULT_PLATFORM_URL },
         tenant: { type: "string" },
         json: { type: "boolean", default: false },
       },
     });
     const { card, body } = readOrder(positionals, values);
-    const url = orderUrl(values.url, card);
+    const url = adminUrl(values.url, `cards/${card}/orders`);
     const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
     if (adminKey === "") {
       printNote("simlatch cards: set SIMLATCH_ADMIN_KEY to the platform's administration key");
       return EXIT.configuration;
     }
-    const problem = await sendOrder(url, adminKey, body);
-    return reportOutcome(card, body.order, problem, values.json);
+    const told = await callAdmin(url, adminKey, { method: "POST", body });
+    return reportOutcome(card, body.order, told.ok ? undefined : told.reason, values.json);
   },
 };
 
@@ -116,54 +118,16 @@ function readTwo(order: OrderName, names: readonly string[]): [string, string] {
   return [one, other];
 }
 
-/** The administration key crosses no network in clear. */
-function orderUrl(base: string, card: string): string {
-  const url = URL.parse(`v1/admin/cards/${card}/orders`, base.endsWith("/") ? base : `${base}/`);
-  const isLocal = url !== null && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
-  if (url?.protocol !== "https:" && !(url?.protocol === "http:" && isLocal)) {
-    throw new UsageError("--url wants https://..., or http:// on this machine");
-  }
-  return url.href;
-}
-
-type OrderProblem = ProblemCode | "unreachable" | "unexpected_answer";
-
-/** Undefined when the platform has done it. */
-async function sendOrder(
-  url: string,
-  adminKey: string,
-  body: CardOrderRequest,
-): Promise<OrderProblem | undefined> {
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      method: "POST",
-      headers: { authorization: `Bearer ${adminKey}`, "content-type": "application/json" },
-      body: JSON.stringify(body),
-      redirect: "error",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
-    if (response.status === 204) return undefined;
-    const { code }: { readonly code?: unknown } = JSON.parse(await response.text());
-    return PROBLEM_CODES.find((known) => known === code) ?? "unexpected_answer";
-  } catch (error) {
-    return error instanceof SyntaxError ? "unexpected_answer" : "unreachable";
-  }
-}
-
-const ADVICE: Readonly<Partial<Record<OrderProblem, string>>> = {
+const ADVICE: typeof ADMIN_ADVICE = {
+  ...ADMIN_ADVICE,
   conflict: "the card is neither locked nor reported, as far as the platform knows",
   not_found: "no such card in this tenant, or the platform has no administration routes",
-  unauthorized: "SIMLATCH_ADMIN_KEY is not the platform's administration key",
-  unavailable: "a part behind the platform does not answer; give the order again",
-  unreachable: "the platform does not answer; whether the order arrived is not known: repeat it",
-  unexpected_answer: "what answers there is not a simlatch platform",
 };
 
 function reportOutcome(
   card: string,
   order: OrderName,
-  problem: OrderProblem | undefined,
+  problem: AdminProblem | undefined,
   json: boolean,
 ): number {
   if (json) printLine(JSON.stringify({ card, order, done: problem === undefined, problem }));

@@ -10,6 +10,7 @@ import { hostileCommand } from "./hostile.ts";
 import { emulateCommand } from "./emulate.ts";
 import { keysCommand } from "./keys.ts";
 import { modelCommand } from "./model.ts";
+import { mtmCommand } from "./mtm.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
@@ -24,6 +25,7 @@ const COMMANDS: readonly Command[] = [
   keysCommand,
   cardsCommand,
   terminalCommand,
+  mtmCommand,
   emulateCommand,
   plantedCommand,
   hostileCommand,
