@@ -1,6 +1,6 @@
 /**
  * The hostile terminal in small: every cell with some of the classes, in turn, so that every class
- * meets several cells (workerd.test.ts: a few of them there). All of it: `bun run simlatch hostile`.
+ * meets several cells; workerd.test.ts: a few there. All of it: `bun run simlatch hostile`.
  */
 import { expect, test } from "bun:test";
 import { ATTACKS } from "./run.ts";
