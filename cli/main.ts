@@ -7,6 +7,7 @@ import { type Command, EXIT, UsageError } from "./command.ts";
 import { conformanceCommand } from "./conformance.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
+import { hostileCommand } from "./hostile.ts";
 import { emulateCommand } from "./emulate.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
@@ -39,6 +40,7 @@ const COMMANDS: readonly Command[] = [
   emulateCommand,
   conformanceCommand,
   plantedCommand,
+  hostileCommand,
   modelCommand,
   benchCommand,
 ];
