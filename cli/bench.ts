@@ -1,10 +1,12 @@
 import { parseArgs } from "node:util";
+import type { BenchRow } from "#bench/core";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
 
 const FULL = { rounds: 7, seconds: 0.25 };
 const SHORT = { rounds: 1, seconds: 0.002 };
 const SECONDS_MAX = 60;
+const RULES = { full: { few: 1000, many: 1_000_000 }, short: { few: 100, many: 2000 } };
 const IMPORT = { full: { rows: 1_000_000, rounds: 3 }, short: { rows: 2000, rounds: 1 } };
 const CENTRE = { full: { subscribers: 1000, rounds: 7 }, short: { subscribers: 32, rounds: 1 } };
 const ROWS_MAX = 10_000_000;
@@ -14,6 +16,7 @@ export const benchCommand: Command = {
   name: "bench",
   summary: "measure the cryptographic core against its peers, and its timing",
   help: `Usage: simlatch bench core [--seconds N] [--short] [--json] [--write NAME]
+       simlatch bench rules [--seconds N] [--short] [--json] [--write NAME]
        simlatch bench import [--rows N] [--short] [--json] [--write NAME]
        simlatch bench centre [--short] [--json] [--write NAME]
        simlatch bench timing [--samples N] [--short] [--json] [--write NAME]
@@ -25,6 +28,10 @@ rounds; each round has its ratio, and ratio, min and max are of those. TUAK and 
 permutations: two a vector, and 510 in one with 255 iterations. Their peer is openssl's SHA3-256 of
 long input, a permutation each 136 bytes. A peer that this machine lacks is named as absent;
 libosmocore needs gcc, pkg-config and libosmocore-dev.
+
+rules measures the rule decision beside ${RULES.full.many} cards and as many rules, and beside
+${RULES.full.few}: half of the rules name a card, the others overlapping IMSI ranges, groups and
+attributes, one in a hundred denies. Rates are per second of processor time.
 
 import brings a file of ${IMPORT.full.rows} subscribers into a platform of its own, in each of
 ${IMPORT.full.rounds} rounds: rows a second, processor time and memory of both programs. min and
@@ -86,53 +93,69 @@ interface Options {
   readonly write?: string | undefined;
 }
 
-async function runCore({ json, seconds: text, short, write }: Options): Promise<number> {
-  const defaults = short ? SHORT : FULL;
-  const seconds = text === undefined ? defaults.seconds : parseSeconds(text);
+async function runCore(options: Options): Promise<number> {
+  const { rounds, seconds } = roundsOf(options);
   const { benchCore } = await import("#bench/core");
+  return report(options, () =>
+    benchCore({
+      rounds,
+      seconds,
+      hasNativePeers: !options.short,
+      onGroup: (names) => {
+        printNote(`measuring ${names.join(", ")}`);
+      },
+    }),
+  );
+}
+
+async function runRules(options: Options): Promise<number> {
+  const { benchRules } = await import("#bench/rules");
+  return report(options, () =>
+    benchRules({
+      ...(options.short ? RULES.short : RULES.full),
+      ...roundsOf(options),
+      onStep: (what) => {
+        printNote(`measuring ${what}`);
+      },
+    }),
+  );
+}
+
+async function runImport(options: Options): Promise<number> {
+  const { rows, rounds } = options.short ? IMPORT.short : IMPORT.full;
+  const { benchImport } = await import("#bench/import");
+  return report(options, () =>
+    benchImport({
+      rows: options.rows === undefined ? rows : parseRows(options.rows),
+      rounds,
+      onRound: printNote,
+    }),
+  );
+}
+
+async function runCentre(options: Options): Promise<number> {
+  const { benchCentre } = await import("#bench/centre");
+  return report(options, () =>
+    benchCentre({ ...(options.short ? CENTRE.short : CENTRE.full), onRound: printNote }),
+  );
+}
+
+function roundsOf({ short, seconds }: Options): { rounds: number; seconds: number } {
+  const defaults = short ? SHORT : FULL;
+  return { ...defaults, ...(seconds === undefined ? {} : { seconds: parseSeconds(seconds) }) };
+}
+
+/** The commit is of what is measured, whatever changes meanwhile. */
+async function report(
+  { json, write }: Pick<Options, "json" | "write">,
+  measure: () => Promise<readonly BenchRow[]>,
+): Promise<number> {
   const { describeCommit, formatTable, writeResults } = await import("#bench/report");
-  const commit = await describeCommit(); // of what is measured, whatever changes meanwhile
-  const rows = await benchCore({
-    rounds: defaults.rounds,
-    seconds,
-    hasNativePeers: !short,
-    onGroup: (names) => {
-      printNote(`measuring ${names.join(", ")}`);
-    },
-  });
+  const commit = await describeCommit();
+  const rows = await measure();
   if (json) printLine(JSON.stringify(rows, null, 2));
   else for (const line of formatTable(rows)) printLine(line);
   if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, rows)}`);
-  return EXIT.expected;
-}
-
-async function runImport({ json, rows: text, short, write }: Options): Promise<number> {
-  const { rows, rounds } = short ? IMPORT.short : IMPORT.full;
-  const { benchImport } = await import("#bench/import");
-  const { describeCommit, formatTable, writeResults } = await import("#bench/report");
-  const commit = await describeCommit();
-  const measured = await benchImport({
-    rows: text === undefined ? rows : parseRows(text),
-    rounds,
-    onRound: printNote,
-  });
-  if (json) printLine(JSON.stringify(measured, null, 2));
-  else for (const line of formatTable(measured)) printLine(line);
-  if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, measured)}`);
-  return EXIT.expected;
-}
-
-async function runCentre({ json, short, write }: Options): Promise<number> {
-  const { benchCentre } = await import("#bench/centre");
-  const { describeCommit, formatTable, writeResults } = await import("#bench/report");
-  const commit = await describeCommit();
-  const measured = await benchCentre({
-    ...(short ? CENTRE.short : CENTRE.full),
-    onRound: printNote,
-  });
-  if (json) printLine(JSON.stringify(measured, null, 2));
-  else for (const line of formatTable(measured)) printLine(line);
-  if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, measured)}`);
   return EXIT.expected;
 }
 
@@ -158,6 +181,7 @@ async function runTiming({ json, samples: text, short, write }: Options): Promis
 
 const SUBJECTS: ReadonlyMap<string, (options: Options) => Promise<number>> = new Map([
   ["core", runCore],
+  ["rules", runRules],
   ["timing", runTiming],
   ["import", runImport],
   ["centre", runCentre],

@@ -83,11 +83,10 @@ interface Lines {
   readonly next: string | null;
 }
 
-const SUBSCRIBER_COLUMNS = "imsi,mnc_length,msisdn,status,algorithm,amf,ind_bits,key_version".split(
-  ",",
-);
+const SUBSCRIBER_COLUMNS =
+  "imsi,mnc_length,msisdn,status,centre,algorithm,amf,ind_bits,key_version".split(",");
 const CARD_COLUMNS =
-  "card_id,kind,suite,modes,status,public_key,key_version,service_public_key,not_before,not_after".split(
+  "card_id,kind,suite,modes,status,groups,company,public_key,key_version,service_public_key,not_before,not_after".split(
     ",",
   );
 
@@ -99,6 +98,7 @@ function readSubscribers(body: unknown): Lines {
     String(row.mncLength),
     row.msisdn ?? "",
     row.status,
+    row.centre,
     row.algorithm,
     row.amf,
     String(row.indBits),
@@ -116,6 +116,8 @@ function readCards(body: unknown): Lines {
     row.suite,
     row.modes.join(" "),
     row.status,
+    row.groups.join(" "),
+    row.company ?? "",
     row.publicKey,
     String(row.keyVersion),
     row.servicePublicKey,

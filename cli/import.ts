@@ -8,6 +8,7 @@ import {
   adminUrl,
   callAdmin,
   DEFAULT_PLATFORM_URL,
+  readAdminKey,
 } from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { runBatches } from "./import/batches.ts";
@@ -66,11 +67,8 @@ are not, 2 usage, 3 the administration key or the transport key is missing or wr
     if (isHlr && table !== SUBSCRIBER_TABLE) throw new UsageError("an osmo-hlr has no cards");
     const path = adminUrl(values.url, `${table.name}/batch`);
     const settings = await readSettings(table, values);
-    const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
-    if (adminKey === "") {
-      printNote("simlatch import: set SIMLATCH_ADMIN_KEY to the platform's administration key");
-      return EXIT.configuration;
-    }
+    const adminKey = readAdminKey("import");
+    if (adminKey === undefined) return EXIT.configuration;
     if (settings === undefined) return EXIT.configuration;
     const opened = isHlr
       ? openHlr(values["osmo-hlr"] ?? "")

@@ -9,6 +9,7 @@ import { encodeHex } from "#protocol/bytes";
 
 import { build, type CatalogDatabase, prepareStatement, readRows } from "./database.ts";
 import type {
+  Page,
   Repositories,
   SavedSubscribers,
   SubscriberChange,
@@ -30,6 +31,7 @@ export function selectWithKeys() {
       operator: subscribers.operator,
       msisdn: subscribers.msisdn,
       status: subscribers.status,
+      centre: auc.centre,
       algorithm: auc.algorithm,
       wrappedKey: auc.wrappedKey,
       wrappedOperator: auc.wrappedOperator,
@@ -52,6 +54,7 @@ export function toSubscriber(row: SubscriberRow): SubscriberRecord {
   return {
     ...row,
     msisdn: row.msisdn ?? undefined,
+    wrappedKey: row.wrappedKey ?? undefined,
     wrappedOperator: row.wrappedOperator ?? undefined,
     wrappedSsd: row.wrappedSsd ?? undefined,
     uimId: row.uimId ?? undefined,
@@ -74,6 +77,7 @@ const selectPage = prepareStatement(
       operator: subscribers.operator,
       msisdn: subscribers.msisdn,
       status: subscribers.status,
+      centre: auc.centre,
       algorithm: auc.algorithm,
       amf: auc.amf,
       indBits: auc.indBits,
@@ -95,7 +99,7 @@ const insertSubscribers = prepareStatement(
   build
     .insert(subscribers)
     .select(
-      sql`select ${at(0)}, ${at(1)}, ${at(2)}, ${at(3)}, ${at(4)}
+      sql`select ${at(0)}, ${at(1)}, ${at(2)}, ${at(3)}, ${at(4)}, null
         from json_each(${rows}) where true`,
     )
     .onConflictDoNothing()
@@ -106,8 +110,8 @@ const insertAucs = prepareStatement(
   build
     .insert(auc)
     .select(
-      sql`select ${at(0)}, ${at(1)}, ${at(5)}, ${bytesAt(6)}, ${bytesAt(7)}, ${bytesAt(8)},
-        ${bytesAt(9)}, ${bytesAt(10)}, ${at(11)}, ${at(12)}, ${at(13)}, ${at(14)}
+      sql`select ${at(0)}, ${at(1)}, ${at(16)}, ${at(5)}, ${bytesAt(6)}, ${bytesAt(7)},
+        ${bytesAt(8)}, ${bytesAt(9)}, ${bytesAt(10)}, ${at(11)}, ${at(12)}, ${at(13)}, ${at(14)}
         from json_each(${rows}) where true`,
     )
     .onConflictDoNothing()
@@ -208,8 +212,8 @@ export function createSubscriberBatches(
     };
   }
 
-  async function list(name: string, after: string, limit: number): Promise<SubscriberListing[]> {
-    const found = await readRows(database, selectPage, { tenant: name, after, limit });
+  async function list(name: string, page: Page): Promise<SubscriberListing[]> {
+    const found = await readRows(database, selectPage, { tenant: name, ...page });
     return found.map(({ msisdn, ...row }) => Object.assign(row, { msisdn: msisdn ?? undefined }));
   }
 
@@ -238,5 +242,6 @@ function toArray(record: SubscriberRecord, knownKeyVersion: number): readonly un
     record.ssdUpdates,
     record.seqFloor,
     knownKeyVersion,
+    record.centre,
   ];
 }

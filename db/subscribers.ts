@@ -1,9 +1,10 @@
 /** Subscribers and, in a table of its own, their authentication data. */
-import { and, asc, eq, gte, sql } from "drizzle-orm";
+import { and, asc, eq, gte, isNotNull, sql } from "drizzle-orm";
 
-import type { SubscriberStatus } from "#protocol/admin";
+import { EMBEDDED_CENTRE, type SubscriberStatus } from "#protocol/admin";
 
 import { build, type CatalogDatabase, prepareStatement, readRows, writeRows } from "./database.ts";
+import type { SubscriberProfile } from "#protocol/subscriber-profile";
 import type {
   InsertOutcome,
   Repositories,
@@ -59,6 +60,7 @@ const insertAuc = prepareStatement(
     .values({
       tenant,
       imsi,
+      centre: sql.placeholder("centre"),
       algorithm,
       wrappedKey,
       wrappedOperator,
@@ -90,6 +92,24 @@ const updateNumber = prepareStatement(
     .returning({ imsi: subscribers.imsi }),
 );
 
+/** Only beside a number, by which it is looked up. */
+const updateProfile = prepareStatement(
+  build
+    .update(subscribers)
+    .set({ profile: sql`${sql.placeholder("profile")}` })
+    .where(and(isThisSubscriber, isNotNull(subscribers.msisdn)))
+    .returning({ imsi: subscribers.imsi }),
+);
+
+/** Two rows say that the number is not one subscriber's alone. */
+const selectProfiles = prepareStatement(
+  build
+    .select({ profile: subscribers.profile })
+    .from(subscribers)
+    .where(and(eq(subscribers.tenant, tenant), eq(subscribers.msisdn, msisdn)))
+    .limit(2),
+);
+
 const updateKeys = prepareStatement(
   build
     .update(auc)
@@ -102,7 +122,7 @@ const updateKeys = prepareStatement(
       keyVersion: sql`${auc.keyVersion} + 1`,
       ssdUpdates: 0,
     })
-    .where(isItsAuc)
+    .where(and(isItsAuc, eq(auc.centre, EMBEDDED_CENTRE)))
     .returning({ imsi: auc.imsi }),
 );
 
@@ -154,6 +174,7 @@ export function createSubscribers(database: CatalogDatabase): Repositories["subs
     ...createSubscriberBatches(database),
     find,
     findNeighbour,
+    ...createProfiles(database),
     insert,
     setStatus: (name: string, number: string, value: SubscriberStatus) =>
       found(updateStatus, { tenant: name, imsi: number, status: value }),
@@ -171,4 +192,29 @@ function toValues(record: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(record).map(([column, value]: [string, unknown]) => [column, value ?? null]),
   );
+}
+
+/** What the embedded subscriber directory says, by number. */
+function createProfiles(
+  database: CatalogDatabase,
+): Pick<Repositories["subscribers"], "setProfile" | "findProfile"> {
+  async function setProfile(
+    name: string,
+    number: string,
+    profile: SubscriberProfile | undefined,
+  ): Promise<"set" | "no_number" | "absent"> {
+    const stored = profile === undefined ? null : JSON.stringify(profile);
+    const values = { tenant: name, imsi: number, profile: stored };
+    if ((await writeRows(database, updateProfile, values)).length > 0) return "set";
+    const rows = await readRows(database, selectSubscriber, { tenant: name, imsi: number });
+    return rows.length === 0 ? "absent" : "no_number";
+  }
+
+  async function findProfile(name: string, number: string): Promise<SubscriberProfile | undefined> {
+    const rows = await readRows(database, selectProfiles, { tenant: name, msisdn: number });
+    const [row, other] = rows;
+    return other === undefined ? (row?.profile ?? undefined) : undefined;
+  }
+
+  return { setProfile, findProfile };
 }

@@ -123,6 +123,8 @@ export async function checkEnrolment(
     modes,
     servicePublicKey,
     status: "active",
+    groups: [],
+    company: undefined,
     ...credential.value,
   };
   return success(record);

@@ -21,8 +21,12 @@ export interface Limits {
   readonly challengesPerImsiHour: number;
   /** Of those, kept for cards that have bound with this IMSI before. */
   readonly reservedPerImsiHour: number;
+  /** How old the rules of a decision may be that no floor forbids. */
+  readonly ruleStalenessSeconds: number;
   /** 1: subscribers with the algorithms of test cards, whose answers give the key away. */
   readonly testAlgorithms: number;
+  /** Life of the vectors of one query to an external centre that are not spent yet. */
+  readonly fetchedVectorSeconds: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -38,7 +42,9 @@ export const DEFAULT_LIMITS: Limits = {
   imsisPerCardHour: 5,
   challengesPerImsiHour: 10,
   reservedPerImsiHour: 5,
+  ruleStalenessSeconds: 30,
   testAlgorithms: 0,
+  fetchedVectorSeconds: 300,
 };
 
 const DAY_SECONDS = 86_400;
@@ -60,7 +66,9 @@ export const LIMIT_MAXIMA: Limits = {
   imsisPerCardHour: COUNT_MAX,
   challengesPerImsiHour: COUNT_MAX,
   reservedPerImsiHour: COUNT_MAX,
+  ruleStalenessSeconds: 3600,
   testAlgorithms: 1,
+  fetchedVectorSeconds: 3600,
 };
 
 /** Not configurable: TS 33.102 Annex C and protocol.md fix them. */

@@ -12,7 +12,8 @@ import {
 } from "./access-authentication/authentication-centre/subscriber-keys.ts";
 import { decodeSeqOf } from "./access-authentication/sequence-number.ts";
 import type { Dependencies, SubscriberChange, SubscriberRecord } from "./dependencies.ts";
-import { AMF_DEFAULT, IND_BITS_DEFAULT } from "./subscriber-profile.ts";
+import { EMBEDDED_CENTRE } from "#protocol/admin";
+import { AMF_DEFAULT, IND_BITS_DEFAULT } from "./subscriber-enrolment.ts";
 import { createRowReader, type SubscriberRowInput } from "./subscriber-row.ts";
 
 /** A batch whose rows are still anything. */
@@ -113,6 +114,7 @@ const difference = (
 /** What an import leaves as it is. */
 function compareFixed(row: SubscriberRowInput, known: SubscriberRecord): RowChange[] {
   return [
+    ...difference("centre", known.centre, EMBEDDED_CENTRE),
     ...difference("status", known.status, row.status),
     ...difference("indBits", String(known.indBits), row.indBits?.toString()),
   ];
@@ -145,6 +147,7 @@ function makeRecord(tools: Tools, tenant: string, row: SubscriberRowInput): Subs
     operator,
     msisdn,
     status: row.status ?? "active",
+    centre: EMBEDDED_CENTRE,
     algorithm: profile.name,
     ...wrapKeys(tools, { tenant, imsi }, profile.algorithm, profile.keys),
     amf: row.amf ?? AMF_DEFAULT,

@@ -2,17 +2,18 @@
 import { decodeHex } from "#protocol/bytes";
 import type { SubscriberStatus } from "#protocol/admin";
 import { IMSI_PATTERN } from "#protocol/identifiers";
+import { EMBEDDED_CENTRE } from "#protocol/admin";
 import type { RowFault, RowReason } from "#protocol/import";
+import { MSISDN_PATTERN } from "#protocol/subscriber-profile";
 import type { Dependencies } from "./dependencies.ts";
 import {
   ALGORITHM_DEFAULT,
   AMF_BYTES,
   IND_BITS_MAX,
   MCC_DIGITS,
-  MSISDN_PATTERN,
   type Profile,
   readProfile,
-} from "./subscriber-profile.ts";
+} from "./subscriber-enrolment.ts";
 
 /** SubscriberRow; what is absent in it is undefined. */
 export interface SubscriberRowInput {
@@ -58,6 +59,7 @@ const CHECKS: readonly (readonly [column: string, isRequired: boolean, check: Ch
   ["mncLength", true, oneOf(2, 3)],
   ["msisdn", false, text(MSISDN_PATTERN)],
   ["status", false, oneOf("active", "barred")],
+  ["centre", false, oneOf(EMBEDDED_CENTRE)],
   ["algorithm", false, (value) => (typeof value === "string" ? undefined : "malformed")],
   ["amf", false, checkAmf],
   ["indBits", false, whole(IND_BITS_MAX)],
@@ -108,7 +110,8 @@ function refuse(column: string, reason: RowReason): RowRead {
 /** Of members that CHECKS let through. */
 function readChecked(tools: Tools, value: Row): RowRead {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as CHECKS has just seen
-  const { imsi, mncLength, msisdn, status, amf, indBits, sqn, ...rest } = value as Checked;
+  const { centre: _, ...row } = value as Checked;
+  const { imsi, mncLength, msisdn, status, amf, indBits, sqn, ...rest } = row;
   if (imsi.length <= MCC_DIGITS + mncLength) return refuse("imsi", "too_short_for_mnc");
   // Every slot in use must have an IND of its own in this profile (TS 33.102, C.1.1.1).
   if (indBits !== undefined && 2 ** indBits < tools.slots) {

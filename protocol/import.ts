@@ -31,6 +31,8 @@ export interface SubscriberRow extends SubscriberKeys {
   readonly msisdn?: string;
   /** Of a new subscriber; `active` unless given. Of one that is there it never changes. */
   readonly status?: SubscriberStatus;
+  /** As an export says it: subscribers of other centres are enrolled one by one. */
+  readonly centre?: "embedded";
   /** USIM: two bytes, hex. */
   readonly amf?: string;
   /** USIM: bits of IND in SQN (TS 33.102, C.1.1.1); of a subscriber that is there they stay. */
@@ -110,6 +112,8 @@ export interface SubscriberPageRow {
   readonly mncLength: number;
   readonly msisdn: string | null;
   readonly status: SubscriberStatus;
+  /** `embedded`, or the name of the centre that has the keys. */
+  readonly centre: string;
   readonly algorithm: string;
   readonly amf: string;
   readonly indBits: number;
@@ -118,6 +122,6 @@ export interface SubscriberPageRow {
 
 /** GET /v1/admin/cards?after=CARD: in the order of the card id. No shared keys. */
 export interface CardPage {
-  readonly rows: readonly Omit<CardRecordView, "tenant">[];
+  readonly rows: readonly Omit<CardRecordView, "tenant" | "state">[];
   readonly next: string | null;
 }

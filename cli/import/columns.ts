@@ -32,6 +32,7 @@ export const SUBSCRIBER_TABLE: Table = {
     column("mnc_length", "number"),
     column("msisdn"),
     column("status"),
+    column("centre"),
     column("algorithm"),
     ...["k", "op", "opc", "top", "topc", "ki", "akey"].map(secret),
     column("uim_id"),

@@ -18,8 +18,8 @@ import { importCard } from "../card-import.ts";
 import type { Dependencies, SubscriberListing } from "../dependencies.ts";
 import type { EnrolmentInput } from "../enrolment.ts";
 import { importSubscribers } from "../subscriber-import.ts";
-import { MCC_DIGITS } from "../subscriber-profile.ts";
-import { viewCard } from "./admin-cards.ts";
+import { MCC_DIGITS } from "../subscriber-enrolment.ts";
+import { viewRecord } from "./admin-cards.ts";
 import {
   cardBatch,
   cardPageQuery,
@@ -63,7 +63,7 @@ export function createBatchRoutes(dependencies: Dependencies): Hono {
 
   routes.get("/subscribers", validateQuery(subscriberPageQuery), async (c) => {
     const { tenant, after = "", limit } = c.req.valid("query");
-    const rows = (await subscribers.list(tenant, after, limit)).map(viewListing);
+    const rows = (await subscribers.list(tenant, { after, limit })).map(viewListing);
     const next = rows.length < limit ? null : (rows.at(-1)?.imsi ?? null);
     const page: SubscriberPage = { rows, next };
     return c.json(page);
@@ -71,9 +71,9 @@ export function createBatchRoutes(dependencies: Dependencies): Hono {
 
   routes.get("/cards", validateQuery(cardPageQuery), async (c) => {
     const { tenant, after = "", limit } = c.req.valid("query");
-    const found = await cards.list(tenant, after, limit);
+    const found = await cards.list(tenant, { after, limit });
     const rows = found.map((card) => {
-      const { tenant: _tenant, ...view } = viewCard({ tenant, ...card });
+      const { tenant: _tenant, ...view } = viewRecord({ tenant, ...card });
       return view;
     });
     const page: CardPage = {

@@ -8,6 +8,7 @@ import type { Writers } from "../state/writers.ts";
 import { createBatchRoutes } from "./admin-batches.ts";
 import { createCardRoutes } from "./admin-cards.ts";
 import { createOrderRoutes } from "./admin-orders.ts";
+import { createRewrapRoutes } from "./admin-rewrap.ts";
 import { createRuleRoutes } from "./admin-rules.ts";
 import { createSubscriberRoutes } from "./admin-subscribers.ts";
 import { createTrustRoutes } from "./admin-trust.ts";
@@ -27,6 +28,7 @@ export function createAdminRoutes(
   admin.route("/", createBatchRoutes(dependencies));
   admin.route("/", createOrderRoutes(dependencies, writers));
   admin.route("/", createRuleRoutes(dependencies));
+  admin.route("/", createRewrapRoutes(dependencies, writers.wrapped));
   return admin;
 }
 

@@ -5,11 +5,12 @@
 import type { Context, Env, ErrorHandler, MiddlewareHandler, Next, NotFoundHandler } from "hono";
 import { type GenericSchema, type InferInput, type InferOutput, safeParse } from "valibot";
 
-import { concatBytes } from "#protocol/bytes";
 import type { ProblemCode } from "#protocol/wire";
 import { failure, type Result, success } from "#protocol/result";
 
 import type { Log } from "../dependencies.ts";
+import { decodeUtf8, readBounded } from "../peers/bounded-body.ts";
+import { absentKeyIn } from "../vault.ts";
 import { type FailureReason, problemFor } from "../wire-error.ts";
 
 /** docs/protocol.md, section 4: the longest message is far below it. */
@@ -39,6 +40,11 @@ export const handleNotFound: NotFoundHandler = (c) => respondProblem(c, "not_fou
  */
 export function createErrorHandler(log: Log): ErrorHandler {
   return function handleError(error, c) {
+    const key = absentKeyIn(error);
+    if (key !== undefined) {
+      log("wrapping_key_absent", { key });
+      return respondProblem(c, "wrapping_key_absent");
+    }
     log("defect", { name: error.name });
     return respondProblem(c, "unexpected");
   };
@@ -106,31 +112,9 @@ async function readJson(
   try {
     const bytes = body === null ? new Uint8Array(0) : await readBounded(body, bytesMax);
     if (bytes === undefined) return failure("body_too_large");
-    return success(
-      JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)),
-    );
+    return success(JSON.parse(decodeUtf8(bytes)));
   } catch {
     // No JSON, or a client that went away in the middle of it.
     return failure("malformed");
-  }
-}
-
-/** Undefined as soon as more than `bytesMax` arrived, whatever Content-Length claims. */
-async function readBounded(
-  body: ReadableStream<Uint8Array>,
-  bytesMax: number,
-): Promise<Uint8Array | undefined> {
-  const reader = body.getReader();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return concatBytes(...chunks);
-    length += value.length;
-    if (length > bytesMax) {
-      await reader.cancel();
-      return undefined;
-    }
-    chunks.push(value);
   }
 }

@@ -9,38 +9,52 @@ import {
   IND_BITS_DEFAULT,
   IND_BITS_MAX,
   MCC_DIGITS,
-  MSISDN_PATTERN,
   type Profile,
   readProfile,
-} from "../subscriber-profile.ts";
-import { hex, imsi, tenant } from "./fields.ts";
+} from "../subscriber-enrolment.ts";
+import { CENTRE_PROOFS, type CentreProof, EMBEDDED_CENTRE } from "#protocol/admin";
+import { GROUP_IDENTIFIER_PATTERN, NETWORK_SUBSET_PATTERN } from "#protocol/subscriber-profile";
+import { attribute, attributes, hex, imsi, msisdn, noList, tenant } from "./fields.ts";
 
-const msisdn = v.pipe(v.string(), v.regex(MSISDN_PATTERN));
-const algorithmName = v.optional(v.string(), ALGORITHM_DEFAULT);
+const algorithmName = v.optional(v.string());
 
 const enrolmentEntries = {
   tenant,
   imsi,
   mncLength: v.picklist([2, 3]),
   msisdn: v.optional(msisdn),
+  centre: v.optional(v.string(), EMBEDDED_CENTRE),
+  proves: v.optional(v.picklist(CENTRE_PROOFS)),
   algorithm: algorithmName,
   amf: v.optional(hex(AMF_BYTES)),
   indBits: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(IND_BITS_MAX))),
 };
 const replacementEntries = { tenant, algorithm: algorithmName };
 
-type Tools = Pick<Dependencies, "algorithms" | "limits">;
+/** Of a subscriber whose keys another centre has. */
+interface CentreProfile {
+  readonly centre: string;
+  readonly proves: CentreProof;
+}
 
-/** The MSIN has at least one digit; AMF and IND belong to SQN, which a USIM alone has. */
+type Tools = Pick<Dependencies, "algorithms" | "connectors" | "limits">;
+
+/**
+ * The MSIN has at least one digit. AMF belongs to a USIM, and IND to one of the embedded centre:
+ * elsewhere AMF only shapes the dummies, and IND is that centre's own.
+ */
 export function subscriberEnrolment(tools: Tools) {
   return v.pipe(
     v.looseObject(enrolmentEntries),
     v.check(({ imsi: digits, mncLength }) => digits.length > MCC_DIGITS + mncLength),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const { amf, indBits, msisdn: number, ...given } = dataset.value;
-      const profile = profileIn(tools, given, enrolmentEntries);
-      const hasSqn = profile?.algorithm.family === "aka";
-      if (profile === undefined || (!hasSqn && (amf !== undefined || indBits !== undefined))) {
+      const keys = keysIn(given, enrolmentEntries);
+      const profile = readAnyProfile(tools, given, keys);
+      const hasInd = profile !== undefined && "keys" in profile && isAka(profile);
+      const hasAmf = hasInd || (profile !== undefined && isCentreUsim(profile));
+      const isUnfit = (!hasAmf && amf !== undefined) || (!hasInd && indBits !== undefined);
+      if (profile === undefined || isUnfit) {
         addIssue();
         return NEVER;
       }
@@ -57,12 +71,12 @@ export function subscriberEnrolment(tools: Tools) {
   );
 }
 
-export function subscriberKeyReplacement(tools: Tools) {
+export function subscriberKeyReplacement(tools: Omit<Tools, "connectors">) {
   return v.pipe(
     v.looseObject(replacementEntries),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const given = dataset.value;
-      const profile = profileIn(tools, given, replacementEntries);
+      const profile = profileIn(tools, given.algorithm, keysIn(given, replacementEntries));
       if (profile === undefined) {
         addIssue();
         return NEVER;
@@ -73,17 +87,66 @@ export function subscriberKeyReplacement(tools: Tools) {
 }
 
 export const subscriberNumberUpdate = v.strictObject({ tenant, msisdn: v.nullable(msisdn) });
+
+const groupIdentifier = v.pipe(v.string(), v.regex(GROUP_IDENTIFIER_PATTERN));
+const customerData = v.pipe(
+  noList,
+  v.strictObject({
+    homeRegion: v.optional(attribute),
+    userGroups: v.optional(attributes, []),
+    level: v.optional(attribute),
+    company: v.optional(attribute),
+    services: v.optional(attributes, []),
+    networkSubset: v.optional(v.pipe(v.string(), v.regex(NETWORK_SUBSET_PATTERN))),
+    serviceProvider: v.optional(groupIdentifier),
+    corporate: v.optional(groupIdentifier),
+  }),
+);
+/** Null: nothing is said of the number any more. */
+export const subscriberProfileUpdate = v.strictObject({
+  tenant,
+  profile: v.nullable(customerData),
+});
 export const ssdUpdateOrder = v.strictObject({ tenant });
 
-/** The algorithm's keys are what is left beside the members that every subscriber has. */
-function profileIn(
+function readAnyProfile(
   tools: Tools,
-  given: { readonly algorithm: string } & Readonly<Record<string, unknown>>,
-  entries: object,
-): Profile | undefined {
-  const keys = Object.fromEntries(
+  given: {
+    readonly centre: string;
+    readonly proves?: CentreProof | undefined;
+    readonly algorithm?: string | undefined;
+  },
+  keys: Record<string, unknown>,
+): Profile | CentreProfile | undefined {
+  const { centre, proves, algorithm } = given;
+  if (centre === EMBEDDED_CENTRE) {
+    return proves === undefined ? profileIn(tools, algorithm, keys) : undefined;
+  }
+  const isKeyless = algorithm === undefined && Object.keys(keys).length === 0;
+  if (!isKeyless || proves === undefined || !tools.connectors.has(centre)) return undefined;
+  return { centre, proves };
+}
+
+function isAka({ algorithm }: Profile): boolean {
+  return algorithm.family === "aka";
+}
+
+function isCentreUsim(profile: Profile | CentreProfile): boolean {
+  return "proves" in profile && profile.proves === "USIM";
+}
+
+/** What is left beside the members that every subscriber has. */
+function keysIn(given: object, entries: object): Record<string, unknown> {
+  return Object.fromEntries(
     Object.entries(given).filter(([name]) => !Object.hasOwn(entries, name)),
   );
-  const read = readProfile(tools, given.algorithm, keys);
+}
+
+function profileIn(
+  tools: Omit<Tools, "connectors">,
+  name: string | undefined = ALGORITHM_DEFAULT,
+  keys: Record<string, unknown>,
+): Profile | undefined {
+  const read = readProfile(tools, name, keys);
   return read.ok ? read.profile : undefined;
 }

@@ -11,10 +11,12 @@ import type {
 import { drawRands } from "../access-authentication/challenge-form.ts";
 import { encodeSqn, isSeqSpent } from "../access-authentication/sequence-number.ts";
 import type { ChallengeForm, Vector } from "../dependencies.ts";
+import { EMBEDDED_CENTRE } from "#protocol/admin";
 import { failure, type Result, success } from "#protocol/result";
 import { type SlotContext, wrapVector } from "./subscriber-context.ts";
 import { isUpdateDue, loadSsd, saveSsd, type SsdState, unwrapSsd } from "./subscriber-ssd.ts";
 import { findChallenge, insertChallenge, isRecentRand, type Slot } from "./subscriber-store.ts";
+import { takeFetched } from "./subscriber-vectors.ts";
 
 /** A challenge with the number `slot.challengeNumber + 1`, and the slot as it is after it. */
 interface Issued {
@@ -60,6 +62,7 @@ function issueForm(
   request: SlotChallengeRequest,
   slot: Slot,
 ): Result<Issued, SlotChallengeFailure> {
+  if (request.subscriber.centre !== EMBEDDED_CENTRE) return issueFetched(context, request, slot);
   switch (request.form) {
     case "USIM":
       return issueUsim(context, request, slot);
@@ -74,6 +77,18 @@ function issueForm(
       return success(wrapIssued(context, form, { rands, computed, slot }));
     }
   }
+}
+
+/** SQN is the external centre's; the slot counts challenges alone. */
+function issueFetched(
+  context: SlotContext,
+  request: SlotChallengeRequest,
+  slot: Slot,
+): Result<Issued, SlotChallengeFailure> {
+  const taken = takeFetched(context, request);
+  if (!taken.ok) return taken;
+  const { rands, computed } = taken.value;
+  return success(wrapIssued(context, request.form, { rands, computed, slot }));
 }
 
 function issueUsim(

@@ -124,20 +124,48 @@ export function isRecentRand(sql: Sql, object: string, rand: Uint8Array): boolea
   return sql.all("SELECT 1 FROM slot_rand WHERE object = ? AND rand = ?", object, rand).length > 0;
 }
 
-/** Challenges issued since `since`: all of them, and those to cards that never bound here. */
+/**
+ * Challenges issued since `since`, and queries to the centre that ended in none: all of them, and
+ * those to cards that never bound here. The query of this session and round is not counted.
+ */
 export function countChallenges(
   sql: Sql,
   object: string,
+  { sid, round }: { readonly sid: string; readonly round: number },
   since: number,
 ): { readonly all: number; readonly unrelated: number } {
   const [row] = sql.all(
-    `SELECT COUNT(*) AS total, COUNT(*) - COALESCE(SUM(related), 0) AS unrelated
-     FROM slot_challenge WHERE object = ? AND at > ?`,
+    `SELECT COUNT(*) AS total, COUNT(*) - COALESCE(SUM(related), 0) AS unrelated FROM (
+       SELECT related FROM slot_challenge WHERE object = ?1 AND at > ?2
+       UNION ALL
+       SELECT related FROM slot_fetch
+       WHERE object = ?1 AND at > ?2 AND NOT (sid = ?3 AND round = ?4)
+     )`,
     object,
     since,
+    sid,
+    round,
   );
   if (row === undefined) return { all: 0, unrelated: 0 };
   return { all: readNumber(row, "total"), unrelated: readNumber(row, "unrelated") };
+}
+
+/** A query to the external centre is about to be made for this session and round. */
+export function recordFetch(
+  sql: Sql,
+  object: string,
+  { sid, round, related }: { readonly sid: string; readonly round: number; related: boolean },
+  { at, since }: { readonly at: number; readonly since: number },
+): void {
+  sql.run("DELETE FROM slot_fetch WHERE object = ? AND at <= ?", object, since);
+  sql.run(
+    "INSERT OR REPLACE INTO slot_fetch VALUES (?, ?, ?, ?, ?)",
+    object,
+    sid,
+    round,
+    related ? 1 : 0,
+    at,
+  );
 }
 
 /** Also forgets challenges older than the last 1,024 of this slot, and their RANDs. */
@@ -159,6 +187,12 @@ export function insertChallenge(
     wrappedVector ?? null,
     related ? 1 : 0,
     at,
+  );
+  sql.run(
+    "DELETE FROM slot_fetch WHERE object = ? AND sid = ? AND round = ?",
+    object,
+    sid,
+    challenge.round,
   );
   for (const rand of challenge.rands) {
     sql.run("INSERT INTO slot_rand VALUES (?, ?, ?)", object, rand, number);

@@ -35,6 +35,8 @@ export function makeCard(tenant: string, changes: Partial<CardRecord> = {}): Car
     fingerprints: [LEAF_FINGERPRINT, ISSUER_FINGERPRINT, ROOT_FINGERPRINT],
     notBefore: 0,
     notAfter: 253_402_300_799_000,
+    groups: [],
+    company: undefined,
     ...changes,
   };
 }
@@ -46,6 +48,7 @@ export function makeSubscriber(tenant: string): SubscriberRecord {
     imsi: `00101${String(serial).padStart(10, "0")}`,
     operator: "00101",
     status: "active",
+    centre: "embedded",
     algorithm: "milenage",
     msisdn: undefined,
     wrappedKey: bytesOf(69, 3),

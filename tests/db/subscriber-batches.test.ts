@@ -105,18 +105,18 @@ describe.each([...HOSTS])("subscribers in batches on $name", (host) => {
     const { subscribers, cards } = repositories;
     await subscribers.saveMany(records, []);
     const names = byImsi(records).map(({ imsi }) => imsi);
-    const first = await subscribers.list(tenant, "", 3);
+    const first = await subscribers.list(tenant, { after: "", limit: 3 });
     expect(first.map(({ imsi }) => imsi)).toEqual(names.slice(0, 3));
     expect(Object.keys(first[0] ?? {}).toSorted()).toEqual(
       "algorithm amf imsi indBits keyVersion msisdn operator status".split(" "),
     );
-    const rest = await subscribers.list(tenant, names[2] ?? "", 3);
+    const rest = await subscribers.list(tenant, { after: names[2] ?? "", limit: 3 });
     expect(rest.map(({ imsi }) => imsi)).toEqual(names.slice(3));
     const made = [makeCard(tenant), makeCard(tenant)];
     for (const card of made) await cards.insert(card);
-    const listed = await cards.list(tenant, "", 1);
+    const listed = await cards.list(tenant, { after: "", limit: 1 });
     expect(listed.map(({ cardId }) => cardId)).toEqual([made[0]?.cardId ?? ""]);
     expect(Object.keys(listed[0] ?? {})).not.toContain("wrappedKey");
-    expect(await cards.list(tenant, made[1]?.cardId ?? "", 1)).toEqual([]);
+    expect(await cards.list(tenant, { after: made[1]?.cardId ?? "", limit: 1 })).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@
  * An operator with its cards, subscribers and phones, made of the emulators and enrolled through
  * the administration interface alone. Time, randomness and the network come from the caller.
  */
-import type { RuleUpdate } from "#protocol/admin";
+import type { RuleUpdate } from "#protocol/admin-rules";
 import { type Bytes, decodeBase64Url, encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { DEFAULT_TENANT } from "#protocol/identifiers";
 import {
@@ -37,6 +37,7 @@ import { type AdminClient, createAdminClient } from "./admin-client.ts";
 import {
   adapterOf,
   makeModuleKeys,
+  proofOf,
   type ModuleDevice,
   type ModuleKeys,
   type SubscriberKind,
@@ -84,6 +85,8 @@ export interface FleetSubscriber {
   readonly imsi: string;
   readonly kind: SubscriberKind;
   readonly device: ModuleDevice;
+  /** As the centre was told. */
+  readonly enrolment: ModuleKeys["enrolment"];
   /** Another USIM with the same keys whose SEQ_MS is `seq` everywhere: this one, later. */
   readonly cloneAt: (seq: number) => ModuleDevice;
   /** What drives the device. */
@@ -99,6 +102,14 @@ interface SubscriberOptions {
   readonly kind?: SubscriberKind;
   /** SEQ_MS of every IND: how far ahead the USIM is of a new subscriber record. */
   readonly seqMs?: number;
+  /** Another centre has the keys; the embedded one unless given. */
+  readonly centre?: KeyHolder;
+}
+
+/** An external centre: its name at the platform, and how it takes a subscriber with its keys. */
+export interface KeyHolder {
+  readonly name: string;
+  readonly provision: (imsi: string, keys: ModuleKeys["enrolment"]) => void;
 }
 
 export interface Fleet {
@@ -111,14 +122,19 @@ export interface Fleet {
   addPlatformKey(suite?: SuiteName): Promise<number>;
   addCard(options?: CardOptions): Promise<FleetCard>;
   addSubscriber(options: SubscriberOptions): Promise<FleetSubscriber>;
-  /** A rule for this card; its id is made here. */
+  /** A rule for this card, in use at once; its id is made here. */
   addRule(
     card: Pick<FleetCard, "cardId">,
     condition: RuleUpdate["condition"],
     onMismatch: RuleUpdate["onMismatch"],
   ): Promise<void>;
   /** A phone with both in their slots. */
-  assemblePhone(card: FleetCard, subscriber: FleetSubscriber, tamper?: Tamper): Promise<Terminal>;
+  assemblePhone(
+    card: FleetCard,
+    subscriber: FleetSubscriber,
+    tamper?: Tamper,
+    claims?: { readonly imei: string },
+  ): Promise<Terminal>;
 }
 
 const IMSI_DIGITS = 15;
@@ -149,8 +165,9 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
     addRule: async ({ cardId }, condition, onMismatch) => {
       const id = `rule-${encodeHex(options.random(CARD_ID_BYTES))}`;
       await admin.putRule(id, { tenant, target: { card: cardId }, condition, onMismatch });
+      await admin.activateRules({ tenant });
     },
-    assemblePhone: async (card, subscriber, tamper) => {
+    assemblePhone: async (card, subscriber, tamper, claims) => {
       const { platformUrl, fetch } = options;
       const terminal = createTerminal({
         platformUrl,
@@ -160,6 +177,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
         concealment,
         random: options.random,
         ...(tamper === undefined ? {} : { tamper }),
+        ...claims,
       });
       await terminal.insertModule(subscriber.device, adapterOf(subscriber.kind));
       await terminal.insertCard(card.device, card.kind);
@@ -281,7 +299,7 @@ async function addCard(base: FleetBase, options: CardOptions): Promise<FleetCard
 
 async function addSubscriber(
   base: FleetBase,
-  { operator, kind = "USIM/Milenage", seqMs = 0 }: SubscriberOptions,
+  { operator, kind = "USIM/Milenage", seqMs = 0, centre }: SubscriberOptions,
 ): Promise<FleetSubscriber> {
   const { options, tenant, admin } = base;
   const { random } = options;
@@ -289,13 +307,15 @@ async function addSubscriber(
   const imsi = appendDigits(operator, IMSI_DIGITS, random);
   const iccid = appendDigits("89", ICCID_DIGITS, random);
   const keys = makeModuleKeys(kind, random);
-  await admin.createSubscriber({ tenant, imsi, mncLength, ...keys.enrolment });
-  const moduleWith = ({ create }: ModuleKeys): FleetSubscriber => {
+  centre?.provision(imsi, keys.enrolment);
+  const held = centre && { centre: centre.name, proves: proofOf(kind) };
+  await admin.createSubscriber({ tenant, imsi, mncLength, ...(held ?? keys.enrolment) });
+  const moduleWith = ({ create, enrolment }: ModuleKeys): FleetSubscriber => {
     const cloneAt = (seq: number): ModuleDevice => create({ imsi, iccid, mncLength }, seq);
     const forge = (): FleetSubscriber => moduleWith(makeModuleKeys(kind, random));
     const device = cloneAt(seqMs);
     const connect = (): IdentityModule => connectModule(device, adapterOf(kind), random);
-    return { imsi, kind, device, cloneAt, connect, forge };
+    return { imsi, kind, device, enrolment, cloneAt, connect, forge };
   };
   return moduleWith(keys);
 }

@@ -14,7 +14,7 @@ const INPUTS = Number(process.env["SIMLATCH_FUZZ_INPUTS"] ?? "20000");
 const TIMEOUT_MS = 600_000;
 const limits = DEFAULT_LIMITS;
 const readRow = createRowReader({ algorithms, limits, slots: 1 });
-const enrolment = subscriberEnrolment({ algorithms, limits });
+const enrolment = subscriberEnrolment({ algorithms, limits, connectors: new Map() });
 
 const COLUMNS = new Set([
   "",

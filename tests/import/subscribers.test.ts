@@ -27,7 +27,7 @@ async function readKeys(number: number): Promise<readonly string[]> {
   const record = await find(number);
   const context = `${TENANT}/${imsiOf(number)}`;
   const { vault } = platform.dependencies;
-  const k = record && vault.unwrap("k", context, record.wrappedKey);
+  const k = record?.wrappedKey && vault.unwrap("k", context, record.wrappedKey);
   const opc = record?.wrappedOperator && vault.unwrap("opc", context, record.wrappedOperator);
   return [encodeHex(k ?? new Uint8Array(0)), encodeHex(opc ?? new Uint8Array(0))];
 }

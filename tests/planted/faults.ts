@@ -1,4 +1,4 @@
-/** At least two faults for each invariant. */
+/** At least two faults for each invariant, and for the wrapping keys. */
 import { SESSION_FAULTS } from "./faults-session.ts";
 import { SEQUENCE_FAULTS } from "./faults-sequence.ts";
 import { CARD_FAULTS } from "./faults-card.ts";
@@ -7,6 +7,10 @@ import { DECISION_FAULTS } from "./faults-decision.ts";
 import { ORDER_FAULTS } from "./faults-orders.ts";
 import { IMPORT_FAULTS } from "./faults-import.ts";
 import { MTM_FAULTS } from "./faults-mtm.ts";
+import { PEER_FAULTS } from "./faults-peers.ts";
+import { ROTATION_FAULTS } from "./faults-rotation.ts";
+import { EXTERNAL_FAULTS } from "./faults-external.ts";
+import { RULE_FAULTS } from "./faults-rules.ts";
 import type { Fault } from "./fault.ts";
 
 export const FAULTS: readonly Fault[] = [
@@ -18,4 +22,8 @@ export const FAULTS: readonly Fault[] = [
   ...ORDER_FAULTS,
   ...IMPORT_FAULTS,
   ...MTM_FAULTS,
+  ...PEER_FAULTS,
+  ...ROTATION_FAULTS,
+  ...EXTERNAL_FAULTS,
+  ...RULE_FAULTS,
 ];

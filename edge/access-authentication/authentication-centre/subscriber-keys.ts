@@ -2,7 +2,13 @@
  * The keys of a subscriber: on their way in, checked against the algorithm's row; at rest, wrapped;
  * in use, unwrapped for one function and wiped when it returns.
  */
-import type { Algorithm, Dependencies, KeyMaterial, SubscriberRecord } from "../../dependencies.ts";
+import type {
+  Algorithm,
+  Dependencies,
+  KeyMaterial,
+  SubscriberRecord,
+  Wrapping,
+} from "../../dependencies.ts";
 import { concatBytes, decodeHex, equalBytes } from "#protocol/bytes";
 import type { RowFault } from "#protocol/import";
 
@@ -17,6 +23,14 @@ export type StoredKeys = Pick<
   "wrappedKey" | "wrappedOperator" | "wrappedSsd" | "uimId"
 >;
 
+/** Of a subscriber whose keys another centre has. */
+export const NO_STORED_KEYS: StoredKeys = {
+  wrappedKey: undefined,
+  wrappedOperator: undefined,
+  wrappedSsd: undefined,
+  uimId: undefined,
+};
+
 interface SubscriberName {
   readonly tenant: string;
   readonly imsi: string;
@@ -24,6 +38,13 @@ interface SubscriberName {
 
 const NO_OPERATOR: Uint8Array = new Uint8Array(0);
 
+const subscriberWrapping = (purpose: string): Wrapping<SubscriberName> => ({
+  purpose,
+  context: wrappingContext,
+});
+export const subscriberKeyWrapping = subscriberWrapping("k");
+export const operatorConstantWrapping = subscriberWrapping("opc");
+export const issuedSsdWrapping = subscriberWrapping("ssd");
 /** What is wrong with the keys of a row, and at which of them. */
 export type KeysRead =
   | { readonly ok: true; readonly keys: SubscriberKeys }
@@ -135,9 +156,9 @@ export function wrapKeys(
   const operator = deriveOperator(algorithm, key, keys) ?? find("operator")[0];
   const ssd = concatBytes(...find("ssd"));
   const stored = {
-    wrappedKey: vault.wrap("k", context, key),
-    wrappedOperator: operator && vault.wrap("opc", context, operator),
-    wrappedSsd: ssd.length === 0 ? undefined : vault.wrap("ssd", context, ssd),
+    wrappedKey: vault.wrap(subscriberKeyWrapping.purpose, context, key),
+    wrappedOperator: operator && vault.wrap(operatorConstantWrapping.purpose, context, operator),
+    wrappedSsd: ssd.length === 0 ? undefined : vault.wrap(issuedSsdWrapping.purpose, context, ssd),
     uimId: find("equipment")[0]?.slice(),
   };
   for (const secret of [...keys.values(), ssd]) secret.fill(0);
@@ -165,9 +186,12 @@ export function withKeys<T>(
 ): T {
   const context = wrappingContext(subscriber);
   const { wrappedKey, wrappedOperator } = subscriber;
-  const key = vault.unwrap("k", context, wrappedKey);
+  if (wrappedKey === undefined) throw new Error("another centre has the subscriber's keys");
+  const key = vault.unwrap(subscriberKeyWrapping.purpose, context, wrappedKey);
   const operator =
-    wrappedOperator === undefined ? NO_OPERATOR : vault.unwrap("opc", context, wrappedOperator);
+    wrappedOperator === undefined
+      ? NO_OPERATOR
+      : vault.unwrap(operatorConstantWrapping.purpose, context, wrappedOperator);
   if (key === undefined || operator === undefined) {
     throw new Error("a subscriber's keys do not unwrap");
   }
@@ -185,7 +209,8 @@ export function unwrapIssuedSsd(
   subscriber: SubscriberRecord,
 ): Uint8Array | undefined {
   if (subscriber.wrappedSsd === undefined) return undefined;
-  const ssd = vault.unwrap("ssd", wrappingContext(subscriber), subscriber.wrappedSsd);
+  const { purpose, context } = issuedSsdWrapping;
+  const ssd = vault.unwrap(purpose, context(subscriber), subscriber.wrappedSsd);
   if (ssd === undefined) throw new Error("a subscriber's SSD does not unwrap");
   return ssd;
 }

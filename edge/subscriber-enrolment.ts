@@ -15,8 +15,6 @@ export const AMF_DEFAULT: Uint8Array = new Uint8Array(AMF_BYTES);
 export const IND_BITS_DEFAULT = 5;
 /** Leaves 32 bits of SEQ: hundreds of restores, each of which jumps by 2^24. */
 export const IND_BITS_MAX = 16;
-/** E.164, the digits alone. */
-export const MSISDN_PATTERN = /^[1-9][0-9]{4,14}$/;
 
 export interface Profile {
   readonly name: string;
