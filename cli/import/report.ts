@@ -42,7 +42,7 @@ export interface Report extends Omit<BatchSink, "flush"> {
 }
 
 /** Which an import leaves as they are, --update or not. */
-const FIXED_MEMBERS = new Set(["status", "indBits"]);
+const FIXED_MEMBERS = new Set(["status", "indBits", "centre"]);
 
 export function createReport(options: ReportOptions): Report {
   const { table, json, dryRun, writeLine, clock } = options;
