@@ -7,7 +7,7 @@ import { createGsupClient } from "./access-authentication/authentication-centre/
 import { checkEnvironment, type UncheckedEnvironment } from "./bindings.ts";
 import { openConnectors } from "./connectors.ts";
 import { openBunHost } from "./state/bun-host.ts";
-import { bunTcp } from "./tcp-bun.ts";
+import { bunPatience, bunTcp } from "./tcp-bun.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
 
@@ -36,7 +36,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const catalog = await openCatalog(join(folder, "catalog.db"));
   const writeLine = options.writeLine ?? ((line) => process.stderr.write(`${line}\n`));
   const ambient = runtimeAmbient(writeLine);
-  const tools = { ...ambient, log: createLog(ambient) };
+  const tools = { ...ambient, sleep: bunPatience, log: createLog(ambient) };
   const connectors = openConnectors(configuration, tools, (name, address) =>
     createGsupClient(tools, bunTcp(address), name),
   );
