@@ -95,6 +95,13 @@ async function wordOf(
   const answer = await asked;
   return answer.ok ? answer.value.length : answer.reason;
 }
+function endless(): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    pull(controller) {
+      controller.enqueue(new Uint8Array(1024));
+    },
+  });
+}
 /** Another first character. */
 const flip = (text: string): string => (text.startsWith("A") ? "B" : "A") + text.slice(1);
 function parseQuestion(body = "") {
@@ -226,10 +233,7 @@ describe("who asks", () => {
   });
 
   test("too_large: a body without an end", async () => {
-    const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
-      controller.enqueue(new Uint8Array(1024));
-    };
-    const init = { method: "POST", body: new ReadableStream({ pull }) };
+    const init = { method: "POST", body: endless() };
     const request = new Request(new URL("/v1/vectors", server.url).href, init);
     expect((await relay.fetch(request)).status).toBe(413);
   });
@@ -265,14 +269,7 @@ describe("what stands between them", () => {
   });
 
   test("centre_answer_invalid: more than any answer has", async () => {
-    intercept = async () =>
-      new Response(
-        new ReadableStream({
-          pull(controller) {
-            controller.enqueue(new Uint8Array(1024));
-          },
-        }),
-      );
+    intercept = async () => new Response(endless());
     expect(await ask()).toBe("centre_answer_invalid");
   });
 
