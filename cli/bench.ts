@@ -4,6 +4,8 @@ import { printLine, printNote } from "./output.ts";
 
 const FULL = { rounds: 7, seconds: 0.25 };
 const SHORT = { rounds: 1, seconds: 0.002 };
+const RULES_FULL = { few: 1000, many: 1_000_000 };
+const RULES_SHORT = { few: 100, many: 2000 };
 const SECONDS_MAX = 60;
 const SAMPLES = { full: 1_000_000, short: 2000, min: 1000, max: 10_000_000 };
 
@@ -11,6 +13,7 @@ export const benchCommand: Command = {
   name: "bench",
   summary: "measure the cryptographic core against its peers, and its timing",
   help: `Usage: simlatch bench core [--seconds N] [--short] [--json] [--write NAME]
+       simlatch bench rules [--seconds N] [--short] [--json] [--write NAME]
        simlatch bench timing [--samples N] [--short] [--json] [--write NAME]
        simlatch bench summary RUN... [--json] [--write NAME]
 
@@ -20,6 +23,10 @@ rounds; each round has its ratio, and ratio, min and max are of those. TUAK and 
 permutations: two a vector, and 510 in one with 255 iterations. Their peer is openssl's SHA3-256 of
 long input, a permutation each 136 bytes. A peer that this machine lacks is named as absent;
 libosmocore needs gcc, pkg-config and libosmocore-dev.
+
+rules measures the rule decision beside ${RULES_FULL.many} cards and as many rules, and
+beside ${RULES_FULL.few}: half of the rules name a card, the others overlapping IMSI ranges, groups and attributes, one in a hundred
+denies. Rates are per second of processor time.
 
 timing asks whether the time depends on a secret: Welch's t over samples with one fixed secret and
 with random ones, mixed. Beyond 4.5 it does. The control, which must be found, compares tags and
@@ -53,8 +60,9 @@ ratios.
       throw new UsageError(`--write wants a name of letters, digits and hyphens`);
     const [subject, ...runs] = positionals;
     if (subject === "summary" && runs.length > 0) return await runSummary(runs, values);
-    if (runs.length > 0 || (subject !== "core" && subject !== "timing"))
-      throw new UsageError("what can be measured is `core` and `timing`; `summary` takes runs");
+    if (runs.length > 0 || (subject !== "core" && subject !== "rules" && subject !== "timing"))
+      throw new UsageError("measured are `core`, `rules` and `timing`; `summary` takes runs");
+    if (subject === "rules") return await runRules(values);
     return subject === "core" ? await runCore(values) : await runTiming(values);
   },
 };
@@ -79,6 +87,26 @@ async function runCore({ json, seconds: text, short, write }: Options): Promise<
     hasNativePeers: !short,
     onGroup: (names) => {
       printNote(`measuring ${names.join(", ")}`);
+    },
+  });
+  if (json) printLine(JSON.stringify(rows, null, 2));
+  else for (const line of formatTable(rows)) printLine(line);
+  if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, rows)}`);
+  return EXIT.expected;
+}
+
+async function runRules({ json, seconds: text, short, write }: Options): Promise<number> {
+  const defaults = short ? SHORT : FULL;
+  const seconds = text === undefined ? defaults.seconds : parseSeconds(text);
+  const { benchRules } = await import("#bench/rules");
+  const { describeCommit, formatTable, writeResults } = await import("#bench/report");
+  const commit = await describeCommit();
+  const rows = await benchRules({
+    ...(short ? RULES_SHORT : RULES_FULL),
+    rounds: defaults.rounds,
+    seconds,
+    onStep: (what) => {
+      printNote(`measuring ${what}`);
     },
   });
   if (json) printLine(JSON.stringify(rows, null, 2));

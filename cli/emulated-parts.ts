@@ -102,6 +102,7 @@ async function enrolModule(
   if (binds !== undefined) {
     const rule = { tenant, target: { card: binds }, condition: { imsi } } as const;
     await admin.putRule(`emulated-${imsi}`, { ...rule, onMismatch: "refuse" });
+    await admin.activateRules({ tenant });
   }
   const module = create({ imsi, iccid: ICCID, mncLength: 2 }, 0);
   const device: VpcdDevice = {

@@ -14,6 +14,8 @@ import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
 import { relayCommand } from "./relay.ts";
+import { rewrapCommand } from "./rewrap.ts";
+import { rulesCommand } from "./rules.ts";
 import { serveCommand } from "./serve.ts";
 import { terminalCommand } from "./terminal.ts";
 
@@ -25,6 +27,8 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   cardsCommand,
+  rewrapCommand,
+  rulesCommand,
   terminalCommand,
   mtmCommand,
   emulateCommand,

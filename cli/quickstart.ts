@@ -13,7 +13,7 @@ export const quickstartCommand: Command = {
   help: `Usage: simlatch quickstart [--edge] [--exit] [--json] [--port N]
 
 Starts a platform in a temporary folder with keys it makes itself, enrols emulated cards and SIMs
-and runs eleven scenarios over HTTP on loopback, each step as the patent numbers it. Then the
+and runs nineteen scenarios over HTTP on loopback, each step as the patent numbers it. Then the
 platform goes on serving until Ctrl-C. Exit code 0 only if every outcome was the expected one.
 
   --edge      the Worker in workerd instead of the Bun server

@@ -1,5 +1,7 @@
 /** The audit index: what the single writers reported, at least once, kept once. */
-import { and, desc, eq, sql } from "drizzle-orm";
+import { and, desc, eq, isNotNull, sql } from "drizzle-orm";
+
+import { decodeBase64Url, encodeBase64Url } from "#protocol/bytes";
 
 import { build, type CatalogDatabase, prepareStatement, readRows } from "./database.ts";
 import type { AuditEvent, Repositories } from "./records.ts";
@@ -21,6 +23,7 @@ const insertEvent = prepareStatement(
       session: sql.placeholder("session"),
       reason: sql.placeholder("reason"),
       trail: sql.placeholder("trail"),
+      wrappedFacts: sql.placeholder("wrappedFacts"),
     })
     .onConflictDoNothing()
     .returning({ number: auditEvents.number }),
@@ -46,9 +49,23 @@ const selectByCard = prepareStatement(
     .limit(limit),
 );
 
+const selectDecisions = prepareStatement(
+  build
+    .select()
+    .from(auditEvents)
+    .where(and(eq(auditEvents.tenant, tenant), isNotNull(auditEvents.wrappedFacts)))
+    .orderBy(desc(auditEvents.at), ...newestFirst)
+    .limit(limit),
+);
+
 export function createAuditIndex(database: CatalogDatabase): Repositories["audit"] {
   async function append(events: readonly AuditEvent[]): Promise<void> {
-    await database.write(events.map((event) => insertEvent.call({ ...event })));
+    await database.write(
+      events.map(({ facts, ...event }) => {
+        const wrappedFacts = facts === undefined ? null : (decodeBase64Url(facts) ?? null);
+        return insertEvent.call({ ...event, wrappedFacts });
+      }),
+    );
   }
 
   /** The newest `count` events, oldest of them first. */
@@ -59,8 +76,17 @@ export function createAuditIndex(database: CatalogDatabase): Repositories["audit
   ): Promise<AuditEvent[]> {
     const statement = "session" in by ? selectBySession : selectByCard;
     const rows = await readRows(database, statement, { tenant: name, limit: count, ...by });
-    return rows.toReversed();
+    return rows.map(toEvent).toReversed();
   }
 
-  return { append, find };
+  async function findDecisions(name: string, count: number): Promise<AuditEvent[]> {
+    const rows = await readRows(database, selectDecisions, { tenant: name, limit: count });
+    return rows.map(toEvent);
+  }
+
+  return { append, find, findDecisions };
+}
+
+function toEvent({ wrappedFacts, ...event }: typeof auditEvents.$inferSelect): AuditEvent {
+  return wrappedFacts === null ? event : { ...event, facts: encodeBase64Url(wrappedFacts) };
 }

@@ -1,13 +1,15 @@
 /** The card registry. */
-import { and, eq, exists, getTableColumns, gte, notExists, sql } from "drizzle-orm";
+import { and, eq, exists, getTableColumns, gt, gte, notExists, sql } from "drizzle-orm";
 
 import type { CardStatus } from "#protocol/admin";
 
 import { build, type CatalogDatabase, prepareStatement, readRows, writeRows } from "./database.ts";
 import type {
+  CardDetails,
   CardRecord,
   CardTerms,
   InsertOutcome,
+  Page,
   RegisteredCard,
   Repositories,
 } from "./records.ts";
@@ -100,6 +102,8 @@ const insertCard = prepareStatement(
       fingerprints: sql.placeholder("fingerprints"),
       notBefore: sql.placeholder("notBefore"),
       notAfter: sql.placeholder("notAfter"),
+      groups: sql.placeholder("groups"),
+      company: sql.placeholder("company"),
     })
     .onConflictDoNothing()
     .returning({ cardId: cards.cardId }),
@@ -111,6 +115,39 @@ const updateStatus = prepareStatement(
     .set({ status: sql`${status}` })
     .where(isThisCard)
     .returning({ cardId: cards.cardId }),
+);
+
+const updateDetails = prepareStatement(
+  build
+    .update(cards)
+    .set({
+      groups: sql`${sql.placeholder("groups")}`,
+      company: sql`${sql.placeholder("company")}`,
+    })
+    .where(isThisCard)
+    .returning({ cardId: cards.cardId }),
+);
+
+const selectPage = prepareStatement(
+  build
+    .select({ cardId: cards.cardId, groups: cards.groups, company: cards.company })
+    .from(cards)
+    .where(and(eq(cards.tenant, tenant), gt(cards.cardId, sql.placeholder("after"))))
+    .orderBy(cards.cardId)
+    .limit(sql.placeholder("limit")),
+);
+
+const selectGroupMember = prepareStatement(
+  build
+    .select({ cardId: cards.cardId })
+    .from(cards)
+    .where(
+      and(
+        eq(cards.tenant, tenant),
+        sql`${sql.placeholder("group")} in (select value from json_each(${cards.groups}))`,
+      ),
+    )
+    .limit(1),
 );
 
 const insertRevoked = prepareStatement(
@@ -125,8 +162,12 @@ export function createCards(database: CatalogDatabase): Repositories["cards"] {
   async function find(name: string, id: string): Promise<RegisteredCard | undefined> {
     const [row] = await readRows(database, selectCard, { tenant: name, cardId: id });
     if (row === undefined) return undefined;
-    const wrappedKey = row.wrappedKey ?? undefined;
-    return { ...row, wrappedKey, chainRevoked: row.chainRevoked !== 0 };
+    return {
+      ...row,
+      wrappedKey: row.wrappedKey ?? undefined,
+      company: row.company ?? undefined,
+      chainRevoked: row.chainRevoked !== 0,
+    };
   }
 
   async function findTerms(
@@ -148,7 +189,8 @@ export function createCards(database: CatalogDatabase): Repositories["cards"] {
   }
 
   async function insert(record: CardRecord): Promise<InsertOutcome> {
-    const values = { ...record, wrappedKey: record.wrappedKey ?? null };
+    const { wrappedKey = null, company = null } = record;
+    const values = { ...record, wrappedKey, company };
     const rows = await writeRows(database, insertCard, values);
     return rows.length > 0 ? "inserted" : "taken";
   }
@@ -158,9 +200,35 @@ export function createCards(database: CatalogDatabase): Repositories["cards"] {
     return (await writeRows(database, updateStatus, values)).length > 0;
   }
 
+  async function setDetails(name: string, id: string, details: CardDetails): Promise<boolean> {
+    const { groups, company = null } = details;
+    const values = { tenant: name, cardId: id, groups: JSON.stringify(groups), company };
+    return (await writeRows(database, updateDetails, values)).length > 0;
+  }
+
+  async function list(name: string, page: Page) {
+    const rows = await readRows(database, selectPage, { tenant: name, ...page });
+    return rows.map(({ cardId: id, groups, company }) => {
+      return { cardId: id, groups, company: company ?? undefined };
+    });
+  }
+
+  async function hasGroup(name: string, group: string): Promise<boolean> {
+    return (await readRows(database, selectGroupMember, { tenant: name, group })).length > 0;
+  }
+
   async function revokeCertificate(name: string, fingerprint: string): Promise<void> {
     await writeRows(database, insertRevoked, { tenant: name, fingerprint });
   }
 
-  return { find, findTerms, insert, setStatus, revokeCertificate };
+  return {
+    find,
+    findTerms,
+    insert,
+    setStatus,
+    setDetails,
+    list,
+    hasGroup,
+    revokeCertificate,
+  };
 }

@@ -3,7 +3,8 @@
  * method is one atomic unit: a synchronous transaction on bun:sqlite, one batch on D1.
  */
 import type { AuditEventView, CardStatus, SubscriberStatus } from "#protocol/admin";
-import type { BindingRule } from "#protocol/rules";
+import type { BindingRule, RuleClaims, RuleCondition } from "#protocol/rules";
+import type { SubscriberProfile } from "#protocol/subscriber-profile";
 import type { CardKindName, ModeName, SuiteName } from "#protocol/suites";
 
 export interface TenantRecord {
@@ -56,7 +57,14 @@ export interface CardRecord {
   /** When every certificate of the chain is valid; Unix milliseconds. */
   readonly notBefore: number;
   readonly notAfter: number;
+  /** What rules may name instead of the card. */
+  readonly groups: readonly string[];
+  /** Whose card it is, where somebody said so. */
+  readonly company: string | undefined;
 }
+
+/** What may be said of a card at any time after its enrolment. */
+export type CardDetails = Pick<CardRecord, "groups" | "company">;
 
 /** The suite and the modes that a card takes part in, the strongest first. */
 export type CardTerms = Pick<CardRecord, "suite" | "modes">;
@@ -109,19 +117,75 @@ export type SubscriberKeyRecord = Pick<
   "algorithm" | "wrappedKey" | "wrappedOperator" | "wrappedSsd" | "uimId"
 >;
 
-/** A rule as it is kept: the IMSI of a condition is wrapped, like every IMSI outside its table. */
-export interface StoredRule extends Omit<BindingRule, "condition"> {
-  readonly condition: { readonly wrappedImsi: Uint8Array } | { readonly operator: string };
+/** A rule as it is kept: whatever names one person or terminal is wrapped. */
+export interface StoredRule extends Omit<BindingRule, "condition" | "claims"> {
+  readonly condition: Omit<RuleCondition, "imsi" | "imsiRange" | "msisdn">;
+  readonly claims?: Omit<RuleClaims, "imeis"> | undefined;
+  readonly wrappedIdentities?: Uint8Array | undefined;
 }
 
-/** The rules that name a card, and the version of the rule set they were read from. */
-export interface ApplicableRules {
+export interface RuleSetState {
+  /** The version that decides; 0 before the first activation. */
+  readonly active: number;
+  /** Decisions under an older version do not count. */
+  readonly floor: number;
+  /** The version that changes go into. */
+  readonly draft: number;
+  /** Raised by every change of the draft. */
+  readonly revision: number;
+}
+
+export interface RuleVersion {
   readonly version: number;
-  readonly rules: readonly StoredRule[];
+  /** Unix milliseconds. */
+  readonly activatedAt: number;
+}
+
+export interface RuleActivation {
+  /** The draft that was looked at. */
+  readonly revision: number;
+  readonly at: number;
+  /** Whether decisions under older versions stop counting at once. */
+  readonly raisesFloor: boolean;
+}
+
+/** Rows after this key, in the order of keys. */
+export interface Page {
+  readonly after: string;
+  readonly limit: number;
 }
 
 export interface AuditEvent extends AuditEventView {
   readonly tenant: string;
+  /** Of a decision by rules: what it was made from, wrapped, base64url. */
+  readonly facts?: string | undefined;
+}
+
+/** A wrapping key that rows may be under. */
+export interface WrappingKeyRecord {
+  readonly id: number;
+  /** 16 bytes that tell the key from another one with its id. */
+  readonly checkValue: Uint8Array;
+}
+
+/** The values of a row's key columns, in their order. */
+export type RowKey = readonly (string | number)[];
+
+/** A row of a table with wrapped columns. */
+export interface WrappedRow {
+  readonly key: RowKey;
+  /** All of it, by the names of the schema. */
+  readonly row: Readonly<Record<string, unknown>>;
+  /** By column; without those that are null or empty. */
+  readonly wrapped: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface WrappedChange {
+  readonly key: RowKey;
+  readonly column: string;
+  /** What the column must still hold. */
+  readonly stale: Uint8Array;
+  readonly fresh: Uint8Array;
 }
 
 export type InsertOutcome = "inserted" | "taken";
@@ -163,6 +227,10 @@ export interface Repositories {
     /** "taken" when the card id or, in any tenant, the key is registered already. */
     insert(record: CardRecord): Promise<InsertOutcome>;
     setStatus(tenant: string, cardId: string, status: CardStatus): Promise<boolean>;
+    setDetails(tenant: string, cardId: string, details: CardDetails): Promise<boolean>;
+    /** In the order of card ids. */
+    list(tenant: string, page: Page): Promise<(CardDetails & { readonly cardId: string })[]>;
+    hasGroup(tenant: string, group: string): Promise<boolean>;
     revokeCertificate(tenant: string, fingerprint: string): Promise<void>;
   };
   readonly concealmentKeys: {
@@ -190,13 +258,52 @@ export interface Repositories {
     /** False unless the subscriber has that algorithm. */
     orderSsdUpdate(tenant: string, imsi: string, algorithm: string): Promise<boolean>;
     setStatus(tenant: string, imsi: string, status: SubscriberStatus): Promise<boolean>;
+    /** "no_number" of a subscriber without one: profiles are looked up by number. */
+    setProfile(
+      tenant: string,
+      imsi: string,
+      profile: SubscriberProfile | undefined,
+    ): Promise<"set" | "no_number" | "absent">;
+    /** Undefined when nothing is said of the number, or it is not one subscriber's alone. */
+    findProfile(tenant: string, msisdn: string): Promise<SubscriberProfile | undefined>;
+    /** In the order of IMSIs. */
+    list(
+      tenant: string,
+      page: Page,
+    ): Promise<Pick<SubscriberRecord, "imsi" | "operator" | "msisdn" | "algorithm">[]>;
   };
   readonly rules: {
-    findApplicable(tenant: string, cardId: string): Promise<ApplicableRules>;
-    list(tenant: string): Promise<ApplicableRules>;
-    /** Each change raises the version of the tenant's rule set in the same unit. */
-    save(tenant: string, rule: StoredRule): Promise<number>;
+    findState(tenant: string): Promise<RuleSetState>;
+    /** The rules of one version that name this very card, in the order of ids. */
+    findOwn(tenant: string, version: number, cardId: string): Promise<StoredRule[]>;
+    /** Those for groups and for all cards, in the order of ids. */
+    findShared(tenant: string, version: number, page: Page): Promise<StoredRule[]>;
+    /** All of one version, in the order of ids. */
+    list(tenant: string, version: number, page: Page): Promise<StoredRule[]>;
+    /** Into the draft. */
+    save(tenant: string, rule: StoredRule): Promise<void>;
+    /** Out of the draft; false when it has no such rule. */
     remove(tenant: string, id: string): Promise<boolean>;
+    /** The draft becomes the active version, which is returned; undefined when it has changed. */
+    activate(tenant: string, activation: RuleActivation): Promise<number | undefined>;
+    /** The draft gets the rules of this version, and nothing else. */
+    restore(tenant: string, version: number): Promise<void>;
+    /** The newest first. */
+    listVersions(tenant: string, limit: number): Promise<RuleVersion[]>;
+  };
+  readonly wrappingKeys: {
+    list(): Promise<WrappingKeyRecord[]>;
+    /** Keeps the check value that an id has already. */
+    record(key: WrappingKeyRecord): Promise<void>;
+    retire(ids: readonly number[]): Promise<void>;
+  };
+  readonly wrappedColumns: {
+    /** Every table with wrapped columns, and those columns, by the names of the schema. */
+    readonly tables: readonly { readonly table: string; readonly columns: readonly string[] }[];
+    /** The next `limit` rows in the order of their keys, whatever they are wrapped with. */
+    page(table: string, after: RowKey | undefined, limit: number): Promise<WrappedRow[]>;
+    /** One unit; for each change, whether the column still held what it was to replace. */
+    replace(table: string, changes: readonly WrappedChange[]): Promise<boolean[]>;
   };
   readonly audit: {
     /** At least once: an event with the same writer and number is kept once. */
@@ -206,5 +313,7 @@ export interface Repositories {
       by: { readonly session: string } | { readonly cardId: string },
       limit: number,
     ): Promise<AuditEvent[]>;
+    /** Decisions by rules, the newest first. */
+    findDecisions(tenant: string, limit: number): Promise<AuditEvent[]>;
   };
 }

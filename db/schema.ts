@@ -15,7 +15,9 @@ import {
 } from "drizzle-orm/sqlite-core";
 
 import { decodeBase64Url, encodeBase64Url } from "#protocol/bytes";
+import type { LeaseTerms, MismatchAction, RuleClaims, RuleCondition } from "#protocol/rules";
 import type { StepReport } from "#protocol/steps";
+import type { SubscriberProfile } from "#protocol/subscriber-profile";
 import type { ModeName, Strength, SuiteName } from "#protocol/suites";
 
 /** Bun gives Uint8Array, D1 an array of numbers. */
@@ -36,6 +38,17 @@ function decodeStored(encoded: string): Uint8Array {
   if (decoded === undefined) throw new Error("a stored certificate is not base64url");
   return decoded;
 }
+
+/**
+ * Wrapping keys that rows may be under, of this catalog or of a single writer: from a key's first
+ * use until the re-wrap job found nothing under it. The keys themselves are configuration.
+ */
+export const wrappingKeys = sqliteTable("wrapping_key", {
+  /** 0: the one made from the master key. */
+  id: integer("id").primaryKey(),
+  /** 16 bytes that tell the key from another one with its id. */
+  checkValue: bytes("check_value").notNull(),
+});
 
 /** An operator. */
 export const tenants = sqliteTable("tenant", {
@@ -127,6 +140,10 @@ export const cards = sqliteTable(
     /** Unix milliseconds (RFC 5280, 4.1.2.5). */
     notBefore: integer("not_before").notNull(),
     notAfter: integer("not_after").notNull(),
+    /** What rules may name instead of the card. */
+    groups: text("card_groups", { mode: "json" }).$type<readonly string[]>().notNull(),
+    /** Whose card it is; null when nobody said. */
+    company: text("company"),
   },
   (t) => [primaryKey({ columns: [t.tenant, t.cardId] })],
 );
@@ -163,8 +180,13 @@ export const subscribers = sqliteTable(
     /** E.164 digits. */
     msisdn: text("msisdn"),
     status: text("status", { enum: ["active", "barred"] }).notNull(),
+    /** The embedded subscriber directory; null when nothing is said of the number. */
+    profile: text("profile", { mode: "json" }).$type<SubscriberProfile>(),
   },
-  (t) => [primaryKey({ columns: [t.tenant, t.imsi] })],
+  (t) => [
+    primaryKey({ columns: [t.tenant, t.imsi] }),
+    index("subscriber_number").on(t.tenant, t.msisdn),
+  ],
 );
 
 /** Authentication data of every algorithm, apart from its subscriber (TS 23.008, 3.1.1). */
@@ -204,30 +226,61 @@ export const auc = sqliteTable(
   ],
 );
 
-/** One row a tenant with rules; every change of a rule raises the version. */
+/** One row a tenant with rules. */
 export const ruleSets = sqliteTable("rule_set", {
   tenant: tenantColumn().primaryKey(),
-  version: integer("version").notNull(),
+  /** The version that decides; 0 before the first activation. */
+  active: integer("active").notNull(),
+  /** Decisions under an older version do not count. */
+  floor: integer("floor").notNull(),
+  /** The version that changes go into; above every other. */
+  draft: integer("draft").notNull(),
+  /** Raised by every change of the draft. */
+  revision: integer("revision").notNull(),
 });
 
+/** Versions that were activated. */
+export const ruleVersions = sqliteTable(
+  "rule_version",
+  {
+    tenant: tenantColumn(),
+    version: integer("version").notNull(),
+    /** Unix milliseconds. */
+    activatedAt: integer("activated_at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenant, t.version] })],
+);
+
+/** A rule in the versions from `since` on and before `until`. */
 export const bindingRules = sqliteTable(
   "binding_rule",
   {
     tenant: tenantColumn(),
     id: text("id").notNull(),
-    /** The target; null means all cards. */
+    since: integer("since").notNull(),
+    /** Null: up to the draft. */
+    until: integer("until"),
+    /** The target: one of the two, or neither for all cards. */
     cardId: text("card_id"),
-    /** The condition: exactly one of the two. */
-    wrappedImsi: bytes("wrapped_imsi"),
-    operator: text("operator"),
-    onMismatch: text("on_mismatch", { enum: ["lock", "refuse"] }).notNull(),
+    cardGroup: text("card_group"),
+    effect: text("effect", { enum: ["allow", "deny"] }),
+    priority: integer("priority"),
+    /** Without IMSI, range, number and IMEIs, which are wrapped together. */
+    condition: text("condition", { mode: "json" }).$type<RuleCondition>().notNull(),
+    claims: text("claims", { mode: "json" }).$type<RuleClaims>(),
+    wrappedIdentities: bytes("wrapped_identities"),
+    onMismatch: text("on_mismatch", { mode: "json" }).$type<MismatchAction>().notNull(),
     /** Null: what the subscriber's own module proves. */
     minimumStrength: text("minimum_strength").$type<Strength>(),
+    /** Unix milliseconds. */
+    validFrom: integer("valid_from"),
+    validUntil: integer("valid_until"),
+    lease: text("lease", { mode: "json" }).$type<LeaseTerms>(),
   },
   (t) => [
-    primaryKey({ columns: [t.tenant, t.id] }),
-    index("binding_rule_card").on(t.tenant, t.cardId),
-    check("binding_rule_condition", sql`(${t.wrappedImsi} is null) <> (${t.operator} is null)`),
+    primaryKey({ columns: [t.tenant, t.id, t.since] }),
+    index("binding_rule_card").on(t.tenant, t.cardId, t.id),
+    check("binding_rule_target", sql`${t.cardId} is null or ${t.cardGroup} is null`),
   ],
 );
 
@@ -246,10 +299,15 @@ export const auditEvents = sqliteTable(
     session: text("session").notNull(),
     reason: text("reason").notNull(),
     trail: text("trail", { mode: "json" }).$type<readonly StepReport[]>().notNull(),
+    /** Of a decision by rules: what it was made from. */
+    wrappedFacts: bytes("wrapped_facts"),
   },
   (t) => [
     primaryKey({ columns: [t.writer, t.number] }),
     index("audit_event_session").on(t.tenant, t.session),
     index("audit_event_card").on(t.tenant, t.cardId),
+    index("audit_event_time")
+      .on(t.tenant, t.at)
+      .where(sql`${t.wrappedFacts} is not null`),
   ],
 );

@@ -1,11 +1,13 @@
 /** Subscribers and, in a table of its own, their authentication data. */
-import { and, asc, eq, gte, sql } from "drizzle-orm";
+import { and, asc, eq, gt, gte, isNotNull, sql } from "drizzle-orm";
 
 import { EMBEDDED_CENTRE, type SubscriberStatus } from "#protocol/admin";
 
 import { build, type CatalogDatabase, prepareStatement, readRows, writeRows } from "./database.ts";
+import type { SubscriberProfile } from "#protocol/subscriber-profile";
 import type {
   InsertOutcome,
+  Page,
   Repositories,
   SubscriberKeyRecord,
   SubscriberRecord,
@@ -111,6 +113,39 @@ const updateNumber = prepareStatement(
     .returning({ imsi: subscribers.imsi }),
 );
 
+/** Only beside a number, by which it is looked up. */
+const updateProfile = prepareStatement(
+  build
+    .update(subscribers)
+    .set({ profile: sql`${sql.placeholder("profile")}` })
+    .where(and(isThisSubscriber, isNotNull(subscribers.msisdn)))
+    .returning({ imsi: subscribers.imsi }),
+);
+
+/** Two rows say that the number is not one subscriber's alone. */
+const selectProfiles = prepareStatement(
+  build
+    .select({ profile: subscribers.profile })
+    .from(subscribers)
+    .where(and(eq(subscribers.tenant, tenant), eq(subscribers.msisdn, msisdn)))
+    .limit(2),
+);
+
+const selectPage = prepareStatement(
+  build
+    .select({
+      imsi: subscribers.imsi,
+      operator: subscribers.operator,
+      msisdn: subscribers.msisdn,
+      algorithm: auc.algorithm,
+    })
+    .from(subscribers)
+    .innerJoin(auc, and(eq(auc.tenant, subscribers.tenant), eq(auc.imsi, subscribers.imsi)))
+    .where(and(eq(subscribers.tenant, tenant), gt(subscribers.imsi, sql.placeholder("after"))))
+    .orderBy(subscribers.imsi)
+    .limit(sql.placeholder("limit")),
+);
+
 const updateKeys = prepareStatement(
   build
     .update(auc)
@@ -183,6 +218,8 @@ export function createSubscribers(database: CatalogDatabase): Repositories["subs
   return {
     find,
     findNeighbour,
+    ...createProfiles(database),
+    list: (name, page) => listSubscribers(database, name, page),
     insert,
     setStatus: (name: string, number: string, value: SubscriberStatus) =>
       found(updateStatus, { tenant: name, imsi: number, status: value }),
@@ -200,4 +237,37 @@ function toValues(record: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(record).map(([column, value]: [string, unknown]) => [column, value ?? null]),
   );
+}
+
+/** What the embedded subscriber directory says, by number. */
+function createProfiles(
+  database: CatalogDatabase,
+): Pick<Repositories["subscribers"], "setProfile" | "findProfile"> {
+  async function setProfile(
+    name: string,
+    number: string,
+    profile: SubscriberProfile | undefined,
+  ): Promise<"set" | "no_number" | "absent"> {
+    const stored = profile === undefined ? null : JSON.stringify(profile);
+    const values = { tenant: name, imsi: number, profile: stored };
+    if ((await writeRows(database, updateProfile, values)).length > 0) return "set";
+    const rows = await readRows(database, selectSubscriber, { tenant: name, imsi: number });
+    return rows.length === 0 ? "absent" : "no_number";
+  }
+
+  async function findProfile(name: string, number: string): Promise<SubscriberProfile | undefined> {
+    const rows = await readRows(database, selectProfiles, { tenant: name, msisdn: number });
+    const [row, other] = rows;
+    return other === undefined ? (row?.profile ?? undefined) : undefined;
+  }
+
+  return { setProfile, findProfile };
+}
+
+async function listSubscribers(database: CatalogDatabase, name: string, page: Page) {
+  const rows = await readRows(database, selectPage, { tenant: name, ...page });
+  return rows.map((row) => {
+    const { imsi: digits, operator, msisdn: number, algorithm: algorithmName } = row;
+    return { imsi: digits, operator, msisdn: number ?? undefined, algorithm: algorithmName };
+  });
 }

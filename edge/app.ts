@@ -5,11 +5,16 @@ import type { CatalogDatabase } from "#db/database";
 import * as core from "#wasm";
 import type { Configuration } from "./bindings.ts";
 import type { CentreConnectors, Clock, Dependencies, Log, Random, Sleep } from "./dependencies.ts";
+import { createHttpDirectory } from "./directory/http-directory.ts";
+import { createEmbeddedDirectory } from "./embedded-directory.ts";
 import { createEmbeddedCentre } from "./access-authentication/authentication-centre/embedded.ts";
 import { algorithms } from "./algorithms.ts";
+import { createFetchTransport } from "./peers/fetch.ts";
+import type { PeerTransport } from "./peers/transport.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
 import { createBindingRoutes } from "./routes/bindings.ts";
 import { createErrorHandler, handleNotFound } from "./routes/problem.ts";
+import { requireWrappingKeys } from "./routes/wrapping-keys.ts";
 import type { Writers } from "./state/writers.ts";
 import { certificateAlgorithms } from "./suites/certificate-algorithms.ts";
 import { eciesProfileB } from "./suites/ecies.ts";
@@ -33,13 +38,19 @@ export interface Ambient {
   readonly connectors?: CentreConnectors;
 }
 
-/** The runtime's own clock and randomness. */
-export function runtimeAmbient(writeLine: Ambient["writeLine"]): Ambient {
+/** What carries service-based interfaces (TS 29.500): HTTP/2 where the runtime can. */
+interface Peers {
+  readonly serviceTransport: PeerTransport;
+}
+
+/** The runtime's own clock and randomness, and its `fetch`. */
+export function runtimeAmbient(writeLine: Ambient["writeLine"]): Ambient & Peers {
   return {
     clock: () => Date.now(),
     sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
     writeLine,
+    serviceTransport: createFetchTransport((url, init) => fetch(url, init)),
   };
 }
 
@@ -53,9 +64,12 @@ export function compose(
   database: CatalogDatabase,
   ambient: Ambient,
 ): Composition {
-  const { masterKey, deployment, storeGeneration, limits, slot, slots } = configuration;
+  const { masterKey, wrappingKeys, deployment, storeGeneration, limits } = configuration;
+  const { slot, slots, country } = configuration;
   const { clock, sleep, random, connectors = new Map() } = ambient;
-  const vault = createVault(masterKey, random);
+  const vault = createVault(masterKey, random, wrappingKeys);
+  const repositories = createRepositories(database);
+  const log = createLog(ambient);
   const dependencies: Dependencies = {
     clock,
     sleep,
@@ -65,19 +79,32 @@ export function compose(
     algorithms,
     centre: createEmbeddedCentre({ algorithms, vault }),
     connectors,
+    directory: openDirectory(configuration, repositories, { clock, log }),
     suites: createSuiteTools(random),
     certificates: certificateAlgorithms,
     ecies: eciesProfileB,
     tpm: tpmTools,
-    log: createLog(ambient),
-    repositories: createRepositories(database),
+    log,
+    repositories,
     deployment,
     storeGeneration,
     limits,
+    country,
     slot,
     slots,
   };
   return { dependencies, adminKey: configuration.adminKey };
+}
+
+/** The operator's customer database, or else the catalog's own; never one in the other's place. */
+function openDirectory(
+  { directory }: Configuration,
+  repositories: Dependencies["repositories"],
+  { clock, log }: Pick<Dependencies, "clock" | "log">,
+): Dependencies["directory"] {
+  if (directory === undefined) return createEmbeddedDirectory(repositories);
+  const transport = createFetchTransport((url, init) => fetch(url, init));
+  return createHttpDirectory({ transport, clock, log }, directory);
 }
 
 export function createApp({ dependencies, adminKey }: Composition, writers: Writers): Hono {
@@ -85,6 +112,7 @@ export function createApp({ dependencies, adminKey }: Composition, writers: Writ
   app.onError(createErrorHandler(dependencies.log));
   app.notFound(handleNotFound);
   app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.use("/v1/*", requireWrappingKeys(dependencies));
   app.route("/v1/bindings", createBindingRoutes(dependencies, writers.cards));
   if (adminKey !== undefined) {
     app.route("/v1/admin", createAdminRoutes(dependencies, adminKey, writers));

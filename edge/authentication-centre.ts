@@ -118,6 +118,14 @@ export type CentreFailure = CentreRefusal | CentreOutage;
 /** Each query ends in bounded time, with a value: a connector that throws is defective. */
 export interface CentreConnector {
   fetchVectors(query: VectorQuery): Promise<Result<readonly FetchedVector[], CentreFailure>>;
+  /**
+   * Tells a centre that wants to know that a module of `imsi` proved itself (TS 33.501, 6.1.4); it
+   * changes nothing of the proof. `at` is Unix time in milliseconds.
+   */
+  confirm?(proof: {
+    readonly imsi: string;
+    readonly at: number;
+  }): Promise<Result<undefined, CentreFailure>>;
 }
 
 /** By the name that `centre` of a subscriber has. */

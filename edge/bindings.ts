@@ -3,13 +3,24 @@ import { EMBEDDED_CENTRE } from "#protocol/admin";
 import { type Bytes, decodeBase64Url, decodeHex } from "#protocol/bytes";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { GSUP_NAME_PATTERN } from "./access-authentication/authentication-centre/gsup/client.ts";
+import {
+  ConfigurationError,
+  readInteger,
+  readText,
+  type UncheckedEnvironment,
+} from "./environment.ts";
+import { COUNTRY_PATTERN } from "#protocol/rules";
+import type { DirectorySettings } from "./directory/http-directory.ts";
+import { readDirectory } from "./directory/settings.ts";
 import { DEFAULT_LIMITS, LIMIT_MAXIMA, type Limits } from "./limits.ts";
+import type { NudmSettings } from "./nudm/client.ts";
+import { readNudmCentres } from "./nudm/settings.ts";
 import { MASTER_KEY_BYTES } from "./vault.ts";
-
-export type UncheckedEnvironment = Readonly<Record<string, unknown>>;
+import { parseWrappingKeys, type WrappingKeys, type WrappingKeysFault } from "./wrapping-keys.ts";
 
 export interface Configuration {
   readonly masterKey: Bytes;
+  readonly wrappingKeys: WrappingKeys;
   /** 16 bytes. */
   readonly deployment: Bytes;
   /** Absent: the administration routes do not exist. */
@@ -17,9 +28,15 @@ export interface Configuration {
   readonly storeGeneration: number;
   readonly slot: number;
   readonly slots: number;
+  /** Of this point of presence; absent where callers bring it along, or nobody knows. */
+  readonly country: string | undefined;
   readonly limits: Limits;
   /** Absent: no subscriber's keys are at an HLR. */
   readonly gsup: GsupConfiguration | undefined;
+  /** Absent: the catalog's own customer data. */
+  readonly directory: DirectorySettings | undefined;
+  /** UDMs, by the name that `centre` of a subscriber has. */
+  readonly nudmCentres: ReadonlyMap<string, NudmSettings>;
 }
 
 /** The external centre behind GSUP, and how this point of presence reaches it. */
@@ -42,11 +59,6 @@ export interface RelayAddress {
   readonly key: Bytes;
 }
 
-/** The message is a sentence that says what to do; it never holds a value. */
-export class ConfigurationError extends Error {
-  override readonly name = "ConfigurationError";
-}
-
 const ADMIN_KEY_CHARACTERS_MIN = 32;
 /** Fewer different bytes than this in a key of 32 do not come from a random source. */
 const DISTINCT_BYTES_MIN = 12;
@@ -60,21 +72,21 @@ const CENTRE_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
 export function checkEnvironment(environment: UncheckedEnvironment): Configuration {
   const slots = readInteger(environment, "SIMLATCH_SLOTS", 1, 1, SLOTS_MAX);
   const slot = readInteger(environment, "SIMLATCH_SLOT", 0, 0, slots - 1);
+  const masterKey = readSecret(environment, "SIMLATCH_MASTER_KEY");
   return {
-    masterKey: readSecret(environment, "SIMLATCH_MASTER_KEY"),
+    masterKey,
+    wrappingKeys: readWrappingKeys(environment, masterKey),
     deployment: readDeployment(environment),
     adminKey: readAdminKey(environment),
     storeGeneration: readInteger(environment, "SIMLATCH_STORE_GENERATION", 1, 1, INTEGER_MAX),
     slot,
     slots,
+    country: readCountry(environment),
     limits: readLimits(environment),
     gsup: readGsup(environment, slot),
+    directory: readDirectory(environment),
+    nudmCentres: readNudmCentres(environment),
   };
-}
-
-function readText(environment: UncheckedEnvironment, name: string): string | undefined {
-  const value = environment[name];
-  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 /** 32 bytes. */
@@ -90,12 +102,33 @@ export function checkSecret(name: string, text: string): Bytes {
       `Set ${name} to 32 random bytes in base64url; "bun run simlatch keys" makes one.`,
     );
   }
-  if (new Set(key).size < DISTINCT_BYTES_MIN) {
+  if (isRegular(key)) {
     throw new ConfigurationError(
       `${name} is too regular to be random; take one from "bun run simlatch keys".`,
     );
   }
   return key;
+}
+
+function isRegular(key: Uint8Array): boolean {
+  return new Set(key).size < DISTINCT_BYTES_MIN;
+}
+
+const WRAPPING_KEYS_ADVICE: Readonly<Record<WrappingKeysFault, string>> = {
+  malformed:
+    'to entries like "2:<32 bytes, base64url>", the newest first, or 0 for the key that is made ' +
+    'from the master key; "bun run simlatch keys --wrapping 2" makes an entry',
+  too_many: "to at most 16 entries; remove keys that no row needs",
+  id_twice: "to entries with an id each",
+  key_twice: "to keys that differ from each other and from the master key",
+  regular: "to random keys; one of them is too regular",
+};
+
+function readWrappingKeys(environment: UncheckedEnvironment, masterKey: Bytes): WrappingKeys {
+  const name = "SIMLATCH_WRAPPING_KEYS";
+  const parsed = parseWrappingKeys(readText(environment, name) ?? "0", masterKey, isRegular);
+  if (parsed.ok) return parsed.value;
+  throw new ConfigurationError(`Set ${name} ${WRAPPING_KEYS_ADVICE[parsed.reason]}.`);
 }
 
 function readDeployment(environment: UncheckedEnvironment): Bytes {
@@ -177,6 +210,13 @@ export function readGsupAddress(environment: UncheckedEnvironment): TcpAddress {
   return { hostname, port };
 }
 
+function readCountry(environment: UncheckedEnvironment): string | undefined {
+  const name = "SIMLATCH_COUNTRY";
+  const country = readText(environment, name);
+  if (country === undefined || COUNTRY_PATTERN.test(country)) return country;
+  throw new ConfigurationError(`Set ${name} to two capital letters of ISO 3166-1, as in "CN".`);
+}
+
 /** challengeSeconds is set by SIMLATCH_CHALLENGE_SECONDS, and so on. */
 function readLimits(environment: UncheckedEnvironment): Limits {
   const maxima = new Map(Object.entries(LIMIT_MAXIMA));
@@ -186,20 +226,4 @@ function readLimits(environment: UncheckedEnvironment): Limits {
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- same keys as DEFAULT_LIMITS
   return Object.fromEntries(entries) as Limits;
-}
-
-export function readInteger(
-  environment: UncheckedEnvironment,
-  name: string,
-  fallback: number,
-  least: number,
-  greatest: number,
-): number {
-  const text = readText(environment, name);
-  if (text === undefined) return fallback;
-  const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least && value <= greatest)) {
-    throw new ConfigurationError(`Set ${name} to a whole number from ${least} to ${greatest}.`);
-  }
-  return value;
 }

@@ -2,9 +2,10 @@
 import { openD1 } from "#db/d1";
 import { failure } from "#protocol/result";
 import { compose, type Composition, createLog, runtimeAmbient } from "./app.ts";
-import { checkEnvironment, type UncheckedEnvironment } from "./bindings.ts";
+import { checkEnvironment } from "./bindings.ts";
 import { openConnectors } from "./connectors.ts";
 import type { CentreConnector } from "./dependencies.ts";
+import type { UncheckedEnvironment } from "./environment.ts";
 
 export interface CatalogEnvironment extends UncheckedEnvironment {
   readonly DB: D1Database;

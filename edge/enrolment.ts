@@ -112,6 +112,8 @@ export async function enrolCard(
     modes,
     servicePublicKey,
     status: "active",
+    groups: [],
+    company: undefined,
     ...credential.value,
   };
   const outcome = await repositories.cards.insert(record);

@@ -21,6 +21,8 @@ export interface Limits {
   readonly challengesPerImsiHour: number;
   /** Of those, kept for cards that have bound with this IMSI before. */
   readonly reservedPerImsiHour: number;
+  /** How old the rules of a decision may be that no floor forbids. */
+  readonly ruleStalenessSeconds: number;
   /** 1: subscribers with the algorithms of test cards, whose answers give the key away. */
   readonly testAlgorithms: number;
   /** Life of the vectors of one query to an external centre that are not spent yet. */
@@ -40,6 +42,7 @@ export const DEFAULT_LIMITS: Limits = {
   imsisPerCardHour: 5,
   challengesPerImsiHour: 10,
   reservedPerImsiHour: 5,
+  ruleStalenessSeconds: 30,
   testAlgorithms: 0,
   fetchedVectorSeconds: 300,
 };
@@ -63,6 +66,7 @@ export const LIMIT_MAXIMA: Limits = {
   imsisPerCardHour: COUNT_MAX,
   challengesPerImsiHour: COUNT_MAX,
   reservedPerImsiHour: COUNT_MAX,
+  ruleStalenessSeconds: 3600,
   testAlgorithms: 1,
   fetchedVectorSeconds: 3600,
 };

@@ -1,5 +1,6 @@
 /** Cloudflare entry: the app at a point of presence, and the Durable Objects behind it. */
 import type { Hono } from "hono";
+import { COUNTRY_PATTERN } from "#protocol/rules";
 import { createApp } from "./app.ts";
 import type { Composition } from "./app.ts";
 import { composeWorker } from "./compose-worker.ts";
@@ -16,6 +17,14 @@ export default {
     apps.set(composition, app);
     // Cloudflare sets this header itself; off Cloudflare the proxy in front must.
     const address = request.headers.get("CF-Connecting-IP") ?? undefined;
-    return app.fetch(request, { address }, context);
+    const country = countryOf(request);
+    return app.fetch(request, { address, ...(country && { country }) }, context);
   },
 } satisfies ExportedHandler<WorkerEnvironment>;
+
+/** "T1" (Tor) and "XX" (not known) are no countries. */
+function countryOf({ cf }: Request): string | undefined {
+  const country = cf?.["country"];
+  const isCountry = typeof country === "string" && COUNTRY_PATTERN.test(country);
+  return isCountry && country !== "XX" ? country : undefined;
+}

@@ -1,6 +1,6 @@
 /** The JSON envelopes of /v1/admin; byte strings are base64url, keys of subscribers are hex. */
-import type { BindingRule } from "./rules.ts";
 import type { StepReport } from "./steps.ts";
+import type { SubscriberProfile } from "./subscriber-profile.ts";
 import type { CardKindName, ModeName, ModuleKindName, SuiteName } from "./suites.ts";
 
 /** PUT /v1/admin/tenants/{tenant}: whom this operator trusts. */
@@ -119,6 +119,12 @@ export interface MtmCardEnrolment extends CardEnrolmentBase {
 
 export type CardStatus = "active" | "revoked";
 
+/**
+ * Registry and writer together: `retired` is the registry's `revoked`, `lost` and `stolen` are
+ * reports, `issued` is a card that has not yet proved itself in a session.
+ */
+export type CardState = "issued" | "active" | "lost" | "stolen" | "locked" | "retired";
+
 /** GET /v1/admin/cards/{cardId}. */
 export interface CardRecordView {
   readonly tenant: string;
@@ -127,6 +133,9 @@ export interface CardRecordView {
   readonly suite: SuiteName;
   readonly modes: readonly ModeName[];
   readonly status: CardStatus;
+  readonly state: CardState;
+  readonly groups: readonly string[];
+  readonly company: string | null;
   /** Empty for a card with a shared key, which has a version instead. */
   readonly publicKey: string;
   readonly keyVersion: number;
@@ -139,6 +148,13 @@ export interface CardRecordView {
 export interface CardStatusUpdate {
   readonly tenant?: string;
   readonly status: CardStatus;
+}
+
+/** PUT /v1/admin/cards/{cardId}/details: what rules ask of a card; null: nobody's company. */
+export interface CardDetailsUpdate {
+  readonly tenant?: string;
+  readonly groups: readonly string[];
+  readonly company: string | null;
 }
 
 export const CARD_REPORTS = ["lost", "stolen"] as const;
@@ -230,6 +246,20 @@ export interface SubscriberNumberUpdate {
   readonly msisdn: string | null;
 }
 
+/**
+ * PUT /v1/admin/subscribers/{imsi}/profile: what the embedded subscriber directory says of the
+ * subscriber's number; a conflict without one. Null: nothing any more.
+ */
+export interface SubscriberProfileUpdate {
+  readonly tenant?: string;
+  readonly profile: Partial<SubscriberProfile> | null;
+}
+
+/** GET of the same. */
+export interface SubscriberProfileView {
+  readonly profile: SubscriberProfile | null;
+}
+
 /** PUT /v1/admin/subscribers/{imsi}/ssd-update: new SSD at the next binding. CAVE alone. */
 export interface SsdUpdateOrder {
   readonly tenant?: string;
@@ -263,9 +293,36 @@ export type SubscriberOrderRequest = { readonly tenant?: string } & (
   | { readonly order: "clear"; readonly by: readonly [string, string] }
 );
 
-/** PUT /v1/admin/rules/{id}; the id is in the path. */
-export interface RuleUpdate extends Omit<BindingRule, "id"> {
-  readonly tenant?: string;
+/**
+ * POST /v1/admin/rewrap: one step of a pass over every secret at rest. The first step of a pass, or
+ * the one after that whose answer had the cursor.
+ */
+export type RewrapStepRequest =
+  | {
+      /** Counts, and changes nothing. */
+      readonly check?: boolean;
+      /** IND slots that were ever in use, when there were more than now. */
+      readonly slots?: number;
+    }
+  | { readonly cursor: string };
+
+export interface RewrapStep {
+  /** For the next step; null at the end of the pass. */
+  readonly cursor: string | null;
+  /** Id of the key that wraps. */
+  readonly newest: number;
+  /** Secrets that this step looked at. */
+  readonly seen: number;
+  /** Of those, how many were under each older key, by its id. */
+  readonly stale: Readonly<Record<string, number>>;
+  /** Of those, how many are under the newest key now. */
+  readonly rewrapped: number;
+  /** Purpose and row of secrets that do not open under the key that they name. */
+  readonly unreadable: readonly string[];
+  /** Older keys that this pass, at its end, has found nothing under. */
+  readonly retired: readonly number[];
+  /** Keys that a start of the platform asks for. */
+  readonly needed: readonly number[];
 }
 
 /** GET /v1/admin/audit?session=... or ?card=...: events in the order of their numbers. */

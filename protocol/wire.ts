@@ -29,6 +29,13 @@ export interface CardProofRequest {
   /** Encrypted mode: the IMSI concealed to the platform's concealment key. */
   readonly concealedImsi?: string;
   readonly moduleKind: ModuleKindName;
+  /** What the terminal says of itself; nobody proves it, and it can only narrow a decision. */
+  readonly claims?: TerminalClaims;
+}
+
+export interface TerminalClaims {
+  /** 14 digits, or 15 with the check digit (TS 23.003, 6.2.1). */
+  readonly imei?: string;
 }
 
 /** Step 320 or 420; also the answer to AUTS. In encrypted mode it is for the card alone. */

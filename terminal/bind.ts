@@ -75,6 +75,8 @@ export interface BindOptions {
   readonly concealment?: Concealment;
   /** Adds the confirmation tag where the module gives CK and IK; false unless given. */
   readonly confirmationTag?: boolean;
+  /** The terminal's own, for rules that ask for one: 14 digits, or 15 with the check digit. */
+  readonly imei?: string;
   /** Unix time in milliseconds, for step reports alone. */
   readonly now: () => number;
   readonly onStep?: (report: StepReport) => void;
@@ -191,10 +193,11 @@ async function startSession(session: Session): Promise<Proof> {
 
 async function proveCard(session: Session, proof: Proof): Promise<CardReply> {
   const { grant, cardId, signal } = session;
-  const { platform, module } = session.participants;
+  const { platform, module, imei } = session.participants;
   const identity = await nameSubscriber(session);
   const { token } = grant;
-  const body = { token, cardId, proof: proof.bytes, ...identity, moduleKind: module.kind };
+  const common = { token, cardId, proof: proof.bytes, moduleKind: module.kind };
+  const body = { ...common, ...identity, ...(imei === undefined ? {} : { claims: { imei } }) };
   const reply = await request(session, 316, () => platform.proveCard(grant.sid, body, signal));
   // Only a card that says so itself is locked.
   if (reply.kind !== "challenge" && proof.state !== "locked")

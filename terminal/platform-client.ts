@@ -11,6 +11,7 @@ import type {
   ReceiptRequest,
   SealedAnswerRequest,
   SignedAnswerRequest,
+  TerminalClaims,
 } from "#protocol/wire";
 import { limitSignal, raceSignal, type Sleep, sleepMilliseconds } from "./cancel.ts";
 import { throwIfCancelled } from "./cancel.ts";
@@ -65,6 +66,7 @@ export type CardProofMessage = {
   readonly cardId: string;
   readonly proof: Uint8Array;
   readonly moduleKind: ModuleKindName;
+  readonly claims?: TerminalClaims;
 } & (
   | { readonly imsi: string }
   /** Encrypted mode: 50 bytes, as concealImsi gave them. */
@@ -159,13 +161,15 @@ export function createPlatformClient(options: PlatformClientOptions): PlatformCl
 }
 
 function encodeCardProof(message: CardProofMessage): CardProofRequest {
-  const { cardId, moduleKind } = message;
+  const { cardId, moduleKind, claims } = message;
   const proof = encodeBase64Url(message.proof);
   const identity =
     "imsi" in message
       ? { imsi: message.imsi }
       : { concealedImsi: encodeBase64Url(message.concealedImsi) };
-  return { token: encodeBase64Url(message.token), cardId, proof, ...identity, moduleKind };
+  const token = encodeBase64Url(message.token);
+  const said = claims === undefined ? {} : { claims };
+  return { token, cardId, proof, ...identity, moduleKind, ...said };
 }
 
 function encodeAnswer(answer: AnswerMessage): SignedAnswerRequest | SealedAnswerRequest {

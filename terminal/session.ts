@@ -17,6 +17,7 @@ export interface Participants {
   readonly platform: PlatformClient;
   readonly card: CardApplet;
   readonly module: IdentityModule;
+  readonly imei?: string;
   readonly now: () => number;
   readonly onStep?: (report: StepReport) => void;
 }

@@ -35,25 +35,36 @@ CREATE TABLE `audit_event` (
 	`session` text NOT NULL,
 	`reason` text NOT NULL,
 	`trail` text NOT NULL,
+	`wrapped_facts` blob,
 	PRIMARY KEY(`writer`, `number`)
 );
 --> statement-breakpoint
 CREATE INDEX `audit_event_session` ON `audit_event` (`tenant`,`session`);--> statement-breakpoint
 CREATE INDEX `audit_event_card` ON `audit_event` (`tenant`,`card_id`);--> statement-breakpoint
+CREATE INDEX `audit_event_time` ON `audit_event` (`tenant`,`at`) WHERE "audit_event"."wrapped_facts" is not null;--> statement-breakpoint
 CREATE TABLE `binding_rule` (
 	`tenant` text NOT NULL,
 	`id` text NOT NULL,
+	`since` integer NOT NULL,
+	`until` integer,
 	`card_id` text,
-	`wrapped_imsi` blob,
-	`operator` text,
+	`card_group` text,
+	`effect` text,
+	`priority` integer,
+	`condition` text NOT NULL,
+	`claims` text,
+	`wrapped_identities` blob,
 	`on_mismatch` text NOT NULL,
 	`minimum_strength` text,
-	PRIMARY KEY(`tenant`, `id`),
+	`valid_from` integer,
+	`valid_until` integer,
+	`lease` text,
+	PRIMARY KEY(`tenant`, `id`, `since`),
 	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action,
-	CONSTRAINT "binding_rule_condition" CHECK(("binding_rule"."wrapped_imsi" is null) <> ("binding_rule"."operator" is null))
+	CONSTRAINT "binding_rule_target" CHECK("binding_rule"."card_id" is null or "binding_rule"."card_group" is null)
 );
 --> statement-breakpoint
-CREATE INDEX `binding_rule_card` ON `binding_rule` (`tenant`,`card_id`);--> statement-breakpoint
+CREATE INDEX `binding_rule_card` ON `binding_rule` (`tenant`,`card_id`,`id`);--> statement-breakpoint
 CREATE TABLE `card_root` (
 	`tenant` text NOT NULL,
 	`fingerprint` text NOT NULL,
@@ -78,6 +89,8 @@ CREATE TABLE `card` (
 	`fingerprints` text NOT NULL,
 	`not_before` integer NOT NULL,
 	`not_after` integer NOT NULL,
+	`card_groups` text NOT NULL,
+	`company` text,
 	PRIMARY KEY(`tenant`, `card_id`),
 	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
 );
@@ -120,7 +133,18 @@ CREATE TABLE `revoked_certificate` (
 --> statement-breakpoint
 CREATE TABLE `rule_set` (
 	`tenant` text PRIMARY KEY NOT NULL,
+	`active` integer NOT NULL,
+	`floor` integer NOT NULL,
+	`draft` integer NOT NULL,
+	`revision` integer NOT NULL,
+	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
+);
+--> statement-breakpoint
+CREATE TABLE `rule_version` (
+	`tenant` text NOT NULL,
 	`version` integer NOT NULL,
+	`activated_at` integer NOT NULL,
+	PRIMARY KEY(`tenant`, `version`),
 	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
@@ -130,10 +154,17 @@ CREATE TABLE `subscriber` (
 	`operator` text NOT NULL,
 	`msisdn` text,
 	`status` text NOT NULL,
+	`profile` text,
 	PRIMARY KEY(`tenant`, `imsi`),
 	FOREIGN KEY (`tenant`) REFERENCES `tenant`(`tenant`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
+CREATE INDEX `subscriber_number` ON `subscriber` (`tenant`,`msisdn`);--> statement-breakpoint
 CREATE TABLE `tenant` (
 	`tenant` text PRIMARY KEY NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `wrapping_key` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`check_value` blob NOT NULL
 );

@@ -73,7 +73,7 @@ export type AccessOutcome =
 /** The subscriber whose module answered: what rules judge and what a pairing pins. */
 export type ProvenAccess = Pick<
   SubscriberRecord,
-  "tenant" | "imsi" | "operator" | "msisdn" | "keyVersion"
+  "tenant" | "imsi" | "operator" | "msisdn" | "keyVersion" | "centre"
 > & {
   /** What a module of this subscriber proves when it is used as provisioned. */
   readonly provisionedStrength: Strength;

@@ -1,59 +1,289 @@
 /**
- * Rule verification, pure: the rules that name a card against the subscriber it was found beside.
+ * Rule verification, pure: which rule decides about a card beside a proven subscriber, and why
+ * (docs/rules.md). Default deny; the highest priority decides; there, what denies wins.
  */
-import type { BindingRule } from "#protocol/rules";
-import { type Strength, STRENGTHS } from "#protocol/suites";
+import type { BindingRule, LeaseTerms, MismatchAction, RuleField } from "#protocol/rules";
+import {
+  type CompiledRule,
+  compareIds,
+  compareMildness,
+  compileRule,
+  fieldWith,
+  isStrongEnough,
+  matchRule,
+} from "./compiled-rule.ts";
+import { findCover } from "./imsi-ranges.ts";
+import { MATCH, type Match, matchClaims, type RuleSubject } from "./rule-match.ts";
+import { buildIndex, type RuleIndex } from "./rule-index.ts";
 
-/** What the module has proved and the registry adds; a rule may ask about nothing else. */
-export interface ProvenSubscriber {
-  readonly imsi: string;
-  /** MCC and MNC. */
-  readonly operator: string;
-  /** What the answer of this session is worth. */
-  readonly strength: Strength;
-  /** What the subscriber's module proves when it is used as provisioned. */
-  readonly provisionedStrength: Strength;
-}
+export type RuleRefusal =
+  | "no_rule_for_card"
+  | "no_rule_allows"
+  | "rule_denies"
+  | "strength_too_low"
+  | "claim_mismatch"
+  | "attribute_unknown";
 
 export type RuleVerdict =
-  | { readonly allowed: true; readonly rule: string }
-  | { readonly allowed: false; readonly lock: boolean; readonly reason: RuleRefusal };
+  | { readonly allowed: true; readonly rule: string; readonly lease: LeaseTerms }
+  | {
+      readonly allowed: false;
+      readonly reason: RuleRefusal;
+      /** What a mismatch is told; refusals that are none are `refuse`, and count for no lock. */
+      readonly action: MismatchAction;
+      /** A proven subscriber whom rules do not want: `action` is the rules' own. */
+      readonly isMismatch: boolean;
+      /** The rule that decided, or came nearest; absent when no rule names the card. */
+      readonly rule: string | undefined;
+      /** Which member of it did not hold, or is not known. */
+      readonly field: RuleField | undefined;
+    };
 
-export type RuleRefusal = "no_rule_for_card" | "no_rule_allows" | "strength_too_low";
+type Refusal = Extract<RuleVerdict, { allowed: false }>;
 
-/**
- * Default deny. When no rule allows, the rules that name this very card decide whether it locks,
- * before those for all cards; among equals one that says refuse wins, because a lock is the harder
- * error to undo. A card that no rule names never locks, nor does one whose subscriber is allowed
- * and has only proved too little.
- */
-export function verifyRules(
+/** Rules that name one card, shared rules of a tenant by group, and those for all cards. */
+export interface RuleSet {
+  readonly own: RuleIndex | undefined;
+  readonly groups: ReadonlyMap<string, RuleIndex>;
+  readonly all: RuleIndex | undefined;
+}
+
+/** Leaves out what is over at `now` and what begins after `horizon`. */
+export function compileRules(
   rules: readonly BindingRule[],
-  subscriber: ProvenSubscriber,
-): RuleVerdict {
-  const matching = rules.filter((rule) => allows(rule, subscriber));
-  const match = matching.find((rule) => isStrongEnough(rule, subscriber));
-  if (match !== undefined) return { allowed: true, rule: match.id };
-  if (matching.length > 0) return { allowed: false, lock: false, reason: "strength_too_low" };
-  if (rules.length === 0) return { allowed: false, lock: false, reason: "no_rule_for_card" };
-  const own = rules.filter((rule) => "card" in rule.target);
-  const deciding = own.length > 0 ? own : rules;
-  const lock = deciding.every((rule) => rule.onMismatch === "lock");
-  return { allowed: false, lock, reason: "no_rule_allows" };
+  now: number,
+  horizon: number,
+): CompiledRule[] {
+  return rules
+    .filter(
+      ({ validFrom, validUntil }) =>
+        (validUntil ?? Number.POSITIVE_INFINITY) > now &&
+        (validFrom ?? Number.NEGATIVE_INFINITY) <= horizon,
+    )
+    .map(compileRule);
 }
 
-function allows({ condition }: BindingRule, subscriber: ProvenSubscriber): boolean {
-  return "imsi" in condition
-    ? condition.imsi === subscriber.imsi
-    : condition.operator === subscriber.operator;
+export function indexShared(rules: readonly CompiledRule[]): Omit<RuleSet, "own"> {
+  const byGroup = Map.groupBy(rules, ({ rule: { target } }) =>
+    "group" in target ? target.group : undefined,
+  );
+  const all = byGroup.get(undefined);
+  byGroup.delete(undefined);
+  const groups = [...byGroup].flatMap(([group, members]) =>
+    group === undefined ? [] : [[group, buildIndex(members)] as const],
+  );
+  return { groups: new Map(groups), all: all && buildIndex(all) };
+}
+
+/** `last`: no rule of equal priority behind it in the same list can change the tally. */
+type Counted = "skipped" | "counted" | "last";
+
+/** What the rules of the highest priority that match, or may match, come to. */
+interface Tally {
+  priority: number;
+  denying: CompiledRule | undefined;
+  allowing: CompiledRule | undefined;
+  weak: CompiledRule | undefined;
+  unclaimed: CompiledRule | undefined;
+  unknown: CompiledRule | undefined;
+  unknownDenying: CompiledRule | undefined;
+}
+
+const NO_PRIORITY = -1;
+
+/** `at` in Unix milliseconds. */
+export function verifyRules(set: RuleSet, subject: RuleSubject, at: number): RuleVerdict {
+  const tally: Tally = {
+    priority: NO_PRIORITY,
+    denying: undefined,
+    allowing: undefined,
+    weak: undefined,
+    unclaimed: undefined,
+    unknown: undefined,
+    unknownDenying: undefined,
+  };
+  if (set.own !== undefined) searchIndex(tally, set.own, subject, at);
+  for (const group of subject.cardGroups) {
+    const index = set.groups.get(group);
+    if (index !== undefined) searchIndex(tally, index, subject, at);
+  }
+  if (set.all !== undefined) searchIndex(tally, set.all, subject, at);
+  if (tally.priority === NO_PRIORITY) return mismatch(set, subject, at);
+  return conclude(tally, subject, at);
+}
+
+function searchIndex(tally: Tally, index: RuleIndex, subject: RuleSubject, at: number): void {
+  for (const { valuesOf, byValue, everyRule } of index.maps) {
+    const values = valuesOf(subject);
+    if (values === undefined) search(tally, everyRule, subject, at, true);
+    else if (typeof values === "string") search(tally, byValue.get(values), subject, at);
+    else for (const value of values) search(tally, byValue.get(value), subject, at);
+  }
+  if (index.ranges !== undefined) {
+    let cover = findCover(index.ranges, subject.imsi);
+    for (; cover !== undefined; cover = cover.next) search(tally, cover.rules, subject, at);
+  }
+  search(tally, index.rest, subject, at);
 }
 
 /**
- * A rule that names no strength asks for what the subscriber's own module proves; COMP128-1 is
- * broken and never enough unless a rule names it.
+ * A list in the order of decisions, up to the rule behind which nothing can change the tally.
+ * `isUnknown`: none of it matches for certain, so that the first one that may stands for all.
  */
-function isStrongEnough({ minimumStrength }: BindingRule, subscriber: ProvenSubscriber): boolean {
-  const { strength, provisionedStrength } = subscriber;
-  const own = provisionedStrength === "COMP128-1" ? "SIM" : provisionedStrength;
-  return STRENGTHS.indexOf(strength) >= STRENGTHS.indexOf(minimumStrength ?? own);
+function search(
+  tally: Tally,
+  rules: readonly CompiledRule[] | undefined,
+  subject: RuleSubject,
+  at: number,
+  isUnknown = false,
+): void {
+  if (rules === undefined) return;
+  for (const rule of rules) {
+    if (rule.priority < tally.priority) return;
+    if (at < rule.from || at >= rule.until) continue;
+    const match = matchRule(rule, subject);
+    if (match === MATCH.no) continue;
+    const counted = rule.isDeny
+      ? countDenying(tally, rule, match, subject, at)
+      : countAllowing(tally, rule, match, subject, at);
+    if (counted === "last" || (isUnknown && counted === "counted")) return;
+  }
+}
+
+function raise(tally: Tally, priority: number): void {
+  if (priority === tally.priority) return;
+  tally.priority = priority;
+  tally.denying = undefined;
+  tally.allowing = undefined;
+  tally.weak = undefined;
+  tally.unclaimed = undefined;
+  tally.unknown = undefined;
+  tally.unknownDenying = undefined;
+}
+
+function countDenying(
+  tally: Tally,
+  rule: CompiledRule,
+  match: Match,
+  subject: RuleSubject,
+  at: number,
+): Counted {
+  const claimed = matchClaims(rule.rule.claims, subject.claims, at).match;
+  if (claimed === MATCH.no) return "skipped";
+  raise(tally, rule.priority);
+  if (match === MATCH.unknown || claimed === MATCH.unknown) {
+    tally.unknownDenying = first(tally.unknownDenying, rule, compareMildness);
+    return "counted";
+  }
+  tally.denying = first(tally.denying, rule, compareMildness);
+  return "last";
+}
+
+function countAllowing(
+  tally: Tally,
+  rule: CompiledRule,
+  match: Match,
+  subject: RuleSubject,
+  at: number,
+): Counted {
+  raise(tally, rule.priority);
+  if (match === MATCH.unknown) tally.unknown = first(tally.unknown, rule, compareCloseness);
+  else if (!isStrongEnough(rule.rule, subject))
+    tally.weak = first(tally.weak, rule, compareCloseness);
+  else if (matchClaims(rule.rule.claims, subject.claims, at).match !== MATCH.yes) {
+    tally.unclaimed = first(tally.unclaimed, rule, compareCloseness);
+  } else {
+    tally.allowing = first(tally.allowing, rule, compareCloseness);
+    return "last";
+  }
+  return "counted";
+}
+
+function first(
+  one: CompiledRule | undefined,
+  other: CompiledRule,
+  compare: (one: CompiledRule, other: CompiledRule) => number,
+): CompiledRule {
+  return one === undefined || compare(other, one) < 0 ? other : one;
+}
+
+/** Of several that allow, the one that names the card most closely gives the lease. */
+function compareCloseness(one: CompiledRule, other: CompiledRule): number {
+  return one.tier - other.tier || compareIds(one, other);
+}
+
+function conclude(tally: Tally, subject: RuleSubject, at: number): RuleVerdict {
+  const { denying, unknownDenying, allowing, unclaimed, weak, unknown } = tally;
+  if (denying !== undefined) {
+    const [field] = denying.checks;
+    const { onMismatch } = denying;
+    return {
+      ...refusal("rule_denies", denying, field?.field),
+      action: onMismatch,
+      isMismatch: true,
+    };
+  }
+  if (unknownDenying !== undefined) return unknownRefusal(unknownDenying, subject, at);
+  if (allowing !== undefined) {
+    return { allowed: true, rule: allowing.rule.id, lease: allowing.rule.lease ?? {} };
+  }
+  if (unclaimed !== undefined) {
+    const { field } = matchClaims(unclaimed.rule.claims, subject.claims, at);
+    return refusal("claim_mismatch", unclaimed, field);
+  }
+  if (weak !== undefined) return refusal("strength_too_low", weak, "minimumStrength");
+  if (unknown === undefined) throw new Error("a priority without a rule");
+  return unknownRefusal(unknown, subject, at);
+}
+
+function unknownRefusal(rule: CompiledRule, subject: RuleSubject, at: number): Refusal {
+  const field =
+    fieldWith(rule, subject, MATCH.unknown) ??
+    matchClaims(rule.rule.claims, subject.claims, at).field;
+  return refusal("attribute_unknown", rule, field);
+}
+
+function refusal(
+  reason: RuleRefusal,
+  rule: CompiledRule | undefined,
+  field: RuleField | undefined,
+): Refusal {
+  const id = rule?.rule.id;
+  return { allowed: false, reason, action: "refuse", isMismatch: false, rule: id, field };
+}
+
+/**
+ * Nothing matches and nothing may. The rules that name the card most closely say what it is told,
+ * the mildest of them, because a lock is the harder error to undo. A card that no rule names never
+ * locks.
+ */
+function mismatch(set: RuleSet, subject: RuleSubject, at: number): Refusal {
+  const rule = findDeciding(set, subject, at);
+  if (rule === undefined) return refusal("no_rule_for_card", undefined, undefined);
+  const field = fieldWith(rule, subject, MATCH.no);
+  return {
+    ...refusal("no_rule_allows", rule, field),
+    action: rule.onMismatch,
+    isMismatch: true,
+  };
+}
+
+function findDeciding(
+  { own, groups, all }: RuleSet,
+  { cardGroups }: RuleSubject,
+  at: number,
+): CompiledRule | undefined {
+  const ofCard = own && findMildest(own, at);
+  if (ofCard !== undefined) return ofCard;
+  let ofGroups: CompiledRule | undefined;
+  for (const group of cardGroups) {
+    const index = groups.get(group);
+    const rule = index && findMildest(index, at);
+    if (rule !== undefined) ofGroups = first(ofGroups, rule, compareMildness);
+  }
+  return ofGroups ?? (all && findMildest(all, at));
+}
+
+function findMildest({ allowing }: RuleIndex, at: number): CompiledRule | undefined {
+  return allowing.find(({ from, until }) => at >= from && at < until);
 }

@@ -2,14 +2,17 @@
 import type { Dependencies } from "../dependencies.ts";
 import { SERVICE } from "#protocol/assigned-numbers";
 import type { Lease } from "#protocol/messages";
-import { openRule } from "./sealed-rules.ts";
-import { type ProvenSubscriber, type RuleRefusal, verifyRules } from "./rule-verification.ts";
+import { type LeaseTerms, type MismatchAction, SERVICE_NAMES } from "#protocol/rules";
+import type { RuleSubject } from "./rule-match.ts";
+import type { LoadedRules } from "./rule-source.ts";
+import { type RuleVerdict, verifyRules } from "./rule-verification.ts";
 
 export interface BindingDecision {
   readonly success: boolean;
-  readonly lock: boolean;
+  /** A proven subscriber whom rules do not want, and what they say to do then. */
+  readonly mismatch: MismatchAction | undefined;
   readonly lease: Lease;
-  /** The rule that allowed, or why none did; for the audit trail only. */
+  /** Which rule decided and which field of it, or why none did; for the audit trail only. */
   readonly reason: string;
   readonly ruleVersion: number;
 }
@@ -17,24 +20,40 @@ export interface BindingDecision {
 /** What a failure grants. */
 export const NO_LEASE: Lease = { uses: 0, seconds: 0, services: 0 };
 
-export async function verifyBinding(
-  { repositories, limits, vault }: Pick<Dependencies, "repositories" | "limits" | "vault">,
-  binding: {
-    readonly tenant: string;
-    readonly cardId: string;
-    readonly subscriber: ProvenSubscriber;
-  },
-): Promise<BindingDecision> {
-  const { tenant, cardId, subscriber } = binding;
-  const { rules, version } = await repositories.rules.findApplicable(tenant, cardId);
-  const opened = rules.map((rule) => openRule({ vault }, tenant, rule));
-  const verdict = verifyRules(opened, subscriber);
-  if (!verdict.allowed) {
-    const reason: RuleRefusal = verdict.reason;
-    return { success: false, lock: verdict.lock, lease: NO_LEASE, reason, ruleVersion: version };
+/** `at` in Unix milliseconds. */
+export function verifyBinding(
+  { limits }: Pick<Dependencies, "limits">,
+  rules: LoadedRules,
+  subject: RuleSubject,
+  at: number,
+): BindingDecision {
+  const { version: ruleVersion, set } = rules;
+  const verdict = verifyRules(set, subject, at);
+  const reason = explain(verdict);
+  if (verdict.allowed) {
+    const lease = leaseOf(limits, verdict.lease);
+    return { success: true, mismatch: undefined, lease, reason, ruleVersion };
   }
-  const services = SERVICE.sign | SERVICE.decipher | SERVICE.encipher;
-  const lease = { uses: limits.leaseUses, seconds: limits.leaseSeconds, services };
-  const reason = `rule ${verdict.rule}`;
-  return { success: true, lock: false, lease, reason, ruleVersion: version };
+  const mismatch = verdict.isMismatch ? verdict.action : undefined;
+  return { success: false, mismatch, lease: NO_LEASE, reason, ruleVersion };
+}
+
+/** Names of rules and fields, never what stands in them. */
+export function explain(verdict: RuleVerdict): string {
+  if (verdict.allowed) return `rule ${verdict.rule}`;
+  const { reason, rule, field } = verdict;
+  const parts: string[] = [reason];
+  if (rule !== undefined) parts.push(`rule ${rule}`);
+  if (field !== undefined) parts.push(`field ${field}`);
+  return parts.join(" ");
+}
+
+/** A rule's terms never exceed the platform's limits. */
+function leaseOf(limits: Dependencies["limits"], terms: LeaseTerms): Lease {
+  const services = terms.services ?? SERVICE_NAMES;
+  return {
+    uses: Math.min(terms.uses ?? limits.leaseUses, limits.leaseUses),
+    seconds: Math.min(terms.seconds ?? limits.leaseSeconds, limits.leaseSeconds),
+    services: services.reduce((bits, name) => bits | SERVICE[name], 0),
+  };
 }

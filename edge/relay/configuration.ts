@@ -1,13 +1,7 @@
 /** What `simlatch relay` is told by its environment. */
 import { GSUP_NAME_PATTERN } from "../access-authentication/authentication-centre/gsup/client.ts";
-import {
-  checkSecret,
-  ConfigurationError,
-  readGsupAddress,
-  readInteger,
-  type TcpAddress,
-  type UncheckedEnvironment,
-} from "../bindings.ts";
+import { checkSecret, readGsupAddress, type TcpAddress } from "../bindings.ts";
+import { ConfigurationError, readInteger, type UncheckedEnvironment } from "../environment.ts";
 import type { RelayOptions } from "./relay.ts";
 
 const QUESTIONS_PER_MINUTE = 6000;

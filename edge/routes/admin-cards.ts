@@ -1,15 +1,17 @@
 /** Enrolment, status and revocation of cards. */
 import { Hono } from "hono";
 
-import type { CardRecordView } from "#protocol/admin";
+import type { CardRecordView, CardState } from "#protocol/admin";
 import { encodeBase64Url } from "#protocol/bytes";
 
 import type { CardRecord, Dependencies } from "../dependencies.ts";
 import { enrolCard, issueEnrolmentChallenge } from "../enrolment.ts";
 import { issueMtmChallenge } from "../mtm-enrolment.ts";
+import type { CardStanding } from "../state/card-orders.ts";
 import { cardObject } from "../state/card-writer.ts";
 import type { Writers } from "../state/writers.ts";
 import {
+  cardDetailsUpdate,
   cardEnrolment,
   cardPath,
   cardStatusUpdate,
@@ -36,14 +38,27 @@ export function createCardRoutes(dependencies: Dependencies, writers: Writers): 
   routes.post("/cards", validateJson(cardEnrolment), async (c) => {
     const enrolled = await enrolCard(dependencies, c.req.valid("json"));
     if (!enrolled.ok) return respondProblem(c, enrolled.reason);
-    return c.json(viewCard(enrolled.value), 201);
+    return c.json(viewCard(enrolled.value, NEW_CARD), 201);
   });
 
   routes.get("/cards/:cardId", validatePath(cardPath), validateQuery(tenantQuery), async (c) => {
     const { tenant } = c.req.valid("query");
     const card = await cards.find(tenant, c.req.valid("param").cardId);
-    return card === undefined ? respondProblem(c, "not_found") : c.json(viewCard(card));
+    if (card === undefined) return respondProblem(c, "not_found");
+    return c.json(viewCard(card, await writers.cards.describe(cardObject(tenant, card.cardId))));
   });
+
+  routes.put(
+    "/cards/:cardId/details",
+    validatePath(cardPath),
+    validateJson(cardDetailsUpdate),
+    async (c) => {
+      const { tenant, groups, company } = c.req.valid("json");
+      const details = { groups, company: company ?? undefined };
+      const found = await cards.setDetails(tenant, c.req.valid("param").cardId, details);
+      return found ? c.body(null, 204) : respondProblem(c, "not_found");
+    },
+  );
 
   routes.put(
     "/cards/:cardId/status",
@@ -72,7 +87,12 @@ export function createCardRoutes(dependencies: Dependencies, writers: Writers): 
 /** 9999-12-31T23:59:59Z, as X.509 writes "never" (RFC 5280, 4.1.2.5). */
 const LAST_DATE_MS = 253_402_300_799_000;
 
-function viewCard(card: Omit<CardRecord, "certificates" | "fingerprints">): CardRecordView {
+const NEW_CARD: CardStanding = { report: "", isLocked: false, isUsed: false };
+
+function viewCard(
+  card: Omit<CardRecord, "certificates" | "fingerprints">,
+  standing: CardStanding,
+): CardRecordView {
   return {
     tenant: card.tenant,
     cardId: card.cardId,
@@ -80,10 +100,24 @@ function viewCard(card: Omit<CardRecord, "certificates" | "fingerprints">): Card
     suite: card.suite,
     modes: card.modes,
     status: card.status,
+    state: stateOf(card, standing),
+    groups: card.groups,
+    company: card.company ?? null,
     publicKey: card.keyVersion === 0 ? encodeBase64Url(card.pinnedKey) : "",
     keyVersion: card.keyVersion,
     servicePublicKey: encodeBase64Url(card.servicePublicKey),
     notBefore: new Date(card.notBefore).toISOString(),
     notAfter: new Date(Math.min(card.notAfter, LAST_DATE_MS)).toISOString(),
   };
+}
+
+/**
+ * One word for where a card is in its life. Registry and writer each keep their own part of it, and
+ * what stops a SUCCESS is read from them, not from this (invariant I11).
+ */
+function stateOf({ status }: Pick<CardRecord, "status">, standing: CardStanding): CardState {
+  if (status === "revoked") return "retired";
+  if (standing.report !== "") return standing.report;
+  if (standing.isLocked) return "locked";
+  return standing.isUsed ? "active" : "issued";
 }

@@ -7,17 +7,20 @@ import * as v from "valibot";
 import { CARD_REPORTS } from "#protocol/admin";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
-import { isSamePerson, OPERATOR_PATTERN, PERSON_PATTERN } from "#protocol/identifiers";
-import { STRENGTHS, suiteNamed, type SuiteName, SUITES } from "#protocol/suites";
+import { isSamePerson, PERSON_PATTERN } from "#protocol/identifiers";
+import { suiteNamed, type SuiteName, SUITES } from "#protocol/suites";
 
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX } from "../secure-connection/limits.ts";
 import {
+  attribute,
+  attributes,
   base64Url,
   cardId,
   cardKind,
   hex,
   imsi,
   mode,
+  noList,
   suite,
   tenant,
   tenantName,
@@ -29,6 +32,9 @@ const CARD_ROOTS_MAX = 16;
 const ENROLMENT_TOKEN_BYTES_MAX = 255;
 const COUNTER_MAX = 0xffff_ffff;
 const MODES_MAX = 2;
+const REWRAP_CURSOR_BYTES_MAX = 1024;
+/** As many as SIMLATCH_SLOTS may be. */
+const SLOTS_MAX = 32;
 /** One byte on the wire. */
 const CONCEALMENT_KEY_ID_MAX = 255;
 
@@ -44,7 +50,6 @@ const certificate = base64Url(1, CERTIFICATE_BYTES_MAX);
 /** As long as its suite says, which the routes know. */
 const publicKey = base64Url(LENGTH.point, LENGTH.rsa);
 const signature = base64Url(LENGTH.mac, LENGTH.rsa);
-const operator = v.pipe(v.string(), v.regex(OPERATOR_PATTERN));
 
 function isProofOf(name: SuiteName, proof: Uint8Array): boolean {
   return proof.length === suiteNamed(name).proofBytes;
@@ -53,9 +58,6 @@ function isProofOf(name: SuiteName, proof: Uint8Array): boolean {
 export const tenantPath = v.strictObject({ tenant: tenantName });
 export const cardPath = v.strictObject({ cardId });
 export const subscriberPath = v.strictObject({ imsi });
-export const rulePath = v.strictObject({
-  id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)),
-});
 export const generationPath = v.strictObject({
   generation: v.pipe(v.string(), v.regex(/^[1-9][0-9]{0,9}$/), v.transform(Number), counter),
 });
@@ -67,7 +69,7 @@ export const auditQuery = v.union([
 
 /** One member a certificate suite, each of which may be absent. */
 const anchors = v.pipe(
-  v.custom<object>((value) => !Array.isArray(value)),
+  noList,
   v.strictObject(
     Object.fromEntries(
       SUITES.filter(({ credential }) => credential === "certificate").map(({ name }) => [
@@ -145,6 +147,11 @@ export const cardOrder = v.variant("order", [
   }),
   v.strictObject({ tenant, order: v.picklist(["unlock", "clear"]), by: twoPeople }),
 ]);
+export const cardDetailsUpdate = v.strictObject({
+  tenant,
+  groups: attributes,
+  company: v.nullable(attribute),
+});
 export const revocation = v.strictObject({
   tenant,
   fingerprint: v.pipe(
@@ -167,10 +174,17 @@ export const subscriberOrder = v.variant("order", [
   v.strictObject({ tenant, order: v.literal("clear"), by: twoPeople }),
 ]);
 
-export const ruleUpdate = v.strictObject({
-  tenant,
-  target: v.union([v.strictObject({ card: cardId }), v.strictObject({ all: v.literal(true) })]),
-  condition: v.union([v.strictObject({ imsi }), v.strictObject({ operator })]),
-  onMismatch: v.picklist(["lock", "refuse"]),
-  minimumStrength: v.optional(v.picklist(STRENGTHS)),
-});
+/** Of a step that begins a pass, or goes on with one; `slots` are those in use. */
+export function rewrapStepRequest(slots: number) {
+  const count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(SLOTS_MAX));
+  return v.pipe(
+    v.custom<object>((value) => !Array.isArray(value)),
+    v.union([
+      v.strictObject({ cursor: base64Url(1, REWRAP_CURSOR_BYTES_MAX) }),
+      v.strictObject({
+        check: v.optional(v.boolean(), false),
+        slots: v.optional(count, slots),
+      }),
+    ]),
+  );
+}

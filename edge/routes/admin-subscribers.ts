@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import type { InferOutput } from "valibot";
 
-import { EMBEDDED_CENTRE, type SubscriberView } from "#protocol/admin";
+import { EMBEDDED_CENTRE, type SubscriberProfileView, type SubscriberView } from "#protocol/admin";
 
 import {
   NO_STORED_KEYS,
@@ -20,6 +20,7 @@ import {
   subscriberEnrolment,
   subscriberKeyReplacement,
   subscriberNumberUpdate,
+  subscriberProfileUpdate,
 } from "./subscriber-schemas.ts";
 
 type Enrolment = InferOutput<ReturnType<typeof subscriberEnrolment>>;
@@ -71,7 +72,38 @@ export function createSubscriberRoutes(dependencies: Dependencies, { slots }: Wr
   );
 
   addReplacementRoutes(routes, dependencies);
+  addProfileRoutes(routes, dependencies);
   return routes;
+}
+
+/** The embedded subscriber directory. */
+function addProfileRoutes(routes: Hono, { repositories: { subscribers } }: Dependencies): void {
+  routes.put(
+    "/subscribers/:imsi/profile",
+    validatePath(subscriberPath),
+    validateJson(subscriberProfileUpdate),
+    async (c) => {
+      const { tenant, profile } = c.req.valid("json");
+      const { imsi } = c.req.valid("param");
+      const outcome = await subscribers.setProfile(tenant, imsi, profile ?? undefined);
+      if (outcome === "set") return c.body(null, 204);
+      return respondProblem(c, outcome === "absent" ? "not_found" : "conflict");
+    },
+  );
+
+  routes.get(
+    "/subscribers/:imsi/profile",
+    validatePath(subscriberPath),
+    validateQuery(tenantQuery),
+    async (c) => {
+      const { tenant } = c.req.valid("query");
+      const subscriber = await subscribers.find(tenant, c.req.valid("param").imsi);
+      if (subscriber === undefined) return respondProblem(c, "not_found");
+      const { msisdn } = subscriber;
+      const profile = msisdn && (await subscribers.findProfile(tenant, msisdn));
+      return c.json({ profile: profile || null } satisfies SubscriberProfileView);
+    },
+  );
 }
 
 /** What is replaced at a subscriber that is there. */

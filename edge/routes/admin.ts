@@ -7,6 +7,7 @@ import type { Dependencies } from "../dependencies.ts";
 import type { Writers } from "../state/writers.ts";
 import { createCardRoutes } from "./admin-cards.ts";
 import { createOrderRoutes } from "./admin-orders.ts";
+import { createRewrapRoutes } from "./admin-rewrap.ts";
 import { createRuleRoutes } from "./admin-rules.ts";
 import { createSubscriberRoutes } from "./admin-subscribers.ts";
 import { createTrustRoutes } from "./admin-trust.ts";
@@ -25,6 +26,7 @@ export function createAdminRoutes(
   admin.route("/", createSubscriberRoutes(dependencies, writers));
   admin.route("/", createOrderRoutes(dependencies, writers));
   admin.route("/", createRuleRoutes(dependencies));
+  admin.route("/", createRewrapRoutes(dependencies, writers.wrapped));
   return admin;
 }
 

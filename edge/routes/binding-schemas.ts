@@ -2,7 +2,8 @@
 import * as v from "valibot";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { TOKEN_BYTES_MAX } from "#protocol/messages";
-import { base64Url, cardId, imsi, moduleKind, tenant } from "./fields.ts";
+import { IMEI_PATTERN } from "#protocol/rules";
+import { base64Url, cardId, imsi, moduleKind, noList, tenant } from "./fields.ts";
 
 /** Card bytes are TLV of at most this; their decoders are stricter. */
 const CARD_BYTES_MAX = 1024;
@@ -26,7 +27,18 @@ export const accessRequestSchema = v.strictObject({
   moduleKind,
 });
 
-const cardProofEntries = { token, cardId, proof: cardBytes, moduleKind };
+/** What the terminal says of itself, and nobody proves. */
+const claims = v.pipe(
+  noList,
+  v.strictObject({ imei: v.optional(v.pipe(v.string(), v.regex(IMEI_PATTERN))) }),
+);
+const cardProofEntries = {
+  token,
+  cardId,
+  proof: cardBytes,
+  moduleKind,
+  claims: v.optional(claims),
+};
 /** The IMSI in the clear in signed mode, concealed in encrypted mode. */
 export const cardProofRequestSchema = v.union([
   v.strictObject({ ...cardProofEntries, imsi }),

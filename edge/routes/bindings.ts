@@ -31,6 +31,8 @@ type Reply = Promise<Result<string, FailureReason>>;
 export interface CallerBindings {
   /** Network address of the caller; absent in tests that have none. */
   readonly address?: string;
+  /** ISO 3166-1 alpha-2: where the caller reached us, if the network says so. */
+  readonly country?: string;
 }
 
 export function createBindingRoutes(dependencies: Dependencies, cards: CardWriters) {
@@ -67,11 +69,14 @@ export function createBindingRoutes(dependencies: Dependencies, cards: CardWrite
     })
     .post("/:sid/card", limitUnproven, validateJson(cardProofRequestSchema), (c) => {
       const body = c.req.valid("json");
-      return respond(c, proveCard(dependencies, cards, c.req.param("sid"), body), body.cardId);
+      const sid = c.req.param("sid");
+      return respond(c, proveCard(dependencies, cards, sid, body), body.cardId);
     })
-    .post("/:sid/answer", validateJson(answerRequestSchema), (c) =>
-      respond(c, answer(dependencies, cards, c.req.param("sid"), c.req.valid("json"))),
-    )
+    .post("/:sid/answer", validateJson(answerRequestSchema), (c) => {
+      const country = dependencies.country ?? c.env?.country;
+      const sid = c.req.param("sid");
+      return respond(c, answer(dependencies, cards, sid, c.req.valid("json"), country));
+    })
     .post("/:sid/receipt", validateJson(receiptRequestSchema), (c) =>
       respond(c, acknowledge(dependencies, cards, c.req.param("sid"), c.req.valid("json"))),
     );
@@ -106,6 +111,7 @@ async function proveCard(
     secrets: wrapSecrets(dependencies, secretsContext(object, sid), {
       // What cannot be revealed is nobody's IMSI: a dummy challenge, and FAILURE.
       imsi: imsi ?? "",
+      imei: body.claims?.imei,
       ...(mac === undefined ? {} : { mac }),
     }),
     moduleKind: MODULE_KIND_NUMBERS[body.moduleKind],
@@ -118,6 +124,7 @@ async function answer(
   cards: CardWriters,
   sid: string,
   body: AnswerBody,
+  country: string | undefined,
 ): Reply {
   const opened = openSessionToken(dependencies, sid, body.token, dependencies.clock());
   if (opened === undefined) return failure("token_invalid");
@@ -128,7 +135,7 @@ async function answer(
       : { mode: "signed", statement: body.statement, proof: body.proof };
   if (protectedAnswer.mode !== findMode(terms.mode)) return failure("malformed");
   const digest = bodyDigest(dependencies, "answer", body);
-  const request = { sid, digest, answer: protectedAnswer };
+  const request = { sid, digest, answer: protectedAnswer, country };
   return cards.answer(cardObject(terms.tenant, cardId), request);
 }
 

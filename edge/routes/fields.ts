@@ -8,6 +8,7 @@ import {
   IMSI_PATTERN,
   TENANT_PATTERN,
 } from "#protocol/identifiers";
+import { ATTRIBUTE_PATTERN, ATTRIBUTES_MAX, MSISDN_PATTERN } from "#protocol/subscriber-profile";
 import {
   CARD_KIND_NUMBERS,
   type CardKindName,
@@ -38,11 +39,22 @@ export function hex(length: number) {
   );
 }
 
+/** Before an object of optional members alone, which an empty list would pass for. */
+export const noList = v.custom<object>((value) => !Array.isArray(value));
+
 export const tenantName = v.pipe(v.string(), v.regex(TENANT_PATTERN));
 /** The tenant of a request that names none is the default one. */
 export const tenant = v.optional(tenantName, DEFAULT_TENANT);
 export const cardId = v.pipe(v.string(), v.regex(CARD_ID_PATTERN));
 export const imsi = v.pipe(v.string(), v.regex(IMSI_PATTERN));
+export const msisdn = v.pipe(v.string(), v.regex(MSISDN_PATTERN));
+/** A name that rules compare: of a group, a level, a company and so on. */
+export const attribute = v.pipe(v.string(), v.regex(ATTRIBUTE_PATTERN));
+export const attributes = v.pipe(
+  v.array(attribute),
+  v.maxLength(ATTRIBUTES_MAX),
+  v.check((names) => new Set(names).size === names.length),
+);
 export const suite = v.picklist(SUITES.map(({ name }) => name));
 export const cardKind = nameIn<CardKindName>(CARD_KIND_NUMBERS);
 export const mode = nameIn<ModeName>(MODE_NUMBERS);

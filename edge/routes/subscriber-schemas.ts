@@ -7,7 +7,8 @@ import {
 } from "../access-authentication/authentication-centre/subscriber-keys.ts";
 import type { Algorithm, Dependencies } from "../dependencies.ts";
 import { CENTRE_PROOFS, type CentreProof, EMBEDDED_CENTRE } from "#protocol/admin";
-import { hex, imsi, tenant } from "./fields.ts";
+import { GROUP_IDENTIFIER_PATTERN, NETWORK_SUBSET_PATTERN } from "#protocol/subscriber-profile";
+import { attribute, attributes, hex, imsi, msisdn, noList, tenant } from "./fields.ts";
 
 const AMF_BYTES = 2;
 /** TS 23.003, 2.2. */
@@ -19,8 +20,6 @@ const IND_BITS_DEFAULT = 5;
 /** Leaves 32 bits of SEQ: hundreds of restores, each of which jumps by 2^24. */
 const IND_BITS_MAX = 16;
 
-/** E.164, the digits alone. */
-const msisdn = v.pipe(v.string(), v.regex(/^[1-9][0-9]{4,14}$/));
 const algorithmName = v.optional(v.string());
 
 const enrolmentEntries = {
@@ -98,6 +97,26 @@ export function subscriberKeyReplacement(tools: Omit<Tools, "connectors">) {
 }
 
 export const subscriberNumberUpdate = v.strictObject({ tenant, msisdn: v.nullable(msisdn) });
+
+const groupIdentifier = v.pipe(v.string(), v.regex(GROUP_IDENTIFIER_PATTERN));
+const customerData = v.pipe(
+  noList,
+  v.strictObject({
+    homeRegion: v.optional(attribute),
+    userGroups: v.optional(attributes, []),
+    level: v.optional(attribute),
+    company: v.optional(attribute),
+    services: v.optional(attributes, []),
+    networkSubset: v.optional(v.pipe(v.string(), v.regex(NETWORK_SUBSET_PATTERN))),
+    serviceProvider: v.optional(groupIdentifier),
+    corporate: v.optional(groupIdentifier),
+  }),
+);
+/** Null: nothing is said of the number any more. */
+export const subscriberProfileUpdate = v.strictObject({
+  tenant,
+  profile: v.nullable(customerData),
+});
 export const ssdUpdateOrder = v.strictObject({ tenant });
 
 function readAnyProfile(

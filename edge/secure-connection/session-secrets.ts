@@ -10,6 +10,8 @@ import { type DirectionKeys, SEALING_KEY_BYTES } from "./key-schedule.ts";
 export interface SessionSecrets {
   /** Empty when the client's concealed IMSI did not open. */
   readonly imsi: string;
+  /** As the terminal claims it. */
+  readonly imei?: string | undefined;
   /** CMAC keys; in the symmetric suites alone. */
   readonly mac?: DirectionKeys;
   /** AEAD keys; in encrypted mode, from the first challenge on. */
@@ -18,12 +20,16 @@ export interface SessionSecrets {
 
 type Tools = Pick<Dependencies, "vault">;
 
-const PURPOSE = "session";
+export const SESSION_SECRETS_PURPOSE = "session";
 const IMSI_BYTES = 15;
+const IMEI_BYTES = 15;
 /** The CMAC keys of both directions. */
 const MAC_PART_BYTES = 2 * LENGTH.mac;
 
-/** `context` names the session's row. IMSI padded with zeros, presence of the parts, the parts. */
+/**
+ * `context` names the session's row. IMSI and IMEI padded with zeros, presence of the parts, the
+ * parts.
+ */
 export function wrapSecrets(
   { vault }: Tools,
   context: string,
@@ -32,13 +38,16 @@ export function wrapSecrets(
   const { mac, sealing } = secrets;
   const imsi = new Uint8Array(IMSI_BYTES);
   imsi.set(encodeAscii(secrets.imsi));
+  const imei = new Uint8Array(IMEI_BYTES);
+  imei.set(encodeAscii(secrets.imei ?? ""));
   const plain = concatBytes(
     imsi,
+    imei,
     Uint8Array.of(mac === undefined ? 0 : 1, sealing === undefined ? 0 : 1),
     ...(mac === undefined ? [] : [mac.card, mac.platform]),
     ...(sealing === undefined ? [] : [sealing.card, sealing.platform]),
   );
-  const wrapped = vault.wrap(PURPOSE, context, plain);
+  const wrapped = vault.wrap(SESSION_SECRETS_PURPOSE, context, plain);
   plain.fill(0);
   return wrapped;
 }
@@ -49,17 +58,30 @@ export function unwrapSecrets(
   context: string,
   wrapped: Uint8Array,
 ): SessionSecrets {
-  const plain = vault.unwrap(PURPOSE, context, wrapped);
+  const plain = vault.unwrap(SESSION_SECRETS_PURPOSE, context, wrapped);
   if (plain === undefined) throw new Error("a session's secrets do not unwrap");
-  const imsi = decodeAscii(plain.subarray(0, IMSI_BYTES)).replaceAll("\0", "");
-  const [hasMac, hasSealing] = plain.subarray(IMSI_BYTES);
-  const macStart = IMSI_BYTES + 2;
+  const imsi = readPadded(plain, 0, IMSI_BYTES);
+  const imei = readPadded(plain, IMSI_BYTES, IMEI_BYTES);
+  const flags = IMSI_BYTES + IMEI_BYTES;
+  const [hasMac, hasSealing] = plain.subarray(flags);
+  const macStart = flags + 2;
   const sealingStart = macStart + (hasMac === 1 ? MAC_PART_BYTES : 0);
   return {
     imsi,
+    ...(imei === "" ? {} : { imei }),
     ...(hasMac === 1 ? { mac: splitKeys(plain, macStart, LENGTH.mac) } : {}),
     ...(hasSealing === 1 ? { sealing: splitKeys(plain, sealingStart, SEALING_KEY_BYTES) } : {}),
   };
+}
+
+function readPadded(plain: Uint8Array, start: number, length: number): string {
+  return decodeAscii(plain.subarray(start, start + length)).replaceAll("\0", "");
+}
+
+/** Under the newest wrapping key; as it is when it is empty, or does not open. */
+export function refreshSecrets({ vault }: Tools, context: string, wrapped: Uint8Array): Uint8Array {
+  if (wrapped.length === 0) return wrapped;
+  return vault.rewrap(SESSION_SECRETS_PURPOSE, context, wrapped) ?? wrapped;
 }
 
 function splitKeys(plain: Uint8Array, start: number, length: number): DirectionKeys {

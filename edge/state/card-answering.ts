@@ -13,18 +13,11 @@ import type { AnswerStatement } from "#protocol/messages";
 import { failure, type Result, success } from "#protocol/result";
 import { stepIn } from "#protocol/steps";
 import { type ConcludedAccess, decideSession } from "./card-deciding.ts";
-import { restoreConnection, sessionMode } from "./card-connection.ts";
+import { loadSession, restoreConnection, sessionMode } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
 import { isWithheld } from "./card-orders.ts";
 import { fetchChallenge, isOverQuota, storeChallenge } from "./card-opening.ts";
-import {
-  countChallenge,
-  findCard,
-  findReply,
-  findSession,
-  saveSession,
-  type Session,
-} from "./card-store.ts";
+import { countChallenge, findCard, findReply, saveSession, type Session } from "./card-store.ts";
 import type {
   AnswerRequest,
   CardContext,
@@ -55,7 +48,27 @@ export async function answerSession(
   if (access.kind === "resynchronised" || access.kind === "ssd_offered") {
     return continueSession(context, session, access.kind);
   }
-  return decideSession(context, session, access);
+  const reply = await decideSession(context, session, access, request.country);
+  if (access.kind === "verified") context.afterwards(tellCentre(context, session, access));
+  return reply;
+}
+
+/**
+ * A UDM wants to know whose challenge was answered. It learns it once it is too late to matter, and
+ * what came of telling it is an event.
+ */
+async function tellCentre(
+  context: CardContext,
+  session: Session,
+  { subscriber }: Extract<ConcludedAccess, { kind: "verified" }>,
+): Promise<void> {
+  const { connectors, clock } = context.dependencies;
+  const { centre, imsi } = subscriber;
+  const told = await connectors.get(centre)?.confirm?.({ imsi, at: clock() });
+  if (told === undefined) return;
+  context.sql.transaction(() => {
+    recordCardEvent(context, session, "centre_told", told.ok ? "done" : told.reason, []);
+  });
 }
 
 /** Step 328, first half: order, time, and the card's answer to the challenge of this very round. */
@@ -66,7 +79,7 @@ function beginAnswer(context: CardContext, request: AnswerRequest): Begun {
   if (reply !== undefined) {
     return isWithheld(sql, object, sid) ? failure("session_expired") : success({ reply });
   }
-  const session = findSession(sql, object, sid);
+  const session = loadSession(context, sid);
   const card = findCard(sql, object);
   if (session === undefined || card === undefined) return failure("session_unknown");
   const now = dependencies.clock();

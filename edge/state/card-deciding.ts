@@ -3,9 +3,7 @@
  * signature over what was committed; then the bytes that were sent, stored (invariants I2, I8,
  * I12).
  */
-import type { AccessOutcome } from "../access-authentication/authenticate.ts";
-import { type BindingDecision, NO_LEASE, verifyBinding } from "../binding-verification/verify.ts";
-import { findLapse } from "../secure-connection/card-authentication.ts";
+import { NO_LEASE } from "../binding-verification/verify.ts";
 import { protectResult } from "../secure-connection/critical-information.ts";
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { cardIdBytes } from "#protocol/identifiers";
@@ -17,6 +15,7 @@ import { hashResult } from "#protocol/transcript";
 import type { BindingVerdict, SealedVerdict, Verdict } from "#protocol/wire";
 import {
   findPlatformKey,
+  loadSession,
   type PlatformKeyInUse,
   readSecrets,
   restoreConnection,
@@ -24,12 +23,18 @@ import {
   sessionSuite,
 } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
+import {
+  judgeBinding,
+  type Judgement,
+  lookAtPair,
+  refusal,
+  type VerifiedAccess,
+} from "./card-judging.ts";
 import { findOrders, findReport } from "./card-orders.ts";
-import { isPairingChanged, savePair } from "./card-pairs.ts";
+import { findPairingChange, savePair } from "./card-pairs.ts";
 import {
   findCard,
   findReply,
-  findSession,
   saveCard,
   saveReply,
   saveSession,
@@ -39,14 +44,8 @@ import type { CardContext, CardWriterFailure, CardWriterResult } from "./card-wr
 
 /** What the centre made of the answer, when it ended the session. */
 export type ConcludedAccess =
-  | Extract<AccessOutcome, { kind: "verified" }>
+  | VerifiedAccess
   | { readonly kind: "refused"; readonly reason: string };
-
-interface Decision extends BindingDecision {
-  readonly strength: string;
-}
-
-type VerifiedAccess = Extract<ConcludedAccess, { kind: "verified" }>;
 
 /**
  * Step 331 and 332 for a session in phase answering, or in phase decided when the same body comes
@@ -56,13 +55,18 @@ export async function decideSession(
   context: CardContext,
   session: Session,
   access: ConcludedAccess | undefined,
+  country?: string,
 ): Promise<CardWriterResult> {
   const key = await findPlatformKey(context, session);
   if (access === undefined) {
     const lapsed = await isWithdrawn(context, session);
     return lapsed ? failure("session_expired") : deliver(context, session, key);
   }
-  const decision = await decide(context, session, access);
+  // Without a verified answer there is nothing for rules to judge.
+  const decision =
+    access.kind === "refused"
+      ? refusal(access.reason)
+      : await judgeBinding(context, session, access, country);
   const committed = context.sql.transaction(() =>
     commitDecision(context, session, access, decision, key.floor),
   );
@@ -77,58 +81,28 @@ async function isWithdrawn(context: CardContext, session: Session): Promise<bool
   if (session.verdict !== "SUCCESS") return false;
   const { imsi } = readSecrets(context, session);
   const pair = { tenant: session.terms.tenant, cardId: session.cardId, imsi };
-  return (await findPairLapse(context.dependencies, pair)) !== undefined;
-}
-
-/** Without a verified answer there is nothing for rules to judge. */
-async function decide(
-  { dependencies }: CardContext,
-  session: Session,
-  access: ConcludedAccess,
-): Promise<Decision> {
-  if (access.kind === "refused") return refusal(access.reason);
-  const { tenant } = session.terms;
-  const { cardId } = session;
-  const { subscriber, strength } = access;
-  const proven = { ...subscriber, strength };
-  const decision = await verifyBinding(dependencies, { tenant, cardId, subscriber: proven });
-  const lapse = await findPairLapse(dependencies, { tenant, cardId, imsi: subscriber.imsi });
-  return lapse === undefined ? { ...decision, strength } : refusal(lapse);
-}
-
-function refusal(reason: string): Decision {
-  return { success: false, lock: false, lease: NO_LEASE, reason, ruleVersion: 0, strength: "" };
-}
-
-/** Card or subscriber may have been withdrawn since step 2; this is the last look at both. */
-async function findPairLapse(
-  { repositories, clock }: CardContext["dependencies"],
-  pair: { readonly tenant: string; readonly cardId: string; readonly imsi: string },
-): Promise<string | undefined> {
-  const [card, subscriber] = await Promise.all([
-    repositories.cards.find(pair.tenant, pair.cardId),
-    repositories.subscribers.find(pair.tenant, pair.imsi),
-  ]);
-  if (card === undefined || subscriber === undefined) return "pair_unknown";
-  if (subscriber.status !== "active") return "imsi_barred";
-  return findLapse(card, clock());
+  return "lapse" in (await lookAtPair(context.dependencies, pair));
 }
 
 /**
  * What only the card's writer knows, looked at in the transaction of the decision (invariant I11):
- * a report on the card, the age of the slot's word, the pairing of before.
+ * a report on the card, the age of the slot's word, the pairing of before, whose change is an event
+ * of its own.
  */
 function findObstacle(
-  { sql, object, dependencies }: CardContext,
+  context: CardContext,
   session: Session,
   { subscriber, wordExpiresAt }: VerifiedAccess,
 ): string | undefined {
+  const { sql, object, dependencies } = context;
   const report = findReport(findOrders(sql, object));
   if (report !== undefined) return report;
   if (dependencies.clock() >= wordExpiresAt) return "word_expired";
   const { vault } = dependencies;
-  const changed = isPairingChanged(sql, object, vault, session.subscriberMac, subscriber);
-  return changed ? "pairing_changed" : undefined;
+  const change = findPairingChange(sql, object, vault, session.subscriberMac, subscriber);
+  if (change === undefined) return undefined;
+  recordCardEvent(context, session, "pairing_changed", change, []);
+  return "pairing_changed";
 }
 
 /**
@@ -139,11 +113,11 @@ function commitDecision(
   context: CardContext,
   session: Session,
   access: ConcludedAccess,
-  proposed: Decision,
+  proposed: Judgement,
   floor: number,
 ): Result<Session, CardWriterFailure> {
   const { sql, object, dependencies } = context;
-  const current = findSession(sql, object, session.sid);
+  const current = loadSession(context, session.sid);
   const card = findCard(sql, object);
   if (current === undefined || card === undefined) throw new Error("a session vanished");
   if (!equalBytes(current.digest, session.digest)) return failure("step_out_of_order");
@@ -151,9 +125,12 @@ function commitDecision(
   if (card.currentSid !== session.sid) return failure("session_expired");
   const proven = proposed.success && access.kind === "verified" ? access : undefined;
   const obstacle = proven === undefined ? undefined : findObstacle(context, session, proven);
-  const decision = obstacle === undefined ? proposed : refusal(obstacle);
+  const isStale = proposed.facts !== undefined && proposed.ruleVersion < card.ruleVersion;
+  const objection = isStale ? "rules_stale" : obstacle;
+  const decision = objection === undefined ? proposed : refusal(objection);
   const granted = decision.success && card.lockPhase === "none" ? proven : undefined;
-  const isOrdered = decision.lock || findOrders(sql, object).report === "stolen";
+  const counted = countMismatch(card.mismatches, decision, granted !== undefined);
+  const isOrdered = counted.lock || findOrders(sql, object).report === "stolen";
   const lock = card.lockPhase === "issued" || (card.lockPhase === "none" && isOrdered);
   const epoch = card.epoch + 1;
   const { hash } = dependencies.suites(sessionSuite(session).name);
@@ -177,7 +154,13 @@ function commitDecision(
     result,
   };
   saveSession(sql, object, decided);
-  saveCard(sql, object, { ...card, epoch, lockPhase: lock ? "issued" : card.lockPhase });
+  saveCard(sql, object, {
+    ...card,
+    epoch,
+    lockPhase: lock ? "issued" : card.lockPhase,
+    mismatches: lock ? 0 : counted.mismatches,
+    ruleVersion: Math.max(card.ruleVersion, decision.ruleVersion),
+  });
   if (granted !== undefined) {
     savePair(sql, object, dependencies.vault, session.subscriberMac, granted.subscriber);
   }
@@ -187,8 +170,25 @@ function commitDecision(
     "decided",
     `RESULT=${decided.verdict} ${decision.reason} version ${decision.ruleVersion} ${decision.strength}`.trim(),
     decisionTrail(sessionMode(session), dependencies.clock(), access.kind, decided, decision),
+    proposed.facts,
   );
   return success(decided);
+}
+
+/**
+ * Mismatches in a row: a SUCCESS begins the count anew, what is neither leaves it. A lock that the
+ * rules want is due at once, or with the n-th of them.
+ */
+function countMismatch(
+  before: number,
+  { mismatch }: Judgement,
+  isGranted: boolean,
+): { readonly mismatches: number; readonly lock: boolean } {
+  if (isGranted) return { mismatches: 0, lock: false };
+  if (mismatch === undefined) return { mismatches: before, lock: false };
+  const mismatches = before + 1;
+  if (typeof mismatch === "string") return { mismatches, lock: mismatch === "lock" };
+  return { mismatches, lock: mismatches >= mismatch.lockAfter };
 }
 
 function decisionTrail(
@@ -196,7 +196,7 @@ function decisionTrail(
   at: number,
   kind: "verified" | "refused",
   decided: Session,
-  decision: Decision,
+  decision: Judgement,
 ): StepReport[] {
   const outcome = kind === "verified" ? "verified" : decision.reason;
   const trail: StepReport[] = [

@@ -9,6 +9,8 @@ export type CardEvent =
   | "resynchronised"
   | "ssd_offered"
   | "decided"
+  | "pairing_changed"
+  | "centre_told"
   | "receipt"
   | "unlocked";
 
@@ -19,6 +21,7 @@ export function recordCardEvent(
   type: CardEvent,
   reason: string,
   trail: readonly StepReport[],
+  facts?: string,
 ): void {
   recordEvent(sql, object, dependencies.storeGeneration, {
     tenant: session.terms.tenant,
@@ -28,5 +31,6 @@ export function recordCardEvent(
     session: session.sid,
     reason,
     trail,
+    ...(facts === undefined ? {} : { facts }),
   });
 }

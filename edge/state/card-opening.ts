@@ -10,7 +10,11 @@ import {
 import { FIRST_STORE_GENERATION, HOUR_MS } from "../limits.ts";
 import { type Agreement, agreeOnKeys } from "../secure-connection/connection.ts";
 import { protectChallenge } from "../secure-connection/critical-information.ts";
-import { unwrapSecrets, wrapSecrets } from "../secure-connection/session-secrets.ts";
+import {
+  refreshSecrets,
+  unwrapSecrets,
+  wrapSecrets,
+} from "../secure-connection/session-secrets.ts";
 import { CARD_KIND } from "#protocol/assigned-numbers";
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { encodeChallenge } from "#protocol/messages";
@@ -20,6 +24,7 @@ import { hashChallenge } from "#protocol/transcript";
 import type { AccessChallenge, LockedVerdict } from "#protocol/wire";
 import {
   findPlatformKey,
+  loadSession,
   type PlatformKeyInUse,
   readSecrets,
   restoreConnection,
@@ -37,7 +42,6 @@ import {
   countChallenge,
   findCard,
   findReply,
-  findSession,
   pruneCard,
   saveCard,
   saveReply,
@@ -122,7 +126,7 @@ function consumeSession(context: CardContext, request: OpenRequest): Opening {
   const now = dependencies.clock();
   const reply = findReply(sql, object, sid, digest);
   if (reply !== undefined) return success({ reply });
-  const begun = findSession(sql, object, sid);
+  const begun = loadSession(context, sid);
   if (begun !== undefined) {
     const isOpen = begun.phase === "opening" || begun.phase === "decided";
     const same = isOpen && equalBytes(begun.digest, digest);
@@ -154,8 +158,9 @@ function consumeSession(context: CardContext, request: OpenRequest): Opening {
 /** As if known from the beginning: a backup may be older than the card's first binding. */
 function newCard({ pinnedKey }: OpenRequest): Card {
   const storeGeneration = FIRST_STORE_GENERATION;
-  const nothing = { epoch: 0, receiptEpoch: 0, lockPhase: "none", lockId: undefined } as const;
-  return { ...nothing, pinnedKey, currentSid: "", storeGeneration };
+  const unlocked = { lockPhase: "none", lockId: undefined } as const;
+  const counts = { epoch: 0, receiptEpoch: 0, mismatches: 0, ruleVersion: 0 };
+  return { ...unlocked, ...counts, pinnedKey, currentSid: "", storeGeneration };
 }
 
 function newSession(context: CardContext, request: OpenRequest): Session {
@@ -173,7 +178,7 @@ function newSession(context: CardContext, request: OpenRequest): Session {
     cardKind: request.proof.cardKind,
     moduleKind: request.moduleKind,
     subscriberMac: subscriberMac(vault, terms.tenant, imsi),
-    secrets,
+    secrets: refreshSecrets(context.dependencies, row, secrets),
     transcript: request.h1,
     previous: new Uint8Array(0),
     round: 0,
@@ -213,7 +218,8 @@ function assessCard(
 ): { readonly card: Card; readonly objection: string } {
   if (storeGeneration > card.storeGeneration) {
     const epoch = Math.max(card.epoch, proof.epoch) + 1;
-    return assessLock({ ...card, epoch, storeGeneration }, proof, orders);
+    // The restored catalog may be back at an older version of the rules.
+    return assessLock({ ...card, epoch, storeGeneration, ruleVersion: 0 }, proof, orders);
   }
   if (proof.epoch > card.epoch) {
     if (proof.cardKind !== CARD_KIND.mtm) return { card, objection: "rollback_suspected" };

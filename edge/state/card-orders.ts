@@ -132,3 +132,19 @@ export function isWithheld(sql: Sql, object: string, sid: string): boolean {
   if (findReport(findOrders(sql, object)) === undefined) return false;
   return findSession(sql, object, sid)?.verdict === "SUCCESS";
 }
+
+/** What the writer knows of a card and the registry does not. */
+export interface CardStanding {
+  readonly report: CardOrders["report"];
+  /** A lock left for the card, or the card confirmed it. */
+  readonly isLocked: boolean;
+  /** The card has proved itself in a session. */
+  readonly isUsed: boolean;
+}
+
+export function describeCard({ sql, object }: CardContext): CardStanding {
+  const card = findCard(sql, object);
+  const { report } = findOrders(sql, object);
+  const isLocked = card !== undefined && card.lockPhase !== "none";
+  return { report, isLocked, isUsed: card !== undefined };
+}

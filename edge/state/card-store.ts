@@ -21,6 +21,10 @@ export interface Card {
   /** The one session that may still go on. */
   readonly currentSid: string;
   readonly storeGeneration: number;
+  /** Decisions in a row that found a proven subscriber whom rules do not want. */
+  readonly mismatches: number;
+  /** The newest version of the rules that decided; none older decides again. */
+  readonly ruleVersion: number;
 }
 
 /**
@@ -79,12 +83,14 @@ export function findCard(sql: Sql, object: string): Card | undefined {
     lockId: readOptionalBytes(row, "lock_id"),
     currentSid: readText(row, "current_sid"),
     storeGeneration: readNumber(row, "store_generation"),
+    mismatches: readNumber(row, "mismatches"),
+    ruleVersion: readNumber(row, "rule_version"),
   };
 }
 
 export function saveCard(sql: Sql, object: string, card: Card): void {
   sql.run(
-    "INSERT OR REPLACE INTO card VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO card VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     object,
     card.pinnedKey,
     card.epoch,
@@ -93,6 +99,8 @@ export function saveCard(sql: Sql, object: string, card: Card): void {
     card.lockId ?? null,
     card.currentSid,
     card.storeGeneration,
+    card.mismatches,
+    card.ruleVersion,
   );
 }
 
@@ -131,7 +139,7 @@ export function findSession(sql: Sql, object: string, sid: string): Session | un
     cardNonce: storedBytes(stored.cardNonce),
     expiresAt: readNumber(row, "expires_at"),
     subscriberMac: readBytes(row, "subscriber_mac"),
-    secrets: readBytes(row, "secrets"),
+    secrets: readBytes(row, "wrapped_secrets"),
     transcript: readBytes(row, "transcript"),
     previous: readBytes(row, "previous"),
     round: readNumber(row, "round"),

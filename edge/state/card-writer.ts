@@ -5,6 +5,7 @@
  * transaction left off and ends in the same stored bytes.
  */
 import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
+import type { RuleSource } from "../binding-verification/rule-source.ts";
 import type { Dependencies } from "../dependencies.ts";
 import type { SessionTerms } from "../secure-connection/token.ts";
 import type { ProtectedAnswer } from "../secure-connection/critical-information.ts";
@@ -12,7 +13,13 @@ import type { CardProof } from "#protocol/messages";
 import type { Result } from "#protocol/result";
 import { answerSession } from "./card-answering.ts";
 import { openSession } from "./card-opening.ts";
-import { type CardOrder, type CardOrderFailure, recordOrder } from "./card-orders.ts";
+import {
+  type CardOrder,
+  type CardOrderFailure,
+  type CardStanding,
+  describeCard,
+  recordOrder,
+} from "./card-orders.ts";
 import { acceptReceipt } from "./card-receipt.ts";
 import type { Sql } from "./sql.ts";
 
@@ -22,6 +29,10 @@ export interface CardContext {
   readonly object: string;
   readonly dependencies: Dependencies;
   readonly slots: SubscriberSlots;
+  /** Work that no reply waits for; its events are carried like any other's. */
+  readonly afterwards: (work: Promise<void>) => void;
+  /** Compiled rules, kept by the host for all its writers. */
+  readonly rules: RuleSource;
 }
 
 /** Step 2, after the card's proof verified. */
@@ -46,6 +57,8 @@ export interface AnswerRequest {
   readonly sid: string;
   readonly digest: Uint8Array;
   readonly answer: ProtectedAnswer;
+  /** Of the point of presence that was asked; absent when nobody knows. */
+  readonly country?: string | undefined;
 }
 
 export interface ReceiptRequest {
@@ -78,6 +91,7 @@ export interface CardWriters {
   receipt(object: string, request: ReceiptRequest): Promise<CardWriterResult>;
   /** What an operator ordered; it counts for everything that the writer commits from then on. */
   order(object: string, order: CardOrder): Promise<CardOrderResult>;
+  describe(object: string): Promise<CardStanding>;
 }
 
 export function cardObject(tenant: string, cardId: string): string {
@@ -105,5 +119,9 @@ export class CardWriter {
 
   order(order: CardOrder): CardOrderResult {
     return recordOrder(this.context, order);
+  }
+
+  describe(): CardStanding {
+    return describeCard(this.context);
   }
 }

@@ -13,7 +13,9 @@ import {
 } from "../access-authentication/authentication-centre/gsup/client.ts";
 import { checkEnvironment } from "../bindings.ts";
 import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
+import { createRuleSource, type RuleSource } from "../binding-verification/rule-source.ts";
 import type { Dependencies, VectorQuery } from "../dependencies.ts";
+import { NO_COUNTS, type RewrapCounts } from "../rewrap-counts.ts";
 import { workerdTcp } from "../tcp-workerd.ts";
 import type { CardOrder } from "./card-orders.ts";
 import {
@@ -23,7 +25,8 @@ import {
   type ReceiptRequest,
 } from "./card-writer.ts";
 import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
-import { createStateTables } from "./schema.ts";
+import { rewrapState, type RewrapOrder } from "./rewrapping.ts";
+import { createStateTables, hasStateTables } from "./schema.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
 import { SubscriberWriter } from "./subscriber-writer.ts";
 import type { Writers } from "./writers.ts";
@@ -37,6 +40,7 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
   protected readonly sql: Sql;
   protected readonly object: string;
   protected readonly dependencies: Dependencies;
+  private isPrepared = false;
 
   constructor(state: DurableObjectState, env: WorkerEnvironment) {
     super(state, env);
@@ -44,11 +48,26 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
     this.object = state.id.name;
     this.sql = createObjectSql(state.storage);
     this.dependencies = composeWorker(env).dependencies;
+  }
+
+  /** A writer that was never called holds nothing, and stays without tables, and so storage. */
+  rewrap(order: RewrapOrder): RewrapCounts {
+    const { sql, object, dependencies } = this;
+    if (!hasStateTables(sql)) return NO_COUNTS;
+    this.prepare();
+    return rewrapState(sql, object, dependencies.vault, order);
+  }
+
+  /** Tables that a newer version brought are made here, too. */
+  private prepare(): void {
+    if (this.isPrepared) return;
     createStateTables(this.sql);
+    this.isPrepared = true;
   }
 
   /** The outcome leaves through the output gate at once; its events follow behind it. */
   protected async settle<T>(work: () => T | Promise<T>): Promise<T> {
+    this.prepare();
     try {
       return await work();
     } finally {
@@ -75,7 +94,12 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
 export class CardObject extends WriterObject {
   private writer(): CardWriter {
     const { sql, object, dependencies } = this;
-    return new CardWriter({ sql, object, dependencies, slots: objectSlots(this.env) });
+    const slots = objectSlots(this.env);
+    const afterwards = (work: Promise<void>): void => {
+      this.ctx.waitUntil(this.settle(() => work));
+    };
+    const rules = ruleSourceOf(dependencies);
+    return new CardWriter({ sql, object, dependencies, slots, rules, afterwards });
   }
 
   open(request: OpenRequest) {
@@ -93,6 +117,19 @@ export class CardObject extends WriterObject {
   order(order: CardOrder) {
     return this.settle(() => this.writer().order(order));
   }
+
+  describe() {
+    return this.settle(() => this.writer().describe());
+  }
+}
+
+/** One for all objects of an isolate that share a composition. */
+const ruleSources = new WeakMap<Dependencies, RuleSource>();
+
+function ruleSourceOf(dependencies: Dependencies): RuleSource {
+  const source = ruleSources.get(dependencies) ?? createRuleSource();
+  ruleSources.set(dependencies, source);
+  return source;
 }
 
 export class SubscriberObject extends WriterObject {
@@ -147,8 +184,14 @@ export function objectWriters(env: WorkerEnvironment): Writers {
       answer: (object, request) => card(object).answer(request),
       receipt: (object, request) => card(object).receipt(request),
       order: (object, order) => card(object).order(order),
+      describe: (object) => card(object).describe(),
     },
     slots: { order: (object, order) => slot(object).order(order) },
+    wrapped: {
+      list: undefined,
+      rewrapCard: (object, order) => card(object).rewrap(order),
+      rewrapSlot: (object, order) => slot(object).rewrap(order),
+    },
   };
 }
 

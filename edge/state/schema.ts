@@ -13,7 +13,9 @@ const STATEMENTS = [
     lock_phase TEXT NOT NULL,
     lock_id BLOB,
     current_sid TEXT NOT NULL,
-    store_generation INTEGER NOT NULL
+    store_generation INTEGER NOT NULL,
+    mismatches INTEGER NOT NULL,
+    rule_version INTEGER NOT NULL
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS card_session (
     object TEXT NOT NULL,
@@ -22,7 +24,7 @@ const STATEMENTS = [
     expires_at INTEGER NOT NULL,
     terms TEXT NOT NULL,
     subscriber_mac BLOB NOT NULL,
-    secrets BLOB NOT NULL,
+    wrapped_secrets BLOB NOT NULL,
     transcript BLOB NOT NULL,
     previous BLOB NOT NULL,
     round INTEGER NOT NULL,
@@ -143,6 +145,11 @@ const STATEMENTS = [
     number INTEGER NOT NULL
   ) WITHOUT ROWID`,
 ] as const;
+
+/** Whether a writer was ever called on this storage. */
+export function hasStateTables(sql: Sql): boolean {
+  return sql.all("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").length > 0;
+}
 
 export function createStateTables(sql: Sql): void {
   for (const statement of STATEMENTS) sql.run(statement);

@@ -19,7 +19,7 @@ import { concatBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 import { decodeFields, encodeTlv } from "#protocol/tlv";
 import { readBytes, readNumber, type Sql } from "./sql.ts";
-import type { SlotContext } from "./subscriber-context.ts";
+import { type SlotContext, vectorWrapping } from "./subscriber-context.ts";
 import { closeFetch, isRecentRand, recordFetch } from "./subscriber-store.ts";
 
 const RAND_BYTES = LENGTH.rand;
@@ -31,6 +31,11 @@ const XRES_BYTES_MAX = 16;
 const CONFIRMATION_KEY_BYTES = 32;
 
 const NOTHING: Uint8Array = new Uint8Array(0);
+
+export const fetchedVectorWrapping: typeof vectorWrapping = {
+  purpose: "fetched vector",
+  context: vectorWrapping.context,
+};
 
 /** What one challenge takes, of one vector for each of its RANDs. */
 export interface TakenVectors {
@@ -87,6 +92,7 @@ export function storeVectors(
   if (!isBatch(sql, object, batch)) return false;
   const { clock, limits, vault, storeGeneration } = dependencies;
   const expiresAt = clock() + limits.fetchedVectorSeconds * 1000;
+  const { purpose, context: nameOf } = fetchedVectorWrapping;
   eraseVectors(sql, object);
   for (const [index, vector] of batch.entries()) {
     const plain = encodeVector(vector);
@@ -94,7 +100,7 @@ export function storeVectors(
       "INSERT INTO slot_vector VALUES (?, ?, ?, ?, ?, ?)",
       object,
       index,
-      vault.wrap("vector", `${object}/${index}`, plain),
+      vault.wrap(purpose, nameOf({ object, number: index }), plain),
       keyVersion,
       storeGeneration,
       expiresAt,
@@ -180,10 +186,11 @@ function readVectors(
     object,
     count,
   );
+  const { purpose, context: nameOf } = fetchedVectorWrapping;
   const numbers = rows.map((row) => readNumber(row, "number"));
   const vectors = rows.map((row, i) => {
-    const context = `${object}/${numbers[i] ?? 0}`;
-    const plain = dependencies.vault.unwrap("vector", context, readBytes(row, "wrapped_vector"));
+    const name = nameOf({ object, number: numbers[i] ?? 0 });
+    const plain = dependencies.vault.unwrap(purpose, name, readBytes(row, "wrapped_vector"));
     const vector = plain && decodeVector(plain);
     plain?.fill(0);
     if (vector === undefined) throw new Error("a waiting vector does not unwrap");

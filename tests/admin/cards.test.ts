@@ -43,6 +43,9 @@ const VIEW = {
   suite: "P-256",
   modes: ["encrypted", "signed"],
   status: "active",
+  state: "issued",
+  groups: [],
+  company: null,
   publicKey: encodeBase64Url(CARD.key.publicKey),
   keyVersion: 0,
   servicePublicKey: encodeBase64Url(SERVICE.publicKey),
@@ -88,6 +91,8 @@ describe("POST /cards", () => {
       servicePublicKey: SERVICE.publicKey,
       notBefore: Date.parse(VIEW.notBefore),
       notAfter: Date.parse(VIEW.notAfter),
+      groups: [],
+      company: undefined,
       chainRevoked: false,
     });
     const seen = await platform.call("GET", `/cards/${CARD_ID}`);

@@ -27,14 +27,16 @@ afterEach(async () => {
 function pauseAtRules(now: { act?: () => Promise<void> }): Pick<RigOptions, "wrap"> {
   const wrap = (dependencies: Dependencies): Dependencies => {
     const { rules } = dependencies.repositories;
-    const findApplicable: typeof rules.findApplicable = async (tenant, cardId) => {
+    const findState: typeof rules.findState = async (tenant) => {
       const { act } = now;
       delete now.act;
       await act?.();
-      return rules.findApplicable(tenant, cardId);
+      return rules.findState(tenant);
     };
-    const repositories = { ...dependencies.repositories, rules: { ...rules, findApplicable } };
-    return { ...dependencies, repositories };
+    const repositories = { ...dependencies.repositories, rules: { ...rules, findState } };
+    // Nothing is kept, so that every decision reads them, and before its last look at the pair.
+    const limits = { ...dependencies.limits, ruleStalenessSeconds: 0 };
+    return { ...dependencies, repositories, limits };
   };
   return { wrap };
 }

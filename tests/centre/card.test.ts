@@ -84,10 +84,12 @@ test("I8: a USIM's IMSI through the GSM context is refused, not locked, unless a
     onMismatch: "lock",
   } as const;
   await fleet.admin.putRule("usim", rule);
+  await fleet.admin.activateRules({});
   expect(await bindAsSim(scene)).toBe("FAILURE");
   expect(lockPhase(rig)).toBe("none");
   expect((await reasonsOf(scene, "decided")).at(-1)).toContain("strength_too_low");
   await fleet.admin.putRule("usim", { ...rule, minimumStrength: "SIM" });
+  await fleet.admin.activateRules({});
   expect(await bindAsSim(scene)).toBe("SUCCESS");
   expect((await reasonsOf(scene, "decided")).at(-1)).toEndWith(" SIM");
 });

@@ -1,7 +1,8 @@
 /** What a proof is worth, and what rules make of it. */
 import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { verifyRules, type ProvenSubscriber } from "#edge/binding-verification/rule-verification";
+import type { RuleSubject } from "#edge/binding-verification/rule-match";
+import { makeSubject, verifyRuleList } from "#tests/rules/scene";
 import type { AuthenticationCentre } from "#edge/dependencies";
 import type { BindingRule } from "#protocol/rules";
 import { type Strength, STRENGTHS } from "#protocol/suites";
@@ -138,24 +139,22 @@ test.each(USIMS)("%s in the GSM context is worth a SIM, and takes no SQN", async
   expect(scene.rows("SELECT seq FROM slot")).toEqual([{ seq: 0 }]);
 });
 
+const CARD_ID = "00112233445566AA";
 const HOME = { imsi: "460010000000001", operator: "46001" };
 const rule = (changes: Partial<BindingRule> = {}): BindingRule => ({
   id: "r",
-  target: { card: "00112233445566AA" },
+  target: { card: CARD_ID },
   condition: { operator: "46001" },
   onMismatch: "lock",
   ...changes,
 });
-const proven = (strength: Strength, provisionedStrength: Strength): ProvenSubscriber => ({
-  ...HOME,
-  strength,
-  provisionedStrength,
-});
+const proven = (strength: Strength, provisionedStrength: Strength): RuleSubject =>
+  makeSubject({ ...HOME, cardId: CARD_ID, strength, provisionedStrength });
 
 test("a rule without a strength asks for what the subscriber's own module proves", () => {
   for (const own of ["SIM", "CAVE", "CHAP", "USIM"] as const) {
     for (const strength of STRENGTHS) {
-      const verdict = verifyRules([rule()], proven(strength, own));
+      const verdict = verifyRuleList([rule()], proven(strength, own));
       const enough = STRENGTHS.indexOf(strength) >= STRENGTHS.indexOf(own);
       expect([own, strength, verdict.allowed]).toEqual([own, strength, enough]);
     }
@@ -165,7 +164,7 @@ test("a rule without a strength asks for what the subscriber's own module proves
 test("a rule's strength is asked for, neither more nor less", () => {
   for (const minimumStrength of STRENGTHS) {
     for (const strength of STRENGTHS) {
-      const verdict = verifyRules([rule({ minimumStrength })], proven(strength, "USIM"));
+      const verdict = verifyRuleList([rule({ minimumStrength })], proven(strength, "USIM"));
       const enough = STRENGTHS.indexOf(strength) >= STRENGTHS.indexOf(minimumStrength);
       expect([minimumStrength, strength, verdict.allowed]).toEqual([
         minimumStrength,
@@ -178,20 +177,32 @@ test("a rule's strength is asked for, neither more nor less", () => {
 
 test("COMP128-1 binds only under a rule that names it", () => {
   const subscriber = proven("COMP128-1", "COMP128-1");
-  expect(verifyRules([rule()], subscriber).allowed).toBe(false);
-  expect(verifyRules([rule({ minimumStrength: "SIM" })], subscriber).allowed).toBe(false);
-  expect(verifyRules([rule({ minimumStrength: "COMP128-1" })], subscriber).allowed).toBe(true);
+  expect(verifyRuleList([rule()], subscriber).allowed).toBe(false);
+  expect(verifyRuleList([rule({ minimumStrength: "SIM" })], subscriber).allowed).toBe(false);
+  expect(verifyRuleList([rule({ minimumStrength: "COMP128-1" })], subscriber).allowed).toBe(true);
 });
 
 test("I8: a proof that is too weak refuses, and never locks", () => {
   const weak = proven("SIM", "USIM");
-  const refused = { allowed: false, lock: false, reason: "strength_too_low" } as const;
-  expect(verifyRules([rule()], weak)).toEqual(refused);
+  const refused = {
+    allowed: false,
+    reason: "strength_too_low",
+    action: "refuse",
+    isMismatch: false,
+    rule: "r",
+    field: "minimumStrength",
+  } as const;
+  expect(verifyRuleList([rule()], weak)).toEqual(refused);
   const other = rule({ id: "s", condition: { imsi: "460010000000002" } });
-  expect(verifyRules([other, rule()], weak)).toEqual(refused);
-  expect(verifyRules([other], weak)).toMatchObject({ lock: true, reason: "no_rule_allows" });
+  expect(verifyRuleList([other, rule()], weak)).toEqual(refused);
+  expect(verifyRuleList([other], weak)).toMatchObject({
+    action: "lock",
+    isMismatch: true,
+    reason: "no_rule_allows",
+    field: "imsi",
+  });
   const lower = rule({ id: "t", minimumStrength: "SIM" });
-  expect(verifyRules([rule(), lower], weak)).toEqual({ allowed: true, rule: "t" });
+  expect(verifyRuleList([rule(), lower], weak)).toEqual({ allowed: true, rule: "t", lease: {} });
 });
 
 test("strengths are ordered as the protocol says", () => {
@@ -202,6 +213,6 @@ test("strengths are ordered as the protocol says", () => {
 test.each([undefined, ...STRENGTHS])("a rule keeps its strength: %s", async (minimumStrength) => {
   const { id, ...body } = rule({ ...(minimumStrength && { minimumStrength }) });
   expect((await scene.platform.call("PUT", `/rules/${id}`, body)).status).toBe(204);
-  const answer = await scene.platform.call("GET", "/rules");
+  const answer = await scene.platform.call("GET", "/rules?version=draft");
   expect(answer.json).toEqual({ version: 1, rules: [{ id, ...body }] });
 });

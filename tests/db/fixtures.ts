@@ -35,6 +35,8 @@ export function makeCard(tenant: string, changes: Partial<CardRecord> = {}): Car
     fingerprints: [LEAF_FINGERPRINT, ISSUER_FINGERPRINT, ROOT_FINGERPRINT],
     notBefore: 0,
     notAfter: 253_402_300_799_000,
+    groups: [],
+    company: undefined,
     ...changes,
   };
 }

@@ -4,6 +4,7 @@
  */
 import type {
   AuditEventView,
+  CardDetailsUpdate,
   CardEnrolment,
   CardOrderRequest,
   CardRecordView,
@@ -18,15 +19,16 @@ import type {
   PlatformKeyActivation,
   PlatformKeyRequest,
   Revocation,
-  RuleUpdate,
   SsdUpdateOrder,
   SubscriberEnrolment,
   SubscriberKeyReplacement,
   SubscriberNumberUpdate,
   SubscriberOrderRequest,
+  SubscriberProfileUpdate,
   SubscriberStatusUpdate,
   TenantSettings,
 } from "#protocol/admin";
+import type { RuleActivationRequest, RuleActivationView, RuleUpdate } from "#protocol/admin-rules";
 import { PROBLEM_CODES, type ProblemCode } from "#protocol/wire";
 import type { Fetch } from "#terminal/platform-client";
 
@@ -76,20 +78,45 @@ export interface AdminClient {
   orderSsdUpdate(imsi: string, order: SsdUpdateOrder): Promise<void>;
   setSubscriberStatus(imsi: string, update: SubscriberStatusUpdate): Promise<void>;
   orderSubscriber(imsi: string, order: SubscriberOrderRequest): Promise<void>;
+  setCardDetails(cardId: string, update: CardDetailsUpdate): Promise<void>;
+  setProfile(imsi: string, update: SubscriberProfileUpdate): Promise<void>;
+  /** Into the draft. */
   putRule(id: string, rule: RuleUpdate): Promise<void>;
+  activateRules(request: RuleActivationRequest): Promise<RuleActivationView>;
   deleteRule(id: string, tenant?: string): Promise<void>;
   getAudit(query: AuditQuery): Promise<readonly AuditEventView[]>;
 }
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 
+type Call = (
+  method: Method,
+  path: string,
+  statuses: readonly number[],
+  body?: object,
+) => Promise<string>;
+
+function createRuleCalls(
+  call: Call,
+): Pick<AdminClient, "putRule" | "deleteRule" | "activateRules"> {
+  return {
+    putRule: async (id, rule) => {
+      await call("PUT", `rules/${encodeURIComponent(id)}`, [204], rule);
+    },
+    activateRules: async (request) => {
+      const text = await call("POST", "rule-set/activate", [200], request);
+      const activated: RuleActivationView = JSON.parse(text);
+      return activated;
+    },
+    deleteRule: async (id, tenant) => {
+      await call("DELETE", `rules/${encodeURIComponent(id)}${encodeQuery({ tenant })}`, [204]);
+    },
+  };
+}
+
 export function createAdminClient(options: AdminClientOptions): AdminClient {
-  const call = (
-    method: Method,
-    path: string,
-    statuses: readonly number[],
-    body?: object,
-  ): Promise<string> => callAdmin(options, method, path, statuses, body);
+  const call: Call = (method, path, statuses, body) =>
+    callAdmin(options, method, path, statuses, body);
   const put = async (path: string, body: object): Promise<void> => {
     await call("PUT", path, [200, 204], body);
   };
@@ -140,10 +167,9 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     setNumber: (imsi, update) => put(`subscribers/${enc(imsi)}/number`, update),
     orderSsdUpdate: (imsi, order) => put(`subscribers/${enc(imsi)}/ssd-update`, order),
     setSubscriberStatus: (imsi, update) => put(`subscribers/${enc(imsi)}/status`, update),
-    putRule: (id, rule) => put(`rules/${enc(id)}`, rule),
-    deleteRule: async (id, tenant) => {
-      await call("DELETE", `rules/${enc(id)}${encodeQuery({ tenant })}`, [200, 204]);
-    },
+    setCardDetails: (cardId, update) => put(`cards/${enc(cardId)}/details`, update),
+    setProfile: (imsi, update) => put(`subscribers/${enc(imsi)}/profile`, update),
+    ...createRuleCalls(call),
     getAudit: async (query) => {
       const text = await call("GET", `audit${encodeQuery({ ...query })}`, [200]);
       const { events }: { readonly events: readonly AuditEventView[] } = JSON.parse(text);

@@ -2,7 +2,7 @@
  * An operator with its cards, subscribers and phones, made of the emulators and enrolled through
  * the administration interface alone. Time, randomness and the network come from the caller.
  */
-import type { RuleUpdate } from "#protocol/admin";
+import type { RuleUpdate } from "#protocol/admin-rules";
 import { type Bytes, decodeBase64Url, encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { DEFAULT_TENANT } from "#protocol/identifiers";
 import {
@@ -120,14 +120,19 @@ export interface Fleet {
   addPlatformKey(suite?: SuiteName): Promise<number>;
   addCard(options?: CardOptions): Promise<FleetCard>;
   addSubscriber(options: SubscriberOptions): Promise<FleetSubscriber>;
-  /** A rule for this card; its id is made here. */
+  /** A rule for this card, in use at once; its id is made here. */
   addRule(
     card: Pick<FleetCard, "cardId">,
     condition: RuleUpdate["condition"],
     onMismatch: RuleUpdate["onMismatch"],
   ): Promise<void>;
   /** A phone with both in their slots. */
-  assemblePhone(card: FleetCard, subscriber: FleetSubscriber, tamper?: Tamper): Promise<Terminal>;
+  assemblePhone(
+    card: FleetCard,
+    subscriber: FleetSubscriber,
+    tamper?: Tamper,
+    claims?: { readonly imei: string },
+  ): Promise<Terminal>;
 }
 
 const IMSI_DIGITS = 15;
@@ -158,8 +163,9 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
     addRule: async ({ cardId }, condition, onMismatch) => {
       const id = `rule-${encodeHex(options.random(CARD_ID_BYTES))}`;
       await admin.putRule(id, { tenant, target: { card: cardId }, condition, onMismatch });
+      await admin.activateRules({ tenant });
     },
-    assemblePhone: async (card, subscriber, tamper) => {
+    assemblePhone: async (card, subscriber, tamper, claims) => {
       const { platformUrl, fetch } = options;
       const terminal = createTerminal({
         platformUrl,
@@ -169,6 +175,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
         concealment,
         random: options.random,
         ...(tamper === undefined ? {} : { tamper }),
+        ...claims,
       });
       await terminal.insertModule(subscriber.device, adapterOf(subscriber.kind));
       await terminal.insertCard(card.device, card.kind);

@@ -5,6 +5,7 @@ import type { BindingOutcome } from "#terminal/bind";
 import { createFleet, type Fleet, type FleetOptions } from "./fleet.ts";
 import { countTrailsExpected, mergeSteps } from "./step-trail.ts";
 import { LEASE_STORIES } from "./stories-lease.ts";
+import { RULE_STORIES } from "./stories-rules.ts";
 import { SIGNED_STORIES } from "./stories-signed.ts";
 import { SUITE_STORIES } from "./stories-suites.ts";
 import {
@@ -15,7 +16,12 @@ import {
   type Story,
 } from "./story.ts";
 
-const STORIES: readonly Story[] = [...SIGNED_STORIES, ...SUITE_STORIES, ...LEASE_STORIES];
+const STORIES: readonly Story[] = [
+  ...SIGNED_STORIES,
+  ...SUITE_STORIES,
+  ...LEASE_STORIES,
+  ...RULE_STORIES,
+];
 
 export const SCENARIO_NAMES: readonly string[] = STORIES.map(({ name }) => name);
 

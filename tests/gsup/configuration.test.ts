@@ -1,6 +1,7 @@
 /** SIMLATCH_GSUP_*: what is wrong stops the start, with a sentence and no value. */
 import { describe, expect, test } from "bun:test";
-import { checkEnvironment, ConfigurationError } from "#edge/bindings";
+import { checkEnvironment } from "#edge/bindings";
+import { ConfigurationError } from "#edge/environment";
 import { encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { random } from "#tests/platform/rig";
 

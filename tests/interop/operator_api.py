@@ -103,6 +103,7 @@ class Operator:
             "onMismatch": on_mismatch,
         }
         self.call("PUT", f"/rules/{card.text_id.lower()}", body)
+        self.call("POST", "/rule-set/activate", {})
 
     def order_unlock(self, card):
         """Lifts the card's lock at its next session; two different people order it."""

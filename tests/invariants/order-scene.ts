@@ -48,14 +48,16 @@ export function frontOf(rig: Rig): Pick<Rig, "fetch"> {
 export function pauseAtRules(now: { act?: () => unknown }): Wrap {
   return (dependencies) => {
     const { rules } = dependencies.repositories;
-    const findApplicable: typeof rules.findApplicable = async (tenant, cardId) => {
+    const findState: typeof rules.findState = async (tenant) => {
       const { act } = now;
       delete now.act;
       await act?.();
-      return rules.findApplicable(tenant, cardId);
+      return rules.findState(tenant);
     };
-    const repositories = { ...dependencies.repositories, rules: { ...rules, findApplicable } };
-    return { ...dependencies, repositories };
+    const repositories = { ...dependencies.repositories, rules: { ...rules, findState } };
+    // Nothing is kept, so that every decision reads them, and before its last look at the pair.
+    const limits = { ...dependencies.limits, ruleStalenessSeconds: 0 };
+    return { ...dependencies, repositories, limits };
   };
 }
 

@@ -6,6 +6,7 @@ const FORM = "edge/access-authentication/challenge-form.ts";
 const KEYS = "edge/access-authentication/authentication-centre/subscriber-keys.ts";
 const VERIFICATION = "edge/access-authentication/authentication-centre/verification.ts";
 const RULES = "edge/binding-verification/rule-verification.ts";
+const COMPILED = "edge/binding-verification/compiled-rule.ts";
 const CONTEXT = "edge/state/subscriber-context.ts";
 const ISSUING = "edge/state/subscriber-issuing.ts";
 const JUDGING = "edge/state/subscriber-judging.ts";
@@ -56,7 +57,7 @@ export const CENTRE_FAULTS: readonly Fault[] = [
   {
     invariant: "I2",
     what: "COMP128-1 binds under any rule",
-    source: RULES,
+    source: COMPILED,
     find: 'provisionedStrength === "COMP128-1" ? "SIM" : provisionedStrength',
     replace: "provisionedStrength",
     file: STRENGTH,
@@ -65,7 +66,7 @@ export const CENTRE_FAULTS: readonly Fault[] = [
   {
     invariant: "I2",
     what: "a rule's strength is not asked for",
-    source: RULES,
+    source: COMPILED,
     find: "minimumStrength ?? own",
     replace: "minimumStrength === undefined ? own : own",
     file: STRENGTH,
@@ -201,8 +202,9 @@ export const CENTRE_FAULTS: readonly Fault[] = [
     invariant: "I8",
     what: "a proof that is too weak locks",
     source: RULES,
-    find: 'lock: false, reason: "strength_too_low"',
-    replace: 'lock: true, reason: "strength_too_low"',
+    find: 'return refusal("strength_too_low", weak, "minimumStrength");',
+    replace:
+      'return { ...refusal("strength_too_low", weak, "minimumStrength"), action: "lock", isMismatch: true };',
     file: STRENGTH,
     test: "I8: a proof that is too weak refuses, and never locks",
   },
@@ -219,8 +221,8 @@ export const CENTRE_FAULTS: readonly Fault[] = [
     invariant: "I10",
     what: "CK and IK rest in the clear",
     source: CONTEXT,
-    find: 'dependencies.vault.wrap("xres", `${object}/${number}`, plain)',
-    replace: "dependencies && plain.slice(0, object.length + number)",
+    find: "dependencies.vault.wrap(purpose, context({ object, number }), plain)",
+    replace: "dependencies && plain.slice(0, purpose.length + context({ object, number }).length)",
     file: STRENGTH,
     test: "I10: CK and IK rest wrapped with XRES while the challenge is open, and nowhere after it",
   },

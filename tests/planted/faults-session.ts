@@ -31,8 +31,9 @@ export const SESSION_FAULTS: readonly Fault[] = [
     invariant: "I2",
     what: "a card that no rule names is allowed",
     source: "edge/binding-verification/rule-verification.ts",
-    find: 'return { allowed: false, lock: false, reason: "no_rule_for_card" };',
-    replace: 'return { allowed: true, rule: "" };',
+    find: "if (tally.priority === NO_PRIORITY) return mismatch(set, subject, at);",
+    replace:
+      'if (tally.priority === NO_PRIORITY) {\n    const refused = mismatch(set, subject, at);\n    return refused.rule === undefined ? { allowed: true, rule: "", lease: {} } : refused;\n  }',
     file: SESSION,
     test: "I2: without a rule that allows the pair there is no SUCCESS",
   },

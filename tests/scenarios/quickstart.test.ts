@@ -50,6 +50,14 @@ const EXPECTED = [
   ["uim", "SUCCESS", "serving"],
   ["renewal", "SUCCESS", "serving"],
   ["unlock", "SUCCESS", "serving"],
+  ["rule-imsi", "SUCCESS", "serving"],
+  ["rule-number", "SUCCESS", "serving"],
+  ["rule-operator", "SUCCESS", "serving"],
+  ["rule-region", "SUCCESS", "serving"],
+  ["rule-group", "SUCCESS", "serving"],
+  ["rule-level", "SUCCESS", "serving"],
+  ["rule-company", "SUCCESS", "serving"],
+  ["rule-services", "SUCCESS", "serving"],
 ];
 
 const ALL_STEPS = Object.keys(STEPS).map(Number);

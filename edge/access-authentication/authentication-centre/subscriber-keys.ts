@@ -2,7 +2,13 @@
  * The keys of a subscriber: on their way in, checked against the algorithm's row; at rest, wrapped;
  * in use, unwrapped for one function and wiped when it returns.
  */
-import type { Algorithm, Dependencies, KeyMaterial, SubscriberRecord } from "../../dependencies.ts";
+import type {
+  Algorithm,
+  Dependencies,
+  KeyMaterial,
+  SubscriberRecord,
+  Wrapping,
+} from "../../dependencies.ts";
 import { concatBytes, decodeHex } from "#protocol/bytes";
 
 type Tools = Pick<Dependencies, "vault">;
@@ -30,6 +36,14 @@ interface SubscriberName {
 }
 
 const NO_OPERATOR: Uint8Array = new Uint8Array(0);
+
+const subscriberWrapping = (purpose: string): Wrapping<SubscriberName> => ({
+  purpose,
+  context: wrappingContext,
+});
+export const subscriberKeyWrapping = subscriberWrapping("k");
+export const operatorConstantWrapping = subscriberWrapping("opc");
+export const issuedSsdWrapping = subscriberWrapping("ssd");
 
 /**
  * The keys in `given`, hex, when they are exactly those of the algorithm: every one in its length,
@@ -93,9 +107,9 @@ export function wrapKeys(
   const operator = deriveOperator(algorithm, key, keys) ?? find("operator")[0];
   const ssd = concatBytes(...find("ssd"));
   const stored = {
-    wrappedKey: vault.wrap("k", context, key),
-    wrappedOperator: operator && vault.wrap("opc", context, operator),
-    wrappedSsd: ssd.length === 0 ? undefined : vault.wrap("ssd", context, ssd),
+    wrappedKey: vault.wrap(subscriberKeyWrapping.purpose, context, key),
+    wrappedOperator: operator && vault.wrap(operatorConstantWrapping.purpose, context, operator),
+    wrappedSsd: ssd.length === 0 ? undefined : vault.wrap(issuedSsdWrapping.purpose, context, ssd),
     uimId: find("equipment")[0]?.slice(),
   };
   for (const secret of [...keys.values(), ssd]) secret.fill(0);
@@ -124,9 +138,11 @@ export function withKeys<T>(
   const context = wrappingContext(subscriber);
   const { wrappedKey, wrappedOperator } = subscriber;
   if (wrappedKey === undefined) throw new Error("another centre has the subscriber's keys");
-  const key = vault.unwrap("k", context, wrappedKey);
+  const key = vault.unwrap(subscriberKeyWrapping.purpose, context, wrappedKey);
   const operator =
-    wrappedOperator === undefined ? NO_OPERATOR : vault.unwrap("opc", context, wrappedOperator);
+    wrappedOperator === undefined
+      ? NO_OPERATOR
+      : vault.unwrap(operatorConstantWrapping.purpose, context, wrappedOperator);
   if (key === undefined || operator === undefined) {
     throw new Error("a subscriber's keys do not unwrap");
   }
@@ -144,7 +160,8 @@ export function unwrapIssuedSsd(
   subscriber: SubscriberRecord,
 ): Uint8Array | undefined {
   if (subscriber.wrappedSsd === undefined) return undefined;
-  const ssd = vault.unwrap("ssd", wrappingContext(subscriber), subscriber.wrappedSsd);
+  const { purpose, context } = issuedSsdWrapping;
+  const ssd = vault.unwrap(purpose, context(subscriber), subscriber.wrappedSsd);
   if (ssd === undefined) throw new Error("a subscriber's SSD does not unwrap");
   return ssd;
 }

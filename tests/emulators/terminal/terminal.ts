@@ -77,6 +77,8 @@ export interface TerminalOptions {
   readonly suites?: readonly SuiteName[];
   /** False unless given. */
   readonly confirmationTag?: boolean;
+  /** What it claims to be; nothing unless given. */
+  readonly imei?: string;
   /** As many bytes as it is asked for; a UIM needs it. */
   readonly random?: (length: number) => Uint8Array;
 }
@@ -207,10 +209,13 @@ export function createTerminal(options: TerminalOptions): Terminal {
   };
 }
 
-type Offer = Pick<BindOptions, "tenant" | "concealment" | "modes" | "suites" | "confirmationTag">;
+type Offer = Pick<
+  BindOptions,
+  "tenant" | "concealment" | "modes" | "suites" | "confirmationTag" | "imei"
+>;
 
 function offerOf(options: TerminalOptions): Offer {
-  const { tenant, concealment, suites, confirmationTag } = options;
+  const { tenant, concealment, suites, confirmationTag, imei } = options;
   const modes = options.modes ?? (concealment === undefined ? (["signed"] as const) : undefined);
   return {
     ...(tenant === undefined ? {} : { tenant }),
@@ -218,6 +223,7 @@ function offerOf(options: TerminalOptions): Offer {
     ...(modes === undefined ? {} : { modes }),
     ...(suites === undefined ? {} : { suites }),
     ...(confirmationTag === undefined ? {} : { confirmationTag }),
+    ...(imei === undefined ? {} : { imei }),
   };
 }
 

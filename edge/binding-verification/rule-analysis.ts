@@ -1,0 +1,156 @@
+/**
+ * What is odd about a set of rules, before it is in use: rules that can never match, rules that
+ * another one always comes before or contradicts, and a set that locks out everybody. It reports
+ * nothing that is not so, and does not find everything that is: conditions are compared by their
+ * members, ranges by their ends.
+ */
+import type { RuleFinding } from "#protocol/admin-rules";
+import type { BindingRule, RuleCondition } from "#protocol/rules";
+import type { Dependencies } from "../dependencies.ts";
+import { fieldsOf } from "./rule-match.ts";
+
+type Tools = Pick<Dependencies, "repositories" | "clock">;
+type Finding = RuleFinding["finding"];
+
+/** Questions to the registries at one moment. */
+const LOOKUPS_AT_ONCE = 64;
+/** More members than any condition has. */
+const SUBSETS_MAX_MEMBERS = 12;
+
+export async function analyseRules(
+  tools: Tools,
+  tenant: string,
+  rules: readonly BindingRule[],
+): Promise<RuleFinding[]> {
+  const never = findNeverMatching(rules, tools.clock());
+  const absent = await findAbsent(tools, tenant, rules);
+  const hopeless = new Set([...never, ...absent].map(({ rule }) => rule));
+  const living = rules.filter(({ id }) => !hopeless.has(id));
+  const covered = findCovered(living);
+  const dead = new Set(covered.filter(({ isDead }) => isDead).map(({ rule }) => rule));
+  const isOpen = living.some(({ id, effect }) => effect !== "deny" && !dead.has(id));
+  return [
+    ...never,
+    ...absent,
+    ...covered.map(({ isDead: _isDead, ...finding }) => finding),
+    ...(isOpen ? [] : [{ finding: "locks_out_everybody" } as const]),
+  ];
+}
+
+export function locksOutEverybody(findings: readonly RuleFinding[]): boolean {
+  return findings.some(({ finding }) => finding === "locks_out_everybody");
+}
+
+function findNeverMatching(rules: readonly BindingRule[], now: number): RuleFinding[] {
+  return rules.flatMap((rule) => {
+    const finding = whyNever(rule, now);
+    return finding === undefined ? [] : [{ finding, rule: rule.id }];
+  });
+}
+
+function whyNever(rule: BindingRule, now: number): Finding | undefined {
+  const { condition, validFrom = 0, validUntil = Number.POSITIVE_INFINITY } = rule;
+  if (validUntil <= now || validUntil <= validFrom) return "never_valid";
+  const { imsiRange: range, imsi, operator } = condition;
+  if (range !== undefined && range.from > range.to) return "empty_range";
+  if (imsi !== undefined) {
+    const isOutside =
+      range !== undefined &&
+      (imsi.length !== range.from.length || imsi < range.from || imsi > range.to);
+    if (isOutside || (operator !== undefined && !imsi.startsWith(operator))) {
+      return "contradicts_itself";
+    }
+  }
+  const isElsewhere =
+    range !== undefined && operator !== undefined && !isPrefixInRange(operator, range);
+  return isElsewhere ? "contradicts_itself" : undefined;
+}
+
+function isPrefixInRange(
+  operator: string,
+  { from, to }: NonNullable<RuleCondition["imsiRange"]>,
+): boolean {
+  const lowest = operator.padEnd(from.length, "0");
+  const highest = operator.padEnd(from.length, "9");
+  return lowest <= to && highest >= from;
+}
+
+/** Cards, groups and IMSIs that no registry knows. */
+async function findAbsent(
+  { repositories }: Tools,
+  tenant: string,
+  rules: readonly BindingRule[],
+): Promise<RuleFinding[]> {
+  const { cards, subscribers } = repositories;
+  const find = async (rule: BindingRule): Promise<RuleFinding[]> => {
+    const { target, condition, id } = rule;
+    const absent = (finding: Finding): RuleFinding[] => [{ finding, rule: id }];
+    if ("card" in target && (await cards.find(tenant, target.card)) === undefined) {
+      return absent("card_unknown");
+    }
+    if ("group" in target && !(await cards.hasGroup(tenant, target.group))) {
+      return absent("group_unknown");
+    }
+    const { imsi } = condition;
+    const isKnown = imsi === undefined || (await subscribers.find(tenant, imsi)) !== undefined;
+    return isKnown ? [] : absent("subscriber_unknown");
+  };
+  const findings: RuleFinding[] = [];
+  for (let start = 0; start < rules.length; start += LOOKUPS_AT_ONCE) {
+    const batch = rules.slice(start, start + LOOKUPS_AT_ONCE);
+    findings.push(...(await Promise.all(batch.map(find))).flat());
+  }
+  return findings;
+}
+
+interface Covering extends RuleFinding {
+  /** The rule never decides anything. */
+  readonly isDead: boolean;
+}
+
+/**
+ * A rule is shadowed when one of higher priority matches whatever it matches; contradicted when one
+ * of equal priority does that denies what it allows.
+ */
+function findCovered(rules: readonly BindingRule[]): Covering[] {
+  const lasting = rules.filter(
+    ({ claims, validFrom, validUntil }) =>
+      claims === undefined && validFrom === undefined && validUntil === undefined,
+  );
+  const byContent = Map.groupBy(lasting, (rule) => contentKey(rule.target, rule.condition));
+  return rules.flatMap((rule) => {
+    for (const key of coveringKeys(rule)) {
+      for (const by of byContent.get(key) ?? []) {
+        if (by.id === rule.id) continue;
+        const finding = relate(rule, by);
+        if (finding !== undefined) return [{ finding, rule: rule.id, by: by.id, isDead: true }];
+      }
+    }
+    return [];
+  });
+}
+
+function relate(rule: BindingRule, by: BindingRule): Finding | undefined {
+  const [own = 0, other = 0] = [rule.priority, by.priority];
+  if (other > own) return "shadowed";
+  const isDenied = rule.effect !== "deny" && by.effect === "deny";
+  return other === own && isDenied ? "contradicted" : undefined;
+}
+
+function contentKey(target: BindingRule["target"], condition: RuleCondition): string {
+  const members = fieldsOf(condition).map((field) => [field, condition[field]]);
+  return JSON.stringify([target, members]);
+}
+
+/** Keys of every rule that would match whatever this one does: fewer members, or more cards. */
+function coveringKeys({ target, condition }: BindingRule): string[] {
+  const fields = fieldsOf(condition).slice(0, SUBSETS_MAX_MEMBERS);
+  const targets = "all" in target ? [target] : [target, { all: true } as const];
+  return targets.flatMap((wider) =>
+    Array.from({ length: 2 ** fields.length }, (_, bits) => {
+      const kept = fields.filter((_field, place) => (bits & (1 << place)) !== 0);
+      const members = Object.fromEntries(kept.map((field) => [field, condition[field]]));
+      return contentKey(wider, members);
+    }),
+  );
+}

@@ -1,0 +1,187 @@
+/**
+ * One rule against one subject, with three outcomes: an attribute that is not known neither
+ * matches nor fails to (invariant I8).
+ */
+import type { DirectoryFailure } from "../dependencies.ts";
+import type { Result } from "#protocol/result";
+import {
+  imeiDigits,
+  MINUTES_OF_DAY,
+  type RuleClaims,
+  type RuleCondition,
+  type RuleField,
+  type TimeWindow,
+} from "#protocol/rules";
+import type { SubscriberProfile } from "#protocol/subscriber-profile";
+import type { ModuleKindName, Strength } from "#protocol/suites";
+
+/** What the module has proved and the registries add; a rule may ask about nothing else. */
+export interface RuleSubject {
+  readonly cardId: string;
+  readonly cardGroups: readonly string[];
+  readonly cardCompany: string | undefined;
+  readonly imsi: string;
+  /** MCC and MNC. */
+  readonly operator: string;
+  readonly msisdn: string | undefined;
+  readonly moduleKind: ModuleKindName;
+  /** What the answer of this session is worth. */
+  readonly strength: Strength;
+  /** What the subscriber's module proves when it is used as provisioned. */
+  readonly provisionedStrength: Strength;
+  readonly profile: Result<SubscriberProfile, DirectoryFailure>;
+  readonly claims: Claims;
+}
+
+/** Said by the terminal and by the point of presence; absent when nobody said it. */
+export interface Claims {
+  readonly imei?: string | undefined;
+  readonly country?: string | undefined;
+}
+
+/** Ordered: the least of several is that of all together. */
+export const MATCH = { no: 0, unknown: 1, yes: 2 } as const;
+export type Match = (typeof MATCH)[keyof typeof MATCH];
+
+export interface ConditionCheck {
+  readonly field: keyof RuleCondition;
+  readonly test: (condition: RuleCondition, subject: RuleSubject) => Match;
+}
+
+const known = (holds: boolean): Match => (holds ? MATCH.yes : MATCH.no);
+const orUnknown = (value: string | undefined, wanted: string | undefined): Match =>
+  value === undefined ? MATCH.unknown : known(value === wanted);
+
+/** A member of the profile; of a profile that could not be had nothing is known. */
+function profileCheck(
+  field: keyof RuleCondition,
+  test: (condition: RuleCondition, profile: SubscriberProfile) => boolean,
+): ConditionCheck {
+  return {
+    field,
+    test: (condition, { profile }) =>
+      profile.ok ? known(test(condition, profile.value)) : MATCH.unknown,
+  };
+}
+
+/** In the order in which decisions name them. */
+export const CONDITION_CHECKS: readonly ConditionCheck[] = [
+  { field: "imsi", test: (condition, { imsi }) => known(imsi === condition.imsi) },
+  { field: "imsiRange", test: (condition, { imsi }) => known(isInRange(condition, imsi)) },
+  { field: "msisdn", test: (condition, { msisdn }) => orUnknown(msisdn, condition.msisdn) },
+  { field: "operator", test: (condition, { operator }) => known(operator === condition.operator) },
+  {
+    field: "networkSubset",
+    test: (condition, subject) => orUnknown(networkSubsetOf(subject), condition.networkSubset),
+  },
+  profileCheck("serviceProvider", (condition, profile) => {
+    return profile.serviceProvider === condition.serviceProvider;
+  }),
+  profileCheck("corporate", (condition, profile) => profile.corporate === condition.corporate),
+  profileCheck("homeRegion", (condition, profile) => profile.homeRegion === condition.homeRegion),
+  profileCheck("userGroup", ({ userGroup }, profile) => {
+    return userGroup !== undefined && profile.userGroups.includes(userGroup);
+  }),
+  profileCheck("level", (condition, profile) => profile.level === condition.level),
+  profileCheck("company", (condition, profile) => profile.company === condition.company),
+  {
+    field: "sameCompany",
+    test: (_condition, { cardCompany, profile }) => {
+      if (cardCompany === undefined) return MATCH.no;
+      return profile.ok ? known(profile.value.company === cardCompany) : MATCH.unknown;
+    },
+  },
+  profileCheck("services", ({ services = [] }, profile) =>
+    services.every((service) => profile.services.includes(service)),
+  ),
+  {
+    field: "moduleKind",
+    test: (condition, { moduleKind }) => known(moduleKind === condition.moduleKind),
+  },
+];
+
+const PROFILE_FIELDS: ReadonlySet<string> = new Set([
+  "networkSubset",
+  "serviceProvider",
+  "corporate",
+  "homeRegion",
+  "userGroup",
+  "level",
+  "company",
+  "sameCompany",
+  "services",
+] satisfies (keyof RuleCondition)[]);
+
+/** Whether the subscriber directory has to be asked. */
+export function needsProfile(condition: RuleCondition): boolean {
+  return fieldsOf(condition).some((field) => PROFILE_FIELDS.has(field));
+}
+
+/** The members that a condition has, in the order of the checks. */
+export function fieldsOf(condition: RuleCondition): (keyof RuleCondition)[] {
+  return CONDITION_CHECKS.map(({ field }) => field).filter(
+    (field) => condition[field] !== undefined,
+  );
+}
+
+function isInRange({ imsiRange: range }: RuleCondition, imsi: string): boolean {
+  if (range === undefined || imsi.length !== range.from.length) return false;
+  return imsi >= range.from && imsi <= range.to;
+}
+
+/**
+ * Digits 6 and 7 of the IMSI unless the directory says otherwise (TS 22.022, 4.2); it has nothing
+ * to say of a number that it does not know.
+ */
+export function networkSubsetOf({ profile, imsi }: RuleSubject): string | undefined {
+  if (!profile.ok && profile.reason === "directory_unavailable") return undefined;
+  return (profile.ok ? profile.value.networkSubset : undefined) ?? imsi.slice(5, 7);
+}
+
+const MINUTE_MS = 60_000;
+const DAYS_OF_WEEK = 7;
+/** 1970-01-01 was a Thursday, day 4 of ISO 8601. */
+const EPOCH_DAY = 3;
+
+/** `at` in Unix milliseconds. */
+export function isInWindow({ days, from, to, utcOffset }: TimeWindow, at: number): boolean {
+  const minutes = Math.floor(at / MINUTE_MS) + utcOffset;
+  const minute = ((minutes % MINUTES_OF_DAY) + MINUTES_OF_DAY) % MINUTES_OF_DAY;
+  const isOvernight = to <= from;
+  const isInside = isOvernight ? minute >= from || minute < to : minute >= from && minute < to;
+  if (!isInside || days === undefined) return isInside;
+  // After midnight it is still the window of the day before.
+  const begun = Math.floor(minutes / MINUTES_OF_DAY) - (isOvernight && minute < to ? 1 : 0);
+  const day = (((begun + EPOCH_DAY) % DAYS_OF_WEEK) + DAYS_OF_WEEK) % DAYS_OF_WEEK;
+  return days.includes(day + 1);
+}
+
+export interface ClaimsMatch {
+  readonly match: Match;
+  /** The first that does not hold, else the first that nobody said. */
+  readonly field: RuleField | undefined;
+}
+
+const CLAIMS_HOLD: ClaimsMatch = { match: MATCH.yes, field: undefined };
+
+export function matchClaims(
+  claims: RuleClaims | undefined,
+  { imei, country }: Claims,
+  at: number,
+): ClaimsMatch {
+  if (claims === undefined) return CLAIMS_HOLD;
+  const { imeis, countries, window } = claims;
+  let unsaid: RuleField | undefined;
+  if (imeis !== undefined) {
+    if (imei === undefined) unsaid = "imei";
+    else if (!imeis.some((each) => imeiDigits(each) === imeiDigits(imei))) {
+      return { match: MATCH.no, field: "imei" };
+    }
+  }
+  if (countries !== undefined) {
+    if (country === undefined) unsaid ??= "country";
+    else if (!countries.includes(country)) return { match: MATCH.no, field: "country" };
+  }
+  if (window !== undefined && !isInWindow(window, at)) return { match: MATCH.no, field: "window" };
+  return unsaid === undefined ? CLAIMS_HOLD : { match: MATCH.unknown, field: unsaid };
+}

@@ -1,0 +1,119 @@
+/** What is odd about a draft is said before it is in use, and nothing that is not so. */
+import { expect, test } from "bun:test";
+import { analyseRules } from "#edge/binding-verification/rule-analysis";
+import type { Dependencies, RegisteredCard, SubscriberRecord } from "#edge/dependencies";
+import type { RuleFinding } from "#protocol/admin-rules";
+import type { BindingRule } from "#protocol/rules";
+import { createSeeded } from "#tests/terminal/seeded";
+import { makeRandomRule, makeRandomSubject } from "./random-rules.ts";
+import { CARD_ID, makeRule, NOON, verifyRuleList } from "./scene.ts";
+
+const DAY_MS = 86_400_000;
+const KNOWN_CARD: Pick<RegisteredCard, "cardId"> = { cardId: CARD_ID };
+const KNOWN_SUBSCRIBER: Pick<SubscriberRecord, "imsi"> = { imsi: "460010000000001" };
+
+/** Registries that know one card, one subscriber and one group. */
+async function analyse(rules: readonly BindingRule[], isAllKnown = false): Promise<RuleFinding[]> {
+  const repositories = {
+    cards: {
+      find: async (_tenant: string, card: string) =>
+        isAllKnown || card === CARD_ID ? KNOWN_CARD : undefined,
+      hasGroup: async (_tenant: string, group: string) => isAllKnown || group === "sales",
+    },
+    subscribers: {
+      find: async (_tenant: string, imsi: string) =>
+        isAllKnown || imsi === KNOWN_SUBSCRIBER.imsi ? KNOWN_SUBSCRIBER : undefined,
+    },
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the analysis asks for
+  const tools = { repositories, clock: () => NOON } as unknown as Dependencies;
+  return analyseRules(tools, "default", rules);
+}
+
+const open = makeRule({ id: "open", condition: { operator: "46001" } });
+const odd = (changes: Partial<BindingRule>): BindingRule => makeRule({ id: "odd", ...changes });
+
+test.each<[RuleFinding["finding"], Partial<BindingRule>]>([
+  ["never_valid", { validUntil: NOON }],
+  ["never_valid", { validFrom: NOON + 2 * DAY_MS, validUntil: NOON + DAY_MS }],
+  ["empty_range", { condition: { imsiRange: { from: "460012", to: "460011" } } }],
+  ["contradicts_itself", { condition: { imsi: "460010000000001", operator: "46003" } }],
+  [
+    "contradicts_itself",
+    { condition: { imsi: "460010000000001", imsiRange: { from: "460012", to: "460013" } } },
+  ],
+  [
+    "contradicts_itself",
+    { condition: { operator: "46001", imsiRange: { from: "460030000", to: "460039999" } } },
+  ],
+  ["card_unknown", { target: { card: "00112233445566BB" } }],
+  ["group_unknown", { target: { group: "nobody's" } }],
+  ["subscriber_unknown", { condition: { imsi: "460010000000002" } }],
+])("%s: %j", async (finding, changes) => {
+  expect(await analyse([open, odd(changes)])).toEqual([{ finding, rule: "odd" }]);
+  expect(await analyse([odd(changes)])).toEqual([
+    { finding, rule: "odd" },
+    { finding: "locks_out_everybody" },
+  ]);
+});
+
+test("nothing is said about rules that have their place", async () => {
+  expect(
+    await analyse([
+      open,
+      odd({ target: { group: "sales" }, condition: { level: "gold" }, priority: 3 }),
+      odd({ id: "deny", effect: "deny", condition: { level: "basic" }, priority: 9 }),
+      odd({ id: "later", validFrom: NOON + DAY_MS, condition: { company: "ACME" } }),
+      odd({
+        id: "inside",
+        condition: { operator: "46001", imsiRange: { from: "46001000", to: "46001999" } },
+      }),
+    ]),
+  ).toEqual([]);
+});
+
+test("shadowed: a wider rule of higher priority comes before it always", async () => {
+  const narrow = odd({ condition: { operator: "46001", level: "gold" } });
+  const wide = odd({
+    id: "wide",
+    target: { all: true },
+    condition: { level: "gold" },
+    priority: 1,
+  });
+  expect(await analyse([narrow, wide])).toEqual([{ finding: "shadowed", rule: "odd", by: "wide" }]);
+  // Not while the wider one comes and goes.
+  expect(await analyse([narrow, { ...wide, validUntil: NOON + DAY_MS }])).toEqual([]);
+  expect(await analyse([narrow, { ...wide, claims: { countries: ["CN"] } }])).toEqual([]);
+  expect(await analyse([narrow, { ...wide, condition: { level: "diamond" } }])).toEqual([]);
+});
+
+test("contradicted: at equal priority something denies all that it allows", async () => {
+  const deny = odd({ id: "deny", effect: "deny", condition: {} });
+  expect(await analyse([open, deny])).toEqual([
+    { finding: "contradicted", rule: "open", by: "deny" },
+    { finding: "locks_out_everybody" },
+  ]);
+  expect(await analyse([{ ...open, priority: 1 }, deny])).toEqual([]);
+});
+
+test("what is said to decide nothing decides nothing", async () => {
+  let said = 0;
+  for (let seed = 1; seed <= 400; seed++) {
+    const seeded = createSeeded(seed);
+    const rules = Array.from({ length: 25 }, (_, id) => makeRandomRule(seeded, id));
+    const findings = await analyse(rules, true);
+    const dead = new Set(findings.map(({ rule }) => rule));
+    said += dead.size;
+    const living = rules.filter(({ id }) => !dead.has(id));
+    for (let i = 0; i < 20; i++) {
+      const subject = makeRandomSubject(seeded);
+      const verdict = verifyRuleList(rules, subject);
+      if (verdict.allowed) expect(dead.has(verdict.rule)).toBe(false);
+      expect(verifyRuleList(living, subject).allowed).toBe(verdict.allowed);
+      if (findings.some(({ finding }) => finding === "locks_out_everybody")) {
+        expect(verdict.allowed).toBe(false);
+      }
+    }
+  }
+  expect(said).toBeGreaterThan(400);
+});

@@ -1,0 +1,150 @@
+/** The compiled decision is the one that looking at every rule gives. */
+import { expect, test } from "bun:test";
+import { buildRanges, findCover } from "#edge/binding-verification/imsi-ranges";
+import { matchRule } from "#edge/binding-verification/compiled-rule";
+import { compileRules, verifyRules } from "#edge/binding-verification/rule-verification";
+import { createSeeded } from "#tests/terminal/seeded";
+import { makeRandomRule, makeRandomSubject } from "./random-rules.ts";
+import { referenceVerdict } from "./reference.ts";
+import { compileFor, makeRule, makeSubject, NOON, verifyRuleList } from "./scene.ts";
+
+const SETS = 1500;
+const SUBJECTS = 12;
+
+test("random rules and subjects: rule, field, lease and lock are those of the reference", () => {
+  const reasons = new Map<string, number>();
+  for (let seed = 1; seed <= SETS; seed++) {
+    const seeded = createSeeded(seed);
+    const rules = Array.from({ length: seeded.below(seed % 10 === 0 ? 200 : 40) }, (_, id) =>
+      makeRandomRule(seeded, id),
+    );
+    const at = NOON + seeded.below(86_400_000);
+    const sample = makeRandomSubject(seeded);
+    const set = compileFor(rules, sample, at);
+    for (let i = 0; i < SUBJECTS; i++) {
+      const subject = makeRandomSubject(seeded);
+      const verdict = verifyRules(set, subject, at);
+      const expected = referenceVerdict(rules, subject, at);
+      if (!Bun.deepEquals(verdict, expected)) {
+        expect({ seed, i, subject, verdict }).toEqual({ seed, i, subject, verdict: expected });
+      }
+      const reason = verdict.allowed ? "allowed" : verdict.reason;
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    }
+  }
+  // Each outcome came often enough to mean something.
+  for (const reason of [
+    "allowed",
+    "no_rule_allows",
+    "rule_denies",
+    "strength_too_low",
+    "claim_mismatch",
+    "attribute_unknown",
+    "no_rule_for_card",
+  ]) {
+    expect([reason, (reasons.get(reason) ?? 0) > 100]).toEqual([reason, true]);
+  }
+});
+
+test("ranges: a number is found in exactly the ranges that it is in", () => {
+  const seeded = createSeeded(7);
+  const digits = (): string => String(100_000 + seeded.below(500));
+  for (let round = 0; round < 200; round++) {
+    const rules = Array.from({ length: 1 + seeded.below(120) }, (_, id) => {
+      const [from = "", to = ""] = [digits(), digits()].toSorted();
+      // With a second member none of them makes another one unreachable.
+      return makeRule({ id: `r${id}`, condition: { imsiRange: { from, to }, level: "gold" } });
+    });
+    const compiled = compileRules(rules, NOON, NOON);
+    const ranges = buildRanges(compiled, {
+      rangeOf: ({ condition }) => condition.imsiRange ?? { from: "1", to: "0" },
+      order: (members) => members,
+    });
+    for (let i = 0; i < 20; i++) {
+      const imsi = String(99_990 + seeded.below(520));
+      const found: string[] = [];
+      for (let cover = findCover(ranges, imsi); cover !== undefined; cover = cover.next) {
+        found.push(...cover.rules.map(({ rule }) => rule.id));
+      }
+      const inside = rules.filter(
+        ({ condition: { imsiRange: range } }) =>
+          range !== undefined && imsi.length === 6 && imsi >= range.from && imsi <= range.to,
+      );
+      expect(found.toSorted()).toEqual(inside.map(({ id }) => id).toSorted());
+    }
+    expect(findCover(ranges, "1000000")).toBe(undefined);
+  }
+});
+
+test("default deny: without a rule, or without one that names the card, nothing is allowed", () => {
+  const subject = makeSubject();
+  const refused = { allowed: false, reason: "no_rule_for_card", isMismatch: false } as const;
+  expect(verifyRuleList([], subject)).toMatchObject(refused);
+  const other = makeRule({ target: { card: "00112233445566BB" } });
+  expect(verifyRuleList([other], subject)).toMatchObject(refused);
+  const deny = makeRule({ effect: "deny", condition: { operator: "46003" } });
+  expect(verifyRuleList([deny], subject)).toMatchObject(refused);
+});
+
+test("at equal priority what denies wins; the higher priority decides", () => {
+  const subject = makeSubject();
+  const allow = makeRule({ id: "allow", target: { all: true }, onMismatch: "refuse" });
+  const deny = makeRule({ id: "deny", effect: "deny", condition: { imsi: subject.imsi } });
+  expect(verifyRuleList([allow, deny], subject)).toMatchObject({
+    allowed: false,
+    reason: "rule_denies",
+    rule: "deny",
+    field: "imsi",
+    action: "lock",
+  });
+  expect(verifyRuleList([{ ...allow, priority: 1 }, deny], subject)).toMatchObject({
+    allowed: true,
+    rule: "allow",
+  });
+  expect(
+    verifyRuleList(
+      [
+        { ...allow, priority: 1 },
+        { ...deny, priority: 2 },
+      ],
+      subject,
+    ).allowed,
+  ).toBe(false);
+});
+
+test("a claim never opens what the same rules without it keep closed", () => {
+  const seeded = createSeeded(99);
+  for (let round = 0; round < 3000; round++) {
+    const rules = Array.from({ length: seeded.below(30) }, (_, id) => makeRandomRule(seeded, id));
+    const subject = makeRandomSubject(seeded);
+    const unclaimed = rules.map((rule) =>
+      rule.effect === "deny" ? rule : Object.assign({}, rule, { claims: undefined }),
+    );
+    if (verifyRuleList(rules, subject).allowed) {
+      expect(verifyRuleList(unclaimed, subject).allowed).toBe(true);
+    }
+  }
+});
+
+test("I8: what is not known, not strong enough or only claimed never locks", () => {
+  const seeded = createSeeded(3);
+  for (let round = 0; round < 5000; round++) {
+    const rules = Array.from({ length: seeded.below(30) }, (_, id) => makeRandomRule(seeded, id));
+    const verdict = verifyRuleList(rules, makeRandomSubject(seeded));
+    if (verdict.allowed || verdict.isMismatch) continue;
+    expect(verdict.action).toBe("refuse");
+  }
+});
+
+test("a match is the least of its members", () => {
+  const [rule] = compileRules(
+    [makeRule({ condition: { operator: "46003", level: "gold" } })],
+    NOON,
+    NOON,
+  );
+  if (rule === undefined) throw new Error("no rule");
+  const unknown = { ok: false, reason: "directory_unavailable" } as const;
+  // The operator is wrong whatever the level is.
+  expect(matchRule(rule, makeSubject({ profile: unknown }))).toBe(0);
+  expect(matchRule(rule, makeSubject({ operator: "46003", profile: unknown }))).toBe(1);
+});
