@@ -75,6 +75,12 @@ export interface RegisteredCard extends Omit<CardRecord, "certificates" | "finge
   readonly chainRevoked: boolean;
 }
 
+/** A card without its shared key. */
+export type CardListing = Omit<
+  CardRecord,
+  "tenant" | "wrappedKey" | "certificates" | "fingerprints"
+>;
+
 export interface ConcealmentKeyRecord {
   readonly tenant: string;
   /** 65 bytes. */
@@ -109,7 +115,27 @@ export interface SubscriberRecord {
   readonly keyVersion: number;
   /** How many updates of SSD were ordered. */
   readonly ssdUpdates: number;
+  /** The highest SEQ that another centre is known to have issued; 0 when none is. */
+  readonly seqFloor: number;
 }
+
+/** A subscriber as it is to be from now on, and the key version that it was read with. */
+export interface SubscriberChange {
+  readonly record: SubscriberRecord;
+  readonly knownKeyVersion: number;
+}
+
+/** The IMSIs of what was written; the others were changed by somebody else meanwhile. */
+export interface SavedSubscribers {
+  readonly inserted: ReadonlySet<string>;
+  readonly updated: ReadonlySet<string>;
+}
+
+/** A subscriber without its keys. */
+export type SubscriberListing = Omit<
+  SubscriberRecord,
+  "tenant" | "wrappedKey" | "wrappedOperator" | "wrappedSsd" | "uimId" | "ssdUpdates" | "seqFloor"
+>;
 
 /** What replaces the authentication data of a subscriber. */
 export type SubscriberKeyRecord = Pick<
@@ -229,7 +255,7 @@ export interface Repositories {
     setStatus(tenant: string, cardId: string, status: CardStatus): Promise<boolean>;
     setDetails(tenant: string, cardId: string, details: CardDetails): Promise<boolean>;
     /** In the order of card ids. */
-    list(tenant: string, page: Page): Promise<(CardDetails & { readonly cardId: string })[]>;
+    list(tenant: string, page: Page): Promise<CardListing[]>;
     hasGroup(tenant: string, group: string): Promise<boolean>;
     revokeCertificate(tenant: string, fingerprint: string): Promise<void>;
   };
@@ -266,11 +292,15 @@ export interface Repositories {
     ): Promise<"set" | "no_number" | "absent">;
     /** Undefined when nothing is said of the number, or it is not one subscriber's alone. */
     findProfile(tenant: string, msisdn: string): Promise<SubscriberProfile | undefined>;
+    /** Those of the IMSIs that are there, in any order. */
+    findMany(tenant: string, imsis: readonly string[]): Promise<SubscriberRecord[]>;
+    /** All in one unit. A change never touches the status and never lowers the floor of SEQ. */
+    saveMany(
+      inserts: readonly SubscriberRecord[],
+      changes: readonly SubscriberChange[],
+    ): Promise<SavedSubscribers>;
     /** In the order of IMSIs. */
-    list(
-      tenant: string,
-      page: Page,
-    ): Promise<Pick<SubscriberRecord, "imsi" | "operator" | "msisdn" | "algorithm">[]>;
+    list(tenant: string, page: Page): Promise<SubscriberListing[]>;
   };
   readonly rules: {
     findState(tenant: string): Promise<RuleSetState>;

@@ -214,6 +214,8 @@ export const auc = sqliteTable(
     keyVersion: integer("key_version").notNull(),
     /** How many updates of SSD were ordered. */
     ssdUpdates: integer("ssd_updates").notNull(),
+    /** The highest SEQ that another centre is known to have issued; only raised (I4). */
+    seqFloor: integer("seq_floor").notNull(),
   },
   (t) => [
     primaryKey({ columns: [t.tenant, t.imsi] }),

@@ -19,6 +19,8 @@ export type {
   RegisteredCard,
   Repositories,
   StoredRule,
+  SubscriberChange,
+  SubscriberListing,
   SubscriberRecord,
   TenantRecord,
   WrappingKeyRecord,

@@ -22,18 +22,35 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0;
 }
 
+const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, "0"),
+);
+
 export function encodeHex(bytes: Uint8Array): string {
   let out = "";
-  for (const byte of bytes) out += byte.toString(16).padStart(2, "0");
+  for (const byte of bytes) out += HEX_OF_BYTE[byte] ?? "";
   return out;
 }
 
 /** Undefined for odd lengths and for anything but 0-9, a-f, A-F. */
 export function decodeHex(text: string): Bytes | undefined {
-  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;
+  if (text.length % 2 !== 0) return undefined;
   const out = new Uint8Array(text.length / 2);
-  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < out.length; i++) {
+    const high = readDigit(text.charCodeAt(2 * i));
+    const low = readDigit(text.charCodeAt(2 * i + 1));
+    if (high === NO_DIGIT || low === NO_DIGIT) return undefined;
+    out[i] = high * 16 + low;
+  }
   return out;
+}
+
+const NO_DIGIT = 16;
+
+function readDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : NO_DIGIT;
 }
 
 export function encodeBase64Url(bytes: Uint8Array): string {

@@ -19,6 +19,7 @@ CREATE TABLE `auc` (
 	`ind_bits` integer NOT NULL,
 	`key_version` integer NOT NULL,
 	`ssd_updates` integer NOT NULL,
+	`seq_floor` integer NOT NULL,
 	PRIMARY KEY(`tenant`, `imsi`),
 	FOREIGN KEY (`tenant`,`imsi`) REFERENCES `subscriber`(`tenant`,`imsi`) ON UPDATE no action ON DELETE no action,
 	CONSTRAINT "auc_key" CHECK(("auc"."centre" = 'embedded') = ("auc"."wrapped_key" is not null))

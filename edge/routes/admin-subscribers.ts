@@ -13,9 +13,9 @@ import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
 import type { Writers } from "../state/writers.ts";
 import { orderAtSlots } from "../subscriber-orders.ts";
 import { subscriberPath, subscriberStatusUpdate, tenantQuery } from "./admin-schemas.ts";
+import { MCC_DIGITS } from "../subscriber-enrolment.ts";
 import { respondProblem, validateJson, validatePath, validateQuery } from "./problem.ts";
 import {
-  MCC_DIGITS,
   ssdUpdateOrder,
   subscriberEnrolment,
   subscriberKeyReplacement,
@@ -177,6 +177,7 @@ function toRecord(dependencies: Dependencies, enrolment: Enrolment): SubscriberR
     indBits,
     keyVersion: 1,
     ssdUpdates: 0,
+    seqFloor: 0,
   };
 }
 

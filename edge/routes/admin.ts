@@ -5,6 +5,7 @@ import { equalBytes } from "#protocol/bytes";
 
 import type { Dependencies } from "../dependencies.ts";
 import type { Writers } from "../state/writers.ts";
+import { createBatchRoutes } from "./admin-batches.ts";
 import { createCardRoutes } from "./admin-cards.ts";
 import { createOrderRoutes } from "./admin-orders.ts";
 import { createRewrapRoutes } from "./admin-rewrap.ts";
@@ -24,6 +25,7 @@ export function createAdminRoutes(
   admin.route("/", createTrustRoutes(dependencies));
   admin.route("/", createCardRoutes(dependencies, writers));
   admin.route("/", createSubscriberRoutes(dependencies, writers));
+  admin.route("/", createBatchRoutes(dependencies));
   admin.route("/", createOrderRoutes(dependencies, writers));
   admin.route("/", createRuleRoutes(dependencies));
   admin.route("/", createRewrapRoutes(dependencies, writers.wrapped));

@@ -64,9 +64,10 @@ type Validator<Part extends string, Schema extends ObjectSchema> = MiddlewareHan
 /** Hands the handler `c.req.valid("json")`; a body of another shape is malformed. */
 export function validateJson<Schema extends ObjectSchema>(
   schema: Schema,
+  bytesMax = BODY_BYTES_MAX,
 ): Validator<"json", Schema> {
   return async function validateJsonBody(c, next) {
-    const body = await readJson(c.req.raw.body);
+    const body = await readJson(c.req.raw.body, bytesMax);
     if (!body.ok) return respondProblem(c, body.reason);
     return validatePart(c, next, "json", schema, body.value);
   };
@@ -106,9 +107,10 @@ async function validatePart(
 
 async function readJson(
   body: ReadableStream<Uint8Array> | null,
+  bytesMax: number,
 ): Promise<Result<unknown, "malformed" | "body_too_large">> {
   try {
-    const bytes = body === null ? new Uint8Array(0) : await readBounded(body, BODY_BYTES_MAX);
+    const bytes = body === null ? new Uint8Array(0) : await readBounded(body, bytesMax);
     if (bytes === undefined) return failure("body_too_large");
     return success(JSON.parse(decodeUtf8(bytes)));
   } catch {

@@ -1,24 +1,20 @@
 /** What subscribers are enrolled with, under whichever algorithm (protocol/admin.ts). */
 import * as v from "valibot";
 
+import type { Dependencies } from "../dependencies.ts";
 import {
-  readKeys,
-  type SubscriberKeys,
-} from "../access-authentication/authentication-centre/subscriber-keys.ts";
-import type { Algorithm, Dependencies } from "../dependencies.ts";
+  ALGORITHM_DEFAULT,
+  AMF_BYTES,
+  AMF_DEFAULT,
+  IND_BITS_DEFAULT,
+  IND_BITS_MAX,
+  MCC_DIGITS,
+  type Profile,
+  readProfile,
+} from "../subscriber-enrolment.ts";
 import { CENTRE_PROOFS, type CentreProof, EMBEDDED_CENTRE } from "#protocol/admin";
 import { GROUP_IDENTIFIER_PATTERN, NETWORK_SUBSET_PATTERN } from "#protocol/subscriber-profile";
 import { attribute, attributes, hex, imsi, msisdn, noList, tenant } from "./fields.ts";
-
-const AMF_BYTES = 2;
-/** TS 23.003, 2.2. */
-export const MCC_DIGITS = 3;
-const ALGORITHM_DEFAULT = "milenage";
-/** Separation bit 0: GSM and UMTS (TS 33.102, annex H). */
-const AMF_DEFAULT = new Uint8Array(AMF_BYTES);
-const IND_BITS_DEFAULT = 5;
-/** Leaves 32 bits of SEQ: hundreds of restores, each of which jumps by 2^24. */
-const IND_BITS_MAX = 16;
 
 const algorithmName = v.optional(v.string());
 
@@ -34,12 +30,6 @@ const enrolmentEntries = {
   indBits: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(IND_BITS_MAX))),
 };
 const replacementEntries = { tenant, algorithm: algorithmName };
-
-export interface Profile {
-  readonly name: string;
-  readonly algorithm: Algorithm;
-  readonly keys: SubscriberKeys;
-}
 
 /** Of a subscriber whose keys another centre has. */
 interface CentreProfile {
@@ -86,7 +76,7 @@ export function subscriberKeyReplacement(tools: Omit<Tools, "connectors">) {
     v.looseObject(replacementEntries),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const given = dataset.value;
-      const profile = readProfile(tools, given.algorithm, keysIn(given, replacementEntries));
+      const profile = profileIn(tools, given.algorithm, keysIn(given, replacementEntries));
       if (profile === undefined) {
         addIssue();
         return NEVER;
@@ -130,7 +120,7 @@ function readAnyProfile(
 ): Profile | CentreProfile | undefined {
   const { centre, proves, algorithm } = given;
   if (centre === EMBEDDED_CENTRE) {
-    return proves === undefined ? readProfile(tools, algorithm, keys) : undefined;
+    return proves === undefined ? profileIn(tools, algorithm, keys) : undefined;
   }
   const isKeyless = algorithm === undefined && Object.keys(keys).length === 0;
   if (!isKeyless || proves === undefined || !tools.connectors.has(centre)) return undefined;
@@ -152,15 +142,11 @@ function keysIn(given: object, entries: object): Record<string, unknown> {
   );
 }
 
-/** Only algorithms that this platform can challenge with; test algorithms where they are let in. */
-function readProfile(
-  { algorithms, limits }: Omit<Tools, "connectors">,
+function profileIn(
+  tools: Omit<Tools, "connectors">,
   name: string | undefined = ALGORITHM_DEFAULT,
-  given: Record<string, unknown>,
+  keys: Record<string, unknown>,
 ): Profile | undefined {
-  const algorithm = algorithms.find(name);
-  if (algorithm === undefined || algorithm.status === "experimental") return undefined;
-  if (algorithm.status === "test" && limits.testAlgorithms === 0) return undefined;
-  const keys = readKeys(algorithm, given);
-  return keys && { name, algorithm, keys };
+  const read = readProfile(tools, name, keys);
+  return read.ok ? read.profile : undefined;
 }

@@ -73,7 +73,8 @@ const STATEMENTS = [
     seq INTEGER NOT NULL,
     sqn_generation INTEGER NOT NULL,
     store_generation INTEGER NOT NULL,
-    challenge_number INTEGER NOT NULL
+    challenge_number INTEGER NOT NULL,
+    seq_floor INTEGER NOT NULL
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS slot_challenge (
     object TEXT NOT NULL,

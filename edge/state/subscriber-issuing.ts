@@ -97,13 +97,23 @@ function issueUsim(
   slot: Slot,
 ): Result<Issued, SlotChallengeFailure> {
   const { slot: ind, centre } = context.dependencies;
-  const seq = slot.seq + 1;
+  const raised = raiseToFloor(slot, subscriber.seqFloor);
+  const seq = raised.seq + 1;
   if (isSeqSpent(seq, subscriber.indBits)) return failure("sqn_spent");
   const form = "USIM";
   const rands = draw(context, form);
   const sqn = encodeSqn(seq, ind, subscriber.indBits);
   const computed = centre.vector(subscriber, { form, rands, sqn });
-  return success(wrapIssued(context, form, { rands, computed, slot: { ...slot, seq } }));
+  return success(wrapIssued(context, form, { rands, computed, slot: { ...raised, seq } }));
+}
+
+/**
+ * Past what another centre has issued (invariant I4). A floor counts once: a valid AUTS may take
+ * SEQ below it again, and no module would ever be synchronised if the next challenge went back.
+ */
+function raiseToFloor(slot: Slot, seqFloor: number): Slot {
+  if (seqFloor <= slot.seqFloor) return slot;
+  return { ...slot, seq: Math.max(slot.seq, seqFloor), seqFloor };
 }
 
 /**

@@ -28,6 +28,8 @@ export interface Slot {
   readonly storeGeneration: number;
   /** Of the newest challenge. */
   readonly challengeNumber: number;
+  /** The floor of SEQ that counted last (raiseToFloor). */
+  readonly seqFloor: number;
 }
 
 export interface SlotClosure {
@@ -55,24 +57,26 @@ export function loadSlot(sql: Sql, object: string): Slot {
   const [row] = sql.all("SELECT * FROM slot WHERE object = ?", object);
   if (row === undefined) {
     const storeGeneration = FIRST_STORE_GENERATION;
-    return { seq: 0, sqnGeneration: 1, storeGeneration, challengeNumber: 0 };
+    return { seq: 0, sqnGeneration: 1, storeGeneration, challengeNumber: 0, seqFloor: 0 };
   }
   return {
     seq: readNumber(row, "seq"),
     sqnGeneration: readNumber(row, "sqn_generation"),
     storeGeneration: readNumber(row, "store_generation"),
     challengeNumber: readNumber(row, "challenge_number"),
+    seqFloor: readNumber(row, "seq_floor"),
   };
 }
 
 export function saveSlot(sql: Sql, object: string, slot: Slot): void {
   sql.run(
-    "INSERT OR REPLACE INTO slot VALUES (?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO slot VALUES (?, ?, ?, ?, ?, ?)",
     object,
     slot.seq,
     slot.sqnGeneration,
     slot.storeGeneration,
     slot.challengeNumber,
+    slot.seqFloor,
   );
 }
 

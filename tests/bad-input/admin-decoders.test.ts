@@ -64,6 +64,8 @@ const ROWS: readonly Row[] = [
       proof: text(64),
     },
   ],
+  ["subscriberBatch", schemas.subscriberBatch, { tenant, dryRun: true, update: false, rows: [{}] }],
+  ["cardBatch", schemas.cardBatch, { tenant, dryRun: true, rows: [{}, 5, null] }],
   ["cardStatusUpdate", schemas.cardStatusUpdate, { tenant, status: "revoked" }],
   ["revocation", schemas.revocation, { tenant, fingerprint: "0".repeat(64) }],
   [

@@ -59,6 +59,7 @@ export function makeSubscriber(tenant: string): SubscriberRecord {
     indBits: 5,
     keyVersion: 1,
     ssdUpdates: 0,
+    seqFloor: 0,
   };
 }
 

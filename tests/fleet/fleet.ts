@@ -85,6 +85,8 @@ export interface FleetSubscriber {
   readonly imsi: string;
   readonly kind: SubscriberKind;
   readonly device: ModuleDevice;
+  /** As the centre was told. */
+  readonly enrolment: ModuleKeys["enrolment"];
   /** Another USIM with the same keys whose SEQ_MS is `seq` everywhere: this one, later. */
   readonly cloneAt: (seq: number) => ModuleDevice;
   /** What drives the device. */
@@ -308,12 +310,12 @@ async function addSubscriber(
   centre?.provision(imsi, keys.enrolment);
   const held = centre && { centre: centre.name, proves: proofOf(kind) };
   await admin.createSubscriber({ tenant, imsi, mncLength, ...(held ?? keys.enrolment) });
-  const moduleWith = ({ create }: ModuleKeys): FleetSubscriber => {
+  const moduleWith = ({ create, enrolment }: ModuleKeys): FleetSubscriber => {
     const cloneAt = (seq: number): ModuleDevice => create({ imsi, iccid, mncLength }, seq);
     const forge = (): FleetSubscriber => moduleWith(makeModuleKeys(kind, random));
     const device = cloneAt(seqMs);
     const connect = (): IdentityModule => connectModule(device, adapterOf(kind), random);
-    return { imsi, kind, device, cloneAt, connect, forge };
+    return { imsi, kind, device, enrolment, cloneAt, connect, forge };
   };
   return moduleWith(keys);
 }

@@ -94,7 +94,7 @@ export const CENTRE_FAULTS: readonly Fault[] = [
     invariant: "I2",
     what: "SSD of zeros is taken as issued",
     source: KEYS,
-    find: "if (halves.some((half) => half.every((byte) => byte === 0))) return false;",
+    find: 'if (role === "ssd" && isZero) return { column: name, reason: "ssd_of_zeros" };',
     replace: "",
     file: SSD_UPDATE,
     test: "SSD of zeros, which every fresh module has, proves nothing",

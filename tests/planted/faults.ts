@@ -5,6 +5,7 @@ import { CARD_FAULTS } from "./faults-card.ts";
 import { CENTRE_FAULTS } from "./faults-centre.ts";
 import { DECISION_FAULTS } from "./faults-decision.ts";
 import { ORDER_FAULTS } from "./faults-orders.ts";
+import { IMPORT_FAULTS } from "./faults-import.ts";
 import { MTM_FAULTS } from "./faults-mtm.ts";
 import { PEER_FAULTS } from "./faults-peers.ts";
 import { ROTATION_FAULTS } from "./faults-rotation.ts";
@@ -19,6 +20,7 @@ export const FAULTS: readonly Fault[] = [
   ...DECISION_FAULTS,
   ...CENTRE_FAULTS,
   ...ORDER_FAULTS,
+  ...IMPORT_FAULTS,
   ...MTM_FAULTS,
   ...PEER_FAULTS,
   ...ROTATION_FAULTS,

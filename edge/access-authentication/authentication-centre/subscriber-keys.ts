@@ -9,7 +9,8 @@ import type {
   SubscriberRecord,
   Wrapping,
 } from "../../dependencies.ts";
-import { concatBytes, decodeHex } from "#protocol/bytes";
+import { concatBytes, decodeHex, equalBytes } from "#protocol/bytes";
+import type { RowFault } from "#protocol/import";
 
 type Tools = Pick<Dependencies, "vault">;
 
@@ -44,33 +45,39 @@ const subscriberWrapping = (purpose: string): Wrapping<SubscriberName> => ({
 export const subscriberKeyWrapping = subscriberWrapping("k");
 export const operatorConstantWrapping = subscriberWrapping("opc");
 export const issuedSsdWrapping = subscriberWrapping("ssd");
+/** What is wrong with the keys of a row, and at which of them. */
+export type KeysRead =
+  | { readonly ok: true; readonly keys: SubscriberKeys }
+  | ({ readonly ok: false } & RowFault);
 
 /**
  * The keys in `given`, hex, when they are exactly those of the algorithm: every one in its length,
  * an operator constant or what it is derived from but not both, both halves of SSD or none.
  */
-export function readKeys(
-  algorithm: Algorithm,
-  given: Readonly<Record<string, unknown>>,
-): SubscriberKeys | undefined {
+export function readKeys(algorithm: Algorithm, given: Readonly<Record<string, unknown>>): KeysRead {
   const keys = new Map<string, Uint8Array>();
-  for (const material of algorithm.keys) {
-    for (const name of namesOf(material)) {
-      const value = given[name];
-      if (value === undefined) continue;
-      const bytes = typeof value === "string" ? decodeHex(value) : undefined;
-      if (bytes === undefined || !hasLength(material, bytes)) return undefined;
-      keys.set(name, bytes);
-    }
-  }
-  if (Object.keys(given).some((name) => given[name] !== undefined && !keys.has(name))) {
-    return undefined;
-  }
-  return isComplete(algorithm, keys) ? keys : undefined;
+  const fault = fillKeys(keys, algorithm, given) ?? findGap(algorithm, keys);
+  if (fault === undefined) return { ok: true, keys };
+  for (const secret of keys.values()) secret.fill(0);
+  return { ok: false, ...fault };
 }
 
-function namesOf({ name, from }: KeyMaterial): readonly string[] {
-  return from === undefined ? [name] : [name, from];
+function fillKeys(
+  keys: Map<string, Uint8Array>,
+  algorithm: Algorithm,
+  given: Readonly<Record<string, unknown>>,
+): RowFault | undefined {
+  for (const column of Object.keys(given)) {
+    const value = given[column];
+    if (value === undefined) continue;
+    const material = algorithm.keys.find(({ name, from }) => name === column || from === column);
+    if (material === undefined) return { column, reason: "not_for_algorithm" };
+    const bytes = typeof value === "string" ? decodeHex(value) : undefined;
+    if (bytes === undefined) return { column, reason: "not_hex" };
+    if (!hasLength(material, bytes)) return { column, reason: "wrong_length" };
+    keys.set(column, bytes);
+  }
+  return undefined;
 }
 
 function hasLength({ bytes }: KeyMaterial, value: Uint8Array): boolean {
@@ -80,14 +87,56 @@ function hasLength({ bytes }: KeyMaterial, value: Uint8Array): boolean {
 }
 
 /** SSD of zeros is what a module has that was never updated: everybody knows it. */
-function isComplete(algorithm: Algorithm, keys: SubscriberKeys): boolean {
-  const ssd = algorithm.keys.filter(({ role }) => role === "ssd");
-  const halves = ssd.map(({ name }) => keys.get(name)).filter((half) => half !== undefined);
-  if (halves.length !== 0 && halves.length !== ssd.length) return false;
-  if (halves.some((half) => half.every((byte) => byte === 0))) return false;
-  return algorithm.keys
-    .filter(({ role }) => role !== "ssd")
-    .every((material) => namesOf(material).filter((name) => keys.has(name)).length === 1);
+function findGap(algorithm: Algorithm, keys: SubscriberKeys): RowFault | undefined {
+  const hasSsd = algorithm.keys.some(({ role, name }) => role === "ssd" && keys.has(name));
+  for (const { name, from, role } of algorithm.keys) {
+    const value = keys.get(name);
+    const isDerived = from !== undefined && keys.has(from);
+    if (value !== undefined && isDerived) return { column: from, reason: "one_of_two" };
+    const isOptional = role === "ssd" && !hasSsd;
+    if (value === undefined && !isDerived && !isOptional)
+      return { column: name, reason: "missing" };
+    const isZero = value !== undefined && value.every((byte) => byte === 0);
+    if (role === "ssd" && isZero) return { column: name, reason: "ssd_of_zeros" };
+  }
+  return undefined;
+}
+
+/**
+ * The names of the keys in which a subscriber differs from what readKeys gave; SSD that was not
+ * given says nothing. The time tells no more than the answer does.
+ */
+export function compareKeys(
+  tools: Tools,
+  subscriber: SubscriberRecord,
+  algorithm: Algorithm,
+  keys: SubscriberKeys,
+): string[] {
+  const given = (role: KeyMaterial["role"]): Uint8Array[] =>
+    algorithm.keys
+      .filter((material) => material.role === role)
+      .flatMap(({ name }) => keys.get(name) ?? []);
+  const nameOf = (role: KeyMaterial["role"]): string[] =>
+    algorithm.keys
+      .flatMap((material) => (material.role === role ? [material.name] : []))
+      .slice(0, 1);
+  const [key = NO_OPERATOR] = given("key");
+  const derived = deriveOperator(algorithm, key, keys);
+  const operator = derived ?? given("operator")[0] ?? NO_OPERATOR;
+  const ssd = concatBytes(...given("ssd"));
+  const known = unwrapIssuedSsd(tools, subscriber) ?? NO_OPERATOR;
+  const different = withKeys(tools, subscriber, (knownKey, knownOperator) => [
+    ...(equalBytes(key, knownKey) ? [] : nameOf("key")),
+    ...(equalBytes(operator, knownOperator) ? [] : nameOf("operator")),
+    ...(ssd.length === 0 || equalBytes(ssd, known) ? [] : nameOf("ssd")),
+    ...given("equipment").flatMap((number) =>
+      equalBytes(number, subscriber.uimId ?? NO_OPERATOR) ? [] : nameOf("equipment"),
+    ),
+  ]);
+  derived?.fill(0);
+  ssd.fill(0);
+  known.fill(0);
+  return different;
 }
 
 /** Takes keys that readKeys gave, and wipes them. */
