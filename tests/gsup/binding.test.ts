@@ -44,6 +44,7 @@ describe.skipIf(!hasOsmoHlr("bindings on a real HLR"))("gsup: Bun and osmo-hlr",
         onMismatch: "refuse",
         minimumStrength: "COMP128-1",
       });
+      await platform.fleet.admin.activateRules({});
     }
     for (let i = 0; i < 3; i++) await expectVerdict(bind(), "SUCCESS");
   });
