@@ -56,6 +56,15 @@ describe.skipIf(!hasOsmoHlr("bindings on a real HLR"))("gsup: Bun and osmo-hlr",
     await expectVerdict(bind(), "SUCCESS");
   });
 
+  test("M5: in encrypted mode, AUTS included", async () => {
+    const { card, bind } = await makePair(platform.fleet, hlr, {
+      modes: ["encrypted"],
+      seqMs: 300,
+    });
+    expect(card.mode).toBe("encrypted");
+    for (let i = 0; i < 2; i++) await expectVerdict(bind(), "SUCCESS");
+  });
+
   test("the HLR restarts between two bindings, and nobody notices", async () => {
     const { bind } = await makePair(platform.fleet, hlr, { kind: "SIM" });
     await expectVerdict(bind(), "SUCCESS");
