@@ -25,8 +25,8 @@ long input, a permutation each 136 bytes. A peer that this machine lacks is name
 libosmocore needs gcc, pkg-config and libosmocore-dev.
 
 rules measures the rule decision beside ${RULES_FULL.many} cards and as many rules, and
-beside ${RULES_FULL.few}: half of the rules name a card, the others overlapping IMSI ranges, groups and attributes, one in a hundred
-denies. Rates are per second of processor time.
+beside ${RULES_FULL.few}: half of the rules name a card, the others overlapping IMSI ranges, groups
+and attributes, one in a hundred denies. Rates are per second of processor time.
 
 timing asks whether the time depends on a secret: Welch's t over samples with one fixed secret and
 with random ones, mixed. Beyond 4.5 it does. The control, which must be found, compares tags and
