@@ -1,26 +1,23 @@
-/** Calls of an operator's commands to /v1/admin of a running platform. */
-import { TENANT_PATTERN } from "#protocol/identifiers";
+/** Calls of a running platform's /v1/admin, as sub-commands make them. */
+import { failure, type Result, success } from "#protocol/result";
 import { PROBLEM_CODES, type ProblemCode } from "#protocol/wire";
-import { EXIT, UsageError } from "./command.ts";
-import { printNote } from "./output.ts";
+import { UsageError } from "./command.ts";
 import { DEFAULT_HOSTNAME, DEFAULT_PORT } from "./platform-host.ts";
 
-export const DEFAULT_URL = `http://${DEFAULT_HOSTNAME}:${DEFAULT_PORT}`;
+export const DEFAULT_PLATFORM_URL = `http://${DEFAULT_HOSTNAME}:${DEFAULT_PORT}`;
+/** A report on a subscriber may wait two seconds; nothing else here does. */
+const TIMEOUT_MS = 10_000;
 
 export type AdminProblem = ProblemCode | "unreachable" | "unexpected_answer";
 
-export type AdminAnswer =
-  | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly problem: AdminProblem };
+export const ADMIN_ADVICE: Readonly<Partial<Record<AdminProblem, string>>> = {
+  unauthorized: "SIMLATCH_ADMIN_KEY is not the platform's administration key",
+  unavailable: "a part behind the platform does not answer; give the order again",
+  unreachable: "the platform does not answer; whether the order arrived is not known: repeat it",
+  unexpected_answer: "what answers there is not a simlatch platform",
+};
 
-export interface AdminAccess {
-  /** The platform, as the command line names it. */
-  readonly base: string;
-  readonly adminKey: string;
-  readonly timeoutMs: number;
-}
-
-/** The administration key crosses no network in clear. */
+/** The administration key crosses no network in clear. Throws UsageError. */
 export function adminUrl(base: string, path: string): string {
   const url = URL.parse(`v1/admin/${path}`, base.endsWith("/") ? base : `${base}/`);
   const isLocal = url !== null && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
@@ -30,50 +27,40 @@ export function adminUrl(base: string, path: string): string {
   return url.href;
 }
 
-/** Undefined, and said, when the environment has none. */
-export function readAdminKey(command: string): string | undefined {
-  const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
-  if (adminKey !== "") return adminKey;
-  printNote(`simlatch ${command}: set SIMLATCH_ADMIN_KEY to the platform's administration key`);
-  return undefined;
+export interface AdminRequest {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly body?: unknown;
+  readonly timeoutMs?: number;
+  /** The answer is text of many lines. */
+  readonly isText?: boolean;
 }
 
-export function checkTenant(tenant: string | undefined): void {
-  if (tenant !== undefined && !TENANT_PATTERN.test(tenant)) {
-    throw new UsageError("a tenant is named by 1 to 32 of a-z, 0-9 and -");
-  }
-}
-
+/** The body of an answer with a status of 2xx, as JSON; undefined when it had none. */
 export async function callAdmin(
-  { base, adminKey, timeoutMs }: AdminAccess,
-  method: "GET" | "POST" | "PUT" | "DELETE",
-  path: string,
-  body?: object,
-): Promise<AdminAnswer> {
+  url: string,
+  adminKey: string,
+  request: AdminRequest,
+): Promise<Result<unknown, AdminProblem>> {
   try {
-    const response = await fetch(adminUrl(base, path), {
+    const { method, body, timeoutMs = TIMEOUT_MS, isText = false } = request;
+    const response = await fetch(url, {
       method,
-      headers: {
-        authorization: `Bearer ${adminKey}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
+      headers: { authorization: `Bearer ${adminKey}`, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       redirect: "error",
       signal: AbortSignal.timeout(timeoutMs),
     });
     const text = await response.text();
-    if (response.ok) return { ok: true, text };
-    const { code }: { readonly code?: unknown } = JSON.parse(text);
-    const problem = PROBLEM_CODES.find((known) => known === code);
-    return { ok: false, problem: problem ?? "unexpected_answer" };
+    if (isText && response.ok) return success(text);
+    const answer: unknown = text === "" ? undefined : JSON.parse(text);
+    if (response.ok) return success(answer);
+    return failure(problemIn(answer) ?? "unexpected_answer");
   } catch (error) {
-    if (error instanceof UsageError) throw error;
-    const problem = error instanceof SyntaxError ? "unexpected_answer" : "unreachable";
-    return { ok: false, problem };
+    return failure(error instanceof SyntaxError ? "unexpected_answer" : "unreachable");
   }
 }
 
-/** A key that is missing or not the platform's is a matter of configuration. */
-export function exitCodeOf(problem: AdminProblem): number {
-  return problem === "unauthorized" ? EXIT.configuration : EXIT.unexpected;
+function problemIn(answer: unknown): ProblemCode | undefined {
+  const code = typeof answer === "object" && answer !== null && "code" in answer ? answer.code : "";
+  return PROBLEM_CODES.find((known) => known === code);
 }

@@ -1,20 +1,21 @@
 import { parseArgs } from "node:util";
 import { CARD_REPORTS, type CardOrderRequest, type CardReportReason } from "#protocol/admin";
-import { CARD_ID_PATTERN, isSamePerson, PERSON_PATTERN } from "#protocol/identifiers";
 import {
+  CARD_ID_PATTERN,
+  isSamePerson,
+  PERSON_PATTERN,
+  TENANT_PATTERN,
+} from "#protocol/identifiers";
+import {
+  ADMIN_ADVICE,
   type AdminProblem,
   adminUrl,
   callAdmin,
-  checkTenant,
-  DEFAULT_URL,
-  exitCodeOf,
-  readAdminKey,
+  DEFAULT_PLATFORM_URL,
 } from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
 
-/** A report on a subscriber may wait two seconds; a card's order never does. */
-const TIMEOUT_MS = 10_000;
 const ORDERS = ["report", "unlock", "clear"] as const;
 type OrderName = (typeof ORDERS)[number];
 
@@ -42,7 +43,7 @@ A lease that the card holds already runs out by itself: that is the revocation d
 
   --by NAME       who orders it; once for a report, twice for unlock and clear
   --reason R      lost or stolen
-  --url U         the platform (default ${DEFAULT_URL}); https unless it is on this machine
+  --url U         the platform (default ${DEFAULT_PLATFORM_URL}); https unless it is on this machine
   --tenant T      the card's tenant (default "default")
   --json          the outcome as one JSON object
 
@@ -55,21 +56,20 @@ not do it, 2 usage, 3 the key is missing or not the platform's.`,
       options: {
         reason: { type: "string" },
         by: { type: "string", multiple: true },
-        url: { type: "string", default: DEFAULT_URL },
+        url: { type: "string", default: DEFAULT_PLATFORM_URL },
         tenant: { type: "string" },
         json: { type: "boolean", default: false },
       },
     });
     const { card, body } = readOrder(positionals, values);
-    const path = `cards/${card}/orders`;
-    adminUrl(values.url, path);
-    const adminKey = readAdminKey("cards");
-    if (adminKey === undefined) return EXIT.configuration;
-    const access = { base: values.url, adminKey, timeoutMs: TIMEOUT_MS };
-    const answer = await callAdmin(access, "POST", path, body);
-    const isDone = answer.ok && answer.text === "";
-    const problem = isDone ? undefined : answer.ok ? "unexpected_answer" : answer.problem;
-    return reportOutcome(card, body.order, problem, values.json);
+    const url = adminUrl(values.url, `cards/${card}/orders`);
+    const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
+    if (adminKey === "") {
+      printNote("simlatch cards: set SIMLATCH_ADMIN_KEY to the platform's administration key");
+      return EXIT.configuration;
+    }
+    const told = await callAdmin(url, adminKey, { method: "POST", body });
+    return reportOutcome(card, body.order, told.ok ? undefined : told.reason, values.json);
   },
 };
 
@@ -86,7 +86,9 @@ function readOrder(
     throw new UsageError("a card id has 16 digits, 0-9 and A-F in upper case");
   }
   const { tenant, reason, by = [] } = values;
-  checkTenant(tenant);
+  if (tenant !== undefined && !TENANT_PATTERN.test(tenant)) {
+    throw new UsageError("a tenant is named by 1 to 32 of a-z, 0-9 and -");
+  }
   const scope = tenant === undefined ? {} : { tenant };
   const names = by.map((each) => each.trim());
   if (!names.every((each) => PERSON_PATTERN.test(each))) {
@@ -116,13 +118,10 @@ function readTwo(order: OrderName, names: readonly string[]): [string, string] {
   return [one, other];
 }
 
-const ADVICE: Readonly<Partial<Record<AdminProblem, string>>> = {
+const ADVICE: typeof ADMIN_ADVICE = {
+  ...ADMIN_ADVICE,
   conflict: "the card is neither locked nor reported, as far as the platform knows",
   not_found: "no such card in this tenant, or the platform has no administration routes",
-  unauthorized: "SIMLATCH_ADMIN_KEY is not the platform's administration key",
-  unavailable: "a part behind the platform does not answer; give the order again",
-  unreachable: "the platform does not answer; whether the order arrived is not known: repeat it",
-  unexpected_answer: "what answers there is not a simlatch platform",
 };
 
 function reportOutcome(
@@ -137,5 +136,5 @@ function reportOutcome(
     return EXIT.expected;
   }
   printNote(`simlatch cards: ${ADVICE[problem] ?? `the platform said ${problem}`}`);
-  return exitCodeOf(problem);
+  return problem === "unauthorized" ? EXIT.configuration : EXIT.unexpected;
 }

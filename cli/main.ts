@@ -9,6 +9,7 @@ import { devCommand } from "./dev.ts";
 import { emulateCommand } from "./emulate.ts";
 import { keysCommand } from "./keys.ts";
 import { modelCommand } from "./model.ts";
+import { mtmCommand } from "./mtm.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
@@ -25,6 +26,7 @@ const COMMANDS: readonly Command[] = [
   cardsCommand,
   rulesCommand,
   terminalCommand,
+  mtmCommand,
   emulateCommand,
   plantedCommand,
   modelCommand,

@@ -12,15 +12,14 @@ import type {
   RuleSetView,
 } from "#protocol/admin-rules";
 import { type BindingRule, RULE_ID_PATTERN } from "#protocol/rules";
+import { TENANT_PATTERN } from "#protocol/identifiers";
 import {
-  type AdminAccess,
+  ADMIN_ADVICE,
   type AdminProblem,
+  type AdminRequest,
   adminUrl,
   callAdmin,
-  checkTenant,
-  DEFAULT_URL,
-  exitCodeOf,
-  readAdminKey,
+  DEFAULT_PLATFORM_URL,
 } from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
@@ -57,7 +56,7 @@ Changes go into a draft and decide nothing until it is activated (docs/rules.md)
   --pairs N       pairs of a registered card and a subscriber to look at (default 100000)
   --bindings N    past bindings, the newest first (default 10000)
   --changes N     changes of either kind to tell (default 1000)
-  --url U         the platform (default ${DEFAULT_URL}); https unless it is on this machine
+  --url U         the platform (default ${DEFAULT_PLATFORM_URL}); https unless it is on this machine
   --tenant T      whose rules (default "default")
   --json          what the platform answers, as it is
 
@@ -75,7 +74,7 @@ not the platform's.`,
         pairs: { type: "string" },
         bindings: { type: "string" },
         changes: { type: "string" },
-        url: { type: "string", default: DEFAULT_URL },
+        url: { type: "string", default: DEFAULT_PLATFORM_URL },
         tenant: { type: "string" },
         json: { type: "boolean", default: false },
       },
@@ -87,21 +86,34 @@ not the platform's.`,
     if (!isArgumentFit || rest.length > 0) {
       throw new UsageError(`${name} wants ${action.argument ?? "nothing more"}`);
     }
-    checkTenant(values.tenant);
-    adminUrl(values.url, "rules");
-    const adminKey = readAdminKey("rules");
-    if (adminKey === undefined) return EXIT.configuration;
-    const access = { base: values.url, adminKey, timeoutMs: TIMEOUT_MS };
-    const call = { access, values, tenant: values.tenant, argument: argument ?? "" };
+    const { tenant, url: base } = values;
+    if (tenant !== undefined && !TENANT_PATTERN.test(tenant)) {
+      throw new UsageError("a tenant is named by 1 to 32 of a-z, 0-9 and -");
+    }
+    adminUrl(base, "rules");
+    const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
+    if (adminKey === "") {
+      printNote("simlatch rules: set SIMLATCH_ADMIN_KEY to the platform's administration key");
+      return EXIT.configuration;
+    }
+    const call: RulesCall = {
+      values,
+      tenant,
+      argument: argument ?? "",
+      send: (path, request) =>
+        callAdmin(adminUrl(base, path), adminKey, { timeoutMs: TIMEOUT_MS, ...request }),
+    };
     const problem = await action.run(call);
     if (typeof problem === "number") return problem;
     printNote(`simlatch rules: ${ADVICE[problem] ?? `the platform said ${problem}`}`);
-    return exitCodeOf(problem);
+    return problem === "unauthorized" ? EXIT.configuration : EXIT.unexpected;
   },
 };
 
+type Told = Awaited<ReturnType<typeof callAdmin>>;
+
 interface RulesCall {
-  readonly access: AdminAccess;
+  readonly send: (path: string, request: AdminRequest) => Promise<Told>;
   readonly tenant: string | undefined;
   readonly argument: string;
   readonly values: {
@@ -133,15 +145,12 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 };
 
 const ADVICE: Readonly<Partial<Record<AdminProblem, string>>> = {
+  ...ADMIN_ADVICE,
   conflict:
     "not done: it locks out everybody (see `check`; --force does it), the draft changed " +
     "meanwhile, or there was no such version",
   malformed: "a rule is not as docs/rules.md has it; those before it are in the draft",
   not_found: "no such tenant or rule, or the platform has no administration routes",
-  unauthorized: "SIMLATCH_ADMIN_KEY is not the platform's administration key",
-  unavailable: "a part behind the platform does not answer; try again",
-  unreachable: "the platform does not answer",
-  unexpected_answer: "what answers there is not a simlatch platform",
 };
 
 function scope(tenant: string | undefined): { readonly tenant?: string } {
@@ -156,35 +165,35 @@ function query(parameters: Readonly<Record<string, string | undefined>>): string
   return `?${given.toString()}`;
 }
 
-async function listRules({ access, tenant, values }: RulesCall): Promise<number | AdminProblem> {
+async function listRules({ send, tenant, values }: RulesCall): Promise<number | AdminProblem> {
   const { version } = values;
   if (version !== undefined && version !== "draft" && !/^[1-9][0-9]{0,9}$/.test(version)) {
     throw new UsageError('--version wants "draft" or a number');
   }
-  const set = await callAdmin(access, "GET", `rule-set${query({ tenant })}`);
-  if (!set.ok) return set.problem;
-  const { active, draft }: RuleSetView = JSON.parse(set.text);
+  const set = await send(`rule-set${query({ tenant })}`, { method: "GET" });
+  if (!set.ok) return set.reason;
+  const { active, draft }: RuleSetView = Object(set.value);
   if (!values.json) printNote(`version ${active} decides; changes go into version ${draft}`);
   for (let after: string | undefined; ;) {
     const limit = String(PAGE_RULES);
     const path = `rules${query({ tenant, version, after, limit })}`;
-    const answer = await callAdmin(access, "GET", path);
-    if (!answer.ok) return answer.problem;
-    const { rules }: RuleList = JSON.parse(answer.text);
+    const answer = await send(path, { method: "GET" });
+    if (!answer.ok) return answer.reason;
+    const { rules }: RuleList = Object(answer.value);
     for (const rule of rules) printLine(JSON.stringify(rule));
     after = rules.at(-1)?.id;
     if (rules.length < PAGE_RULES || after === undefined) return EXIT.expected;
   }
 }
 
-async function putRules({ access, tenant, argument }: RulesCall): Promise<number | AdminProblem> {
+async function putRules({ send, tenant, argument }: RulesCall): Promise<number | AdminProblem> {
   const rules = await readRules(argument);
   for (const { id, ...rule } of rules) {
     const body = { ...rule, ...scope(tenant) };
-    const answer = await callAdmin(access, "PUT", `rules/${id}`, body);
+    const answer = await send(`rules/${id}`, { method: "PUT", body });
     if (!answer.ok) {
       printNote(`simlatch rules: rule ${id}`);
-      return answer.problem;
+      return answer.reason;
     }
   }
   printLine(`${rules.length} in the draft`);
@@ -211,19 +220,19 @@ async function readRules(file: string): Promise<readonly Pick<BindingRule, "id">
   return rules as readonly Pick<BindingRule, "id">[];
 }
 
-async function removeRule({ access, tenant, argument }: RulesCall): Promise<number | AdminProblem> {
+async function removeRule({ send, tenant, argument }: RulesCall): Promise<number | AdminProblem> {
   if (!RULE_ID_PATTERN.test(argument)) throw new UsageError("remove wants the id of a rule");
-  const answer = await callAdmin(access, "DELETE", `rules/${argument}${query({ tenant })}`);
-  if (!answer.ok) return answer.problem;
+  const answer = await send(`rules/${argument}${query({ tenant })}`, { method: "DELETE" });
+  if (!answer.ok) return answer.reason;
   printLine(`${argument} is no more in the draft`);
   return EXIT.expected;
 }
 
-async function checkRules({ access, tenant, values }: RulesCall): Promise<number | AdminProblem> {
-  const answer = await callAdmin(access, "POST", "rule-set/check", scope(tenant));
-  if (!answer.ok) return answer.problem;
-  const { version, rules, findings }: RuleCheck = JSON.parse(answer.text);
-  if (values.json) printLine(answer.text);
+async function checkRules({ send, tenant, values }: RulesCall): Promise<number | AdminProblem> {
+  const answer = await send("rule-set/check", { method: "POST", body: scope(tenant) });
+  if (!answer.ok) return answer.reason;
+  const { version, rules, findings }: RuleCheck = Object(answer.value);
+  if (values.json) printLine(JSON.stringify(answer.value));
   else {
     for (const finding of findings) printLine(describeFinding(finding));
     printLine(`version ${version}: ${rules} rules, ${findings.length} findings`);
@@ -248,7 +257,7 @@ function describeFinding({ finding, rule, by }: RuleFinding): string {
   return `${subject}${FINDINGS[finding]}${by === undefined ? "" : ` (${by})`}`;
 }
 
-async function dryRunRules({ access, tenant, values }: RulesCall): Promise<number | AdminProblem> {
+async function dryRunRules({ send, tenant, values }: RulesCall): Promise<number | AdminProblem> {
   const bounds = Object.fromEntries(
     (["pairs", "bindings", "changes"] as const).flatMap((name) => {
       const text = values[name];
@@ -258,9 +267,9 @@ async function dryRunRules({ access, tenant, values }: RulesCall): Promise<numbe
     }),
   );
   const body: DryRunRequest = { ...scope(tenant), ...bounds };
-  const answer = await callAdmin(access, "POST", "rule-set/dry-run", body);
-  if (!answer.ok) return answer.problem;
-  const lines = answer.text.trimEnd().split("\n");
+  const answer = await send("rule-set/dry-run", { method: "POST", body, isText: true });
+  if (!answer.ok) return answer.reason;
+  const lines = String(answer.value).trimEnd().split("\n");
   let changed = 0;
   for (const text of lines) {
     const line: DryRunLine = JSON.parse(text);
@@ -288,31 +297,24 @@ function describeCount(what: string, { checked, changed, isPartial }: DryRunCoun
   return `${changed} of ${checked} ${what} would change${isPartial ? " (not all looked at)" : ""}`;
 }
 
-async function activateRules({
-  access,
-  tenant,
-  values,
-}: RulesCall): Promise<number | AdminProblem> {
+async function activateRules({ send, tenant, values }: RulesCall): Promise<number | AdminProblem> {
   const { force, "keep-floor": keepsFloor, json } = values;
   const body: RuleActivationRequest = { ...scope(tenant), force, raiseFloor: !keepsFloor };
-  return reportActivation(await callAdmin(access, "POST", "rule-set/activate", body), json);
+  return reportActivation(await send("rule-set/activate", { method: "POST", body }), json);
 }
 
 async function rollBackRules(call: RulesCall): Promise<number | AdminProblem> {
-  const { access, tenant, argument, values } = call;
+  const { send, tenant, argument, values } = call;
   if (!/^[1-9][0-9]{0,8}$/.test(argument)) throw new UsageError("rollback wants a version");
   const version = Number(argument);
   const body: RuleRollbackRequest = { ...scope(tenant), version, force: values.force };
-  return reportActivation(await callAdmin(access, "POST", "rule-set/rollback", body), values.json);
+  return reportActivation(await send("rule-set/rollback", { method: "POST", body }), values.json);
 }
 
-function reportActivation(
-  answer: Awaited<ReturnType<typeof callAdmin>>,
-  json: boolean,
-): number | AdminProblem {
-  if (!answer.ok) return answer.problem;
-  const { version, findings }: RuleActivationView = JSON.parse(answer.text);
-  if (json) printLine(answer.text);
+function reportActivation(answer: Told, json: boolean): number | AdminProblem {
+  if (!answer.ok) return answer.reason;
+  const { version, findings }: RuleActivationView = Object(answer.value);
+  if (json) printLine(JSON.stringify(answer.value));
   else {
     for (const finding of findings) printLine(describeFinding(finding));
     printLine(`version ${version} decides`);

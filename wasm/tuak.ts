@@ -89,31 +89,30 @@ export function deriveTopc(k: Uint8Array, top: Uint8Array, iterations = 1): Uint
   });
 }
 
-function checkRequest(
+type TuakRequest = readonly [
   k: Uint8Array,
   topc: Uint8Array,
   rand: Uint8Array,
   sqn: Uint8Array,
   amf: Uint8Array,
-): void {
+];
+
+/** Runs the core on a request that it checks first, and clears what that left behind. */
+function compute<T>([k, topc, rand, sqn, amf]: TuakRequest, profile: TuakProfile, run: () => T): T {
   checkKeys(k, topc, rand);
   requireBytes("sqn", sqn, SQN_BYTES);
   requireBytes("amf", amf, AMF_BYTES);
-}
-
-/** Writes a request that was checked; the caller clears it. */
-function putRequest(
-  k: Uint8Array,
-  topc: Uint8Array,
-  rand: Uint8Array,
-  sqn: Uint8Array,
-  amf: Uint8Array,
-): void {
-  put(request, k, OFFSET.k);
-  put(request, topc, OFFSET.topc);
-  put(request, rand, OFFSET.rand);
-  put(request, sqn, OFFSET.sqn);
-  put(request, amf, OFFSET.amf);
+  checkProfile(profile);
+  try {
+    put(request, k, OFFSET.k);
+    put(request, topc, OFFSET.topc);
+    put(request, rand, OFFSET.rand);
+    put(request, sqn, OFFSET.sqn);
+    put(request, amf, OFFSET.amf);
+    return run();
+  } finally {
+    clearRequest();
+  }
 }
 
 /**
@@ -133,11 +132,8 @@ export function tuak(
   amf: Uint8Array,
   profile: TuakProfile = TUAK_DEFAULT,
 ): MilenageOutput {
-  checkRequest(k, topc, rand, sqn, amf);
-  checkProfile(profile);
   const { macBytes, resBytes, ckBytes, ikBytes, iterations } = profile;
-  try {
-    putRequest(k, topc, rand, sqn, amf);
+  return compute([k, topc, rand, sqn, amf], profile, () => {
     core.tuak(k.length, macBytes, resBytes, ckBytes, ikBytes, iterations);
     return {
       macA: take(answer, 0, macBytes),
@@ -148,9 +144,7 @@ export function tuak(
       ak: take(answer, 160, 166),
       akStar: take(answer, 166, 172),
     };
-  } finally {
-    clearRequest();
-  }
+  });
 }
 
 /**
@@ -166,11 +160,8 @@ export function generateTuakVector(
   amf: Uint8Array,
   profile: TuakProfile = TUAK_DEFAULT,
 ): AuthenticationVector {
-  checkRequest(k, topc, rand, sqn, amf);
-  checkProfile(profile);
   const { macBytes, resBytes, ckBytes, ikBytes, iterations } = profile;
-  try {
-    putRequest(k, topc, rand, sqn, amf);
+  return compute([k, topc, rand, sqn, amf], profile, () => {
     core.tuakVector(k.length, macBytes, resBytes, ckBytes, ikBytes, iterations);
     return {
       rand: take(rand, 0, RAND_BYTES),
@@ -179,9 +170,7 @@ export function generateTuakVector(
       ck: take(answer, 72, 72 + ckBytes),
       ik: take(answer, 104, 104 + ikBytes),
     };
-  } finally {
-    clearRequest();
-  }
+  });
 }
 
 /**

@@ -1,54 +1,22 @@
 /** `simlatch cards`: the program as an operator starts it, against a platform that listens. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { join } from "node:path";
 import { type Bench, createBench, readDurable } from "#tests/invariants/bench";
 import { ADMIN_KEY } from "#tests/platform/rig";
-
-const ROOT = join(import.meta.dir, "..", "..");
+import { type Finished, runSimlatch, serveRig } from "./program.ts";
 
 let bench: Bench;
 let server: Bun.Server<undefined>;
 beforeAll(async () => {
   bench = await createBench();
-  server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: async (request) =>
-      bench.rig.fetch(new URL(new URL(request.url).pathname, "http://rig.test").href, {
-        method: request.method,
-        headers: request.headers,
-        body: await request.arrayBuffer(),
-      }),
-  });
+  server = serveRig(bench.rig);
 });
 afterAll(async () => {
   await server.stop(true);
   await bench.rig.dispose();
 });
 
-interface Finished {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function runCards(args: readonly string[], adminKey = ADMIN_KEY): Promise<Finished> {
-  const child = Bun.spawn([process.execPath, join(ROOT, "cli", "main.ts"), "cards", ...args], {
-    cwd: ROOT,
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      ...(adminKey === "" ? {} : { SIMLATCH_ADMIN_KEY: adminKey }),
-    },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [code, stdout, stderr] = await Promise.all([
-    child.exited,
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return { code, stdout, stderr };
+function runCards(args: readonly string[], adminKey = ADMIN_KEY): Promise<Finished> {
+  return runSimlatch(["cards", ...args], adminKey === "" ? {} : { SIMLATCH_ADMIN_KEY: adminKey });
 }
 
 const at = (): readonly string[] => ["--url", server.url.origin];

@@ -7,40 +7,10 @@ import { generatePlatformKeys } from "#cli/keys";
 import { createPaint } from "#cli/output";
 import { isPortTaken } from "#cli/platform-host";
 import { formatScenario } from "#cli/step-table";
+import { runSimlatch, spawnSimlatch } from "./program.ts";
 
-const ROOT = join(import.meta.dir, "..", "..");
 const LONGEST = "verifies the result, decides whether to serve";
-const COMMANDS = ["quickstart", "serve", "dev", "deploy", "keys", "cards", "planted"];
-
-interface Finished {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** The program as a user starts it, with nothing of our environment but the path. */
-async function runSimlatch(
-  args: readonly string[],
-  environment: Record<string, string> = {},
-): Promise<Finished> {
-  const child = spawnSimlatch(args, environment);
-  const [code, stdout, stderr] = await Promise.all([
-    child.exited,
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return { code, stdout, stderr };
-}
-
-function spawnSimlatch(args: readonly string[], environment: Record<string, string>) {
-  return Bun.spawn([process.execPath, join(ROOT, "cli", "main.ts"), ...args], {
-    cwd: ROOT,
-    env: { PATH: process.env["PATH"] ?? "", ...environment },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-}
+const COMMANDS = ["quickstart", "serve", "dev", "deploy", "keys", "cards", "mtm", "planted"];
 
 const folders: string[] = [];
 

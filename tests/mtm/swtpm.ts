@@ -7,7 +7,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TpmTransport } from "#terminal/tpm";
-import { connectTpm } from "./tpm-socket.ts";
+import { openTpm } from "#terminal/tpm-connection";
 
 const PROGRAMS = ["swtpm", "swtpm_ioctl", "tpm2_startup", "tpm2_checkquote"] as const;
 const START_POLLS_MAX = 100;
@@ -23,6 +23,10 @@ export function hasSwtpm(what: string): boolean {
 export interface SoftwareTpm extends TpmTransport {
   /** For files of the tools. */
   readonly folder: string;
+  /** TCP port on 127.0.0.1 that takes commands. */
+  readonly port: number;
+  /** Frees the command port, which takes one client at a time; the next command connects again. */
+  hangUp(): Promise<void>;
   /** Power off and on again: TPM Reset (Part 1, 12.2.3.2). Orderly unless told. */
   reset(isOrderly?: boolean): Promise<void>;
   /** A program of tpm2-tools on this TPM; its standard output. Throws when it fails. */
@@ -89,7 +93,7 @@ export async function startSwtpm(): Promise<SoftwareTpm> {
     ],
     { stdout: "ignore", stderr: "ignore" },
   );
-  const tpm = connectTpm(server);
+  const tpm = openTpm({ host: "127.0.0.1", port: server });
   await waitForTpm(tpm);
 
   async function run(command: readonly string[]): Promise<string> {
@@ -106,7 +110,9 @@ export async function startSwtpm(): Promise<SoftwareTpm> {
 
   return {
     folder,
+    port: server,
     transmit: (command) => tpm.transmit(command),
+    hangUp: () => tpm.close(),
     async reset(isOrderly = true) {
       if (isOrderly) await tpm.transmit(SHUTDOWN_CLEAR);
       await run(["swtpm_ioctl", "--tcp", `127.0.0.1:${control}`, "-i"]);
