@@ -17,7 +17,7 @@ import { openRule, sealRule } from "#edge/binding-verification/sealed-rules";
 import { createVault } from "#edge/vault";
 import type { BenchRow } from "./core.ts";
 import { interleave, type Repeat, type Sampler, summarise } from "./measure.ts";
-import { cardOf, createCandidates, createRuleFleet, type RuleFleet } from "./rule-fleet.ts";
+import { cardOf, createCandidates, createRuleFleet, type RuleFleet } from "#tests/rules/rule-fleet";
 
 export interface RulesBenchOptions {
   /** Seconds of one sample. */

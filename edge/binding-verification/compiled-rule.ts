@@ -110,6 +110,12 @@ export function fieldWith(
   return checks.find(({ test }) => test(condition, subject) === outcome)?.field;
 }
 
+/** Places in the order of strengths. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each strength has its place
+const RANKS = Object.fromEntries(STRENGTHS.map((strength, rank) => [strength, rank])) as Readonly<
+  Record<Strength, number>
+>;
+
 /**
  * A rule that names no strength asks for what the subscriber's own module proves; COMP128-1 is
  * broken and never enough unless a rule names it.
@@ -119,7 +125,7 @@ export function isStrongEnough(
   { strength, provisionedStrength }: RuleSubject,
 ): boolean {
   const own: Strength = provisionedStrength === "COMP128-1" ? "SIM" : provisionedStrength;
-  return STRENGTHS.indexOf(strength) >= STRENGTHS.indexOf(minimumStrength ?? own);
+  return RANKS[strength] >= RANKS[minimumStrength ?? own];
 }
 
 export function compareIds(one: CompiledRule, other: CompiledRule): number {

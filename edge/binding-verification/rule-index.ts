@@ -66,13 +66,21 @@ export interface AttributeMap {
   readonly everyRule: readonly CompiledRule[];
 }
 
-/** All lists in the order of decisions. */
-export interface RuleIndex {
+/** Rules of one effect. All lists in the order of decisions. */
+export interface RuleLookup {
+  /** The highest of its rules. */
+  readonly priority: number;
   readonly maps: readonly AttributeMap[];
   readonly ranges: ImsiRanges<CompiledRule> | undefined;
   readonly rest: readonly CompiledRule[];
+}
+
+/** What denies is apart from what allows: there is little of it, and it is looked at first. */
+export interface RuleIndex {
+  readonly denying: RuleLookup | undefined;
+  readonly allowing: RuleLookup | undefined;
   /** Those that allow, the mildest first: one of them says what a mismatch is told. */
-  readonly allowing: readonly CompiledRule[];
+  readonly mildest: readonly CompiledRule[];
   readonly needsProfile: boolean;
 }
 
@@ -81,22 +89,34 @@ const UNINDEXED_MAX = 8;
 const NO_RANGES: ImsiRanges<CompiledRule> | undefined = undefined;
 
 export function buildIndex(rules: readonly CompiledRule[]): RuleIndex {
+  const denying = rules.filter(({ isDeny }) => isDeny);
+  const allowing = rules.filter(({ isDeny }) => !isDeny);
+  return {
+    denying: buildLookup(denying),
+    allowing: buildLookup(allowing),
+    mildest: allowing.toSorted(compareMildness),
+    needsProfile: rules.some((rule) => rule.needsProfile),
+  };
+}
+
+function buildLookup(rules: readonly CompiledRule[]): RuleLookup | undefined {
   const sorted = rules.toSorted(compareRules);
-  const allowing = rules.filter(({ isDeny }) => !isDeny).toSorted(compareMildness);
-  const common = { allowing, needsProfile: rules.some((rule) => rule.needsProfile) };
+  const [highest] = sorted;
+  if (highest === undefined) return undefined;
+  const { priority } = highest;
   if (rules.length <= UNINDEXED_MAX) {
-    return { maps: [], ranges: NO_RANGES, rest: sorted, ...common };
+    return { priority, maps: [], ranges: NO_RANGES, rest: sorted };
   }
   const byPlace = Map.groupBy(sorted, ({ condition }) => placeOf(condition));
   const ranged = byPlace.get("range");
   return {
+    priority,
     maps: ALL_ATTRIBUTES.flatMap((attribute) => {
       const members = byPlace.get(attribute);
       return members === undefined ? [] : [mapBy(attribute, members)];
     }),
     ranges: ranged === undefined ? NO_RANGES : indexRanges(ranged),
     rest: byPlace.get("rest") ?? [],
-    ...common,
   };
 }
 

@@ -11,10 +11,12 @@ import {
   fieldWith,
   isStrongEnough,
   matchRule,
+  TIER,
+  type Tier,
 } from "./compiled-rule.ts";
 import { findCover } from "./imsi-ranges.ts";
 import { MATCH, type Match, matchClaims, type RuleSubject } from "./rule-match.ts";
-import { buildIndex, type RuleIndex } from "./rule-index.ts";
+import { buildIndex, type RuleIndex, type RuleLookup } from "./rule-index.ts";
 
 export type RuleRefusal =
   | "no_rule_for_card"
@@ -102,17 +104,58 @@ export function verifyRules(set: RuleSet, subject: RuleSubject, at: number): Rul
     unknown: undefined,
     unknownDenying: undefined,
   };
-  if (set.own !== undefined) searchIndex(tally, set.own, subject, at);
-  for (const group of subject.cardGroups) {
-    const index = set.groups.get(group);
-    if (index !== undefined) searchIndex(tally, index, subject, at);
-  }
-  if (set.all !== undefined) searchIndex(tally, set.all, subject, at);
+  const { own, all } = set;
+  const groups = findGroups(set, subject);
+  if (own !== undefined) searchDenying(tally, own, subject, at);
+  for (const group of groups) searchDenying(tally, group, subject, at);
+  if (all !== undefined) searchDenying(tally, all, subject, at);
+  if (own !== undefined) searchAllowing(tally, own, TIER.card, subject, at);
+  for (const group of groups) searchAllowing(tally, group, TIER.group, subject, at);
+  if (all !== undefined) searchAllowing(tally, all, TIER.all, subject, at);
   if (tally.priority === NO_PRIORITY) return mismatch(set, subject, at);
   return conclude(tally, subject, at);
 }
 
-function searchIndex(tally: Tally, index: RuleIndex, subject: RuleSubject, at: number): void {
+function findGroups({ groups }: RuleSet, { cardGroups }: RuleSubject): readonly RuleIndex[] {
+  const found: RuleIndex[] = [];
+  for (const group of cardGroups) {
+    const index = groups.get(group);
+    if (index !== undefined) found.push(index);
+  }
+  return found;
+}
+
+function searchDenying(
+  tally: Tally,
+  { denying }: RuleIndex,
+  subject: RuleSubject,
+  at: number,
+): void {
+  if (denying !== undefined && denying.priority >= tally.priority) {
+    searchLookup(tally, denying, subject, at);
+  }
+}
+
+/** After what denies, and from the closest scope on. */
+function searchAllowing(
+  tally: Tally,
+  { allowing }: RuleIndex,
+  tier: Tier,
+  subject: RuleSubject,
+  at: number,
+): void {
+  if (allowing === undefined || allowing.priority < tally.priority) return;
+  if (allowing.priority === tally.priority && isSettledFor(tally, tier)) return;
+  searchLookup(tally, allowing, subject, at);
+}
+
+/** Nothing that allows in this scope can change the tally without a higher priority. */
+function isSettledFor({ denying, unknownDenying, allowing }: Tally, tier: Tier): boolean {
+  if (denying !== undefined || unknownDenying !== undefined) return true;
+  return allowing !== undefined && allowing.tier < tier;
+}
+
+function searchLookup(tally: Tally, index: RuleLookup, subject: RuleSubject, at: number): void {
   for (const { valuesOf, byValue, everyRule } of index.maps) {
     const values = valuesOf(subject);
     if (values === undefined) search(tally, everyRule, subject, at, true);
@@ -284,6 +327,6 @@ function findDeciding(
   return ofGroups ?? (all && findMildest(all, at));
 }
 
-function findMildest({ allowing }: RuleIndex, at: number): CompiledRule | undefined {
-  return allowing.find(({ from, until }) => at >= from && at < until);
+function findMildest({ mildest }: RuleIndex, at: number): CompiledRule | undefined {
+  return mildest.find(({ from, until }) => at >= from && at < until);
 }
