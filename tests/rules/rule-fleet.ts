@@ -81,7 +81,6 @@ export function createRuleFleet(size: number): RuleFleet {
       id: numbered("rule", index),
       target: isOwn ? { card: cardOf(index) } : index % 4 === 1 ? { all: true } : group,
       condition: isOwn ? { imsi: imsiOf(index) } : sharedCondition(index),
-      priority: index % 5 === 0 ? 1 : 0,
       onMismatch: index % 3 === 0 ? "lock" : "refuse",
       ...deny,
     };
