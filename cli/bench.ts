@@ -8,6 +8,7 @@ const SHORT = { rounds: 1, seconds: 0.002 };
 const SECONDS_MAX = 60;
 const RULES = { full: { few: 1000, many: 1_000_000 }, short: { few: 100, many: 2000 } };
 const IMPORT = { full: { rows: 1_000_000, rounds: 3 }, short: { rows: 2000, rounds: 1 } };
+const CENTRE = { full: { subscribers: 1000, rounds: 7 }, short: { subscribers: 32, rounds: 1 } };
 const ROWS_MAX = 10_000_000;
 const SAMPLES = { full: 1_000_000, short: 2000, min: 1000, max: 10_000_000 };
 
@@ -17,6 +18,7 @@ export const benchCommand: Command = {
   help: `Usage: simlatch bench core [--seconds N] [--short] [--json] [--write NAME]
        simlatch bench rules [--seconds N] [--short] [--json] [--write NAME]
        simlatch bench import [--rows N] [--short] [--json] [--write NAME]
+       simlatch bench centre [--short] [--json] [--write NAME]
        simlatch bench timing [--samples N] [--short] [--json] [--write NAME]
        simlatch bench summary RUN... [--json] [--write NAME]
 
@@ -34,6 +36,10 @@ attributes, one in a hundred denies. Rates are per second of processor time.
 import brings a file of ${IMPORT.full.rows} subscribers into a platform of its own, in each of
 ${IMPORT.full.rounds} rounds: rows a second, processor time and memory of both programs. min and
 max are of the rounds.
+
+centre asks for five vectors of Milenage: microseconds of processor time here, each challenge
+durable, and at an osmo-hlr asked by GSUP in the same run; the ratio says how many times less ours
+costs.
 
 timing asks whether the time depends on a secret: Welch's t over samples with one fixed secret and
 with random ones, mixed. Beyond 4.5 it does. The control, which must be found, compares tags and
@@ -127,6 +133,13 @@ async function runImport(options: Options): Promise<number> {
   );
 }
 
+async function runCentre(options: Options): Promise<number> {
+  const { benchCentre } = await import("#bench/centre");
+  return report(options, () =>
+    benchCentre({ ...(options.short ? CENTRE.short : CENTRE.full), onRound: printNote }),
+  );
+}
+
 function roundsOf({ short, seconds }: Options): { rounds: number; seconds: number } {
   const defaults = short ? SHORT : FULL;
   return { ...defaults, ...(seconds === undefined ? {} : { seconds: parseSeconds(seconds) }) };
@@ -171,6 +184,7 @@ const SUBJECTS: ReadonlyMap<string, (options: Options) => Promise<number>> = new
   ["rules", runRules],
   ["timing", runTiming],
   ["import", runImport],
+  ["centre", runCentre],
 ]);
 
 async function runSummary(runs: readonly string[], { json, write }: Options): Promise<number> {

@@ -15,11 +15,11 @@ import { runBatches } from "./import/batches.ts";
 import { CARD_TABLE, columnNamed, SUBSCRIBER_TABLE, type Table } from "./import/columns.ts";
 import { TABLE_ROWS_MAX } from "./import/line-table.ts";
 import { openHlrSource } from "./import/osmo-hlr.ts";
-import { createReport, type Report } from "./import/report.ts";
+import { createReport } from "./import/report.ts";
 import { createRowBuilder, readDefault } from "./import/rows.ts";
 import { createCsvSource, type Source } from "./import/source.ts";
 import { readTransportKey, TRANSPORT_MODES, type TransportKey } from "./import/transport-key.ts";
-import { printLine, printNote } from "./output.ts";
+import { drainOutput, printLine, printNote } from "./output.ts";
 
 const TIMEOUT_MS = 60_000;
 const UNDER_WAY_MAX = 3;
@@ -254,23 +254,20 @@ async function runImport(source: Source, run: Run): Promise<number> {
         }),
       sleep: (milliseconds) => Bun.sleep(milliseconds),
     },
-    withProgress(report, source),
+    {
+      fault: report.fault,
+      outcome(row, outcome) {
+        report.outcome(row, outcome);
+        report.progress(source.progress());
+      },
+      flush: failures.flush,
+    },
   );
   const { failed } = report.finish();
   await failures.close();
   if (problem !== undefined) printNote(`simlatch import: ${adviseOn(problem)}`);
   if (problem === "unauthorized") return EXIT.configuration;
   return failed === 0 && problem === undefined ? EXIT.expected : EXIT.unexpected;
-}
-
-function withProgress(report: Report, source: Source): Report {
-  return {
-    ...report,
-    outcome(row, outcome) {
-      report.outcome(row, outcome);
-      report.progress(source.progress());
-    },
-  };
 }
 
 function adviseOn(problem: AdminProblem): string {
@@ -282,17 +279,21 @@ function adviseOn(problem: AdminProblem): string {
 
 interface Failures {
   readonly write: (record: string) => void;
+  readonly flush: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
 function openFailures(path: string | undefined): Failures {
-  if (path === undefined) return { write: () => undefined, close: async () => undefined };
+  if (path === undefined) {
+    return { write: () => undefined, flush: () => drainOutput(), close: async () => undefined };
+  }
   const stream = createWriteStream(path);
   stream.write("line,column,reason,detail\r\n");
   return {
     write: (record) => {
       stream.write(record);
     },
+    flush: () => drainOutput(stream),
     close: () =>
       new Promise((resolve, reject) => {
         stream.once("error", reject);

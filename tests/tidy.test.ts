@@ -77,7 +77,7 @@ const PACKAGES: readonly (readonly [RegExp, readonly Room[]])[] = [
   [/^hono/, ["edge", "tests"]],
   [/^drizzle-/, ["db"]],
   [/^cloudflare:/, ["edge"]],
-  [/^bun(:|$)/, ["edge", "db", "cli", "tests", "wasm"]],
+  [/^bun(:|$)/, ["edge", "db", "cli", "bench", "tests", "wasm"]],
 ];
 
 function roomOf(file: string): Room | undefined {

@@ -21,6 +21,8 @@ export interface BatchOptions {
 export interface BatchSink {
   fault(fault: LineFault): void;
   outcome(row: BuiltRow, outcome: RowOutcome): void;
+  /** Resolves when what was told has left; a slow reader holds the import up. */
+  flush(): Promise<void>;
 }
 
 type Entry = LineFault | BuiltRow;
@@ -59,6 +61,7 @@ export async function runBatches(
     const answer = await sent.answer;
     if (typeof answer === "string") problem ??= answer;
     tell(sent.entries, answer, sink);
+    await sink.flush();
   }
 
   async function dispatch(): Promise<void> {

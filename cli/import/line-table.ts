@@ -29,7 +29,8 @@ export function createLineTable(): LineTable {
     const old = { values, lines };
     values = new BigUint64Array(old.values.length * 2);
     lines = new Uint32Array(values.length);
-    for (const [index, line] of old.lines.entries()) {
+    for (let index = 0; index < old.lines.length; index++) {
+      const line = old.lines[index] ?? 0;
       if (line === 0) continue;
       const value = old.values[index] ?? 0n;
       const place = placeOf(value);

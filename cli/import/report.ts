@@ -36,13 +36,13 @@ export interface Summary {
   readonly dryRun: boolean;
 }
 
-export interface Report extends BatchSink {
+export interface Report extends Omit<BatchSink, "flush"> {
   progress(share: number | undefined): void;
   finish(): Summary;
 }
 
 /** Which an import leaves as they are, --update or not. */
-const FIXED_MEMBERS = new Set(["status", "indBits"]);
+const FIXED_MEMBERS = new Set(["status", "indBits", "centre"]);
 
 export function createReport(options: ReportOptions): Report {
   const { table, json, dryRun, writeLine, clock } = options;

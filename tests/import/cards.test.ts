@@ -8,6 +8,7 @@ import { decodeBase64Url, encodeBase64Url } from "#protocol/bytes";
 import type { BatchAnswer } from "#protocol/import";
 import type { SuiteName } from "#protocol/suites";
 import { makeEnrolment, openTenant, tenantSettings } from "#tests/admin/platform";
+import { expectRefusal } from "#tests/admin/refusal";
 import { createFleet, type Fleet, type FleetCard } from "#tests/fleet/fleet";
 import { createExchange } from "#tests/platform/exchange";
 import { ADMIN_KEY, random } from "./keys.ts";
@@ -223,6 +224,27 @@ test.each([
 ])("%s, %s", async (reason, column, change) => {
   const outcomes: unknown = await sendRow(change);
   expect(outcomes).toEqual([{ outcome: "refused", column, reason }]);
+});
+
+test("batches of cards of another shape are refused whole", async () => {
+  const platform = await openTenant();
+  const wrong = [
+    {},
+    { rows: [] },
+    { rows: Array.from({ length: 51 }, () => ({})) },
+    { rows: [{}], update: true },
+    { rows: [{}], dryRun: "no" },
+  ];
+  for (const body of wrong) {
+    await expectRefusal(platform, "malformed", () => platform.call("POST", "/cards/batch", body));
+  }
+  await expectRefusal(platform, "too_large", () =>
+    platform.call("POST", "/cards/batch", { rows: ["x".repeat(1024 * 1024)] }),
+  );
+  await expectRefusal(platform, "not_found", () =>
+    platform.call("POST", "/cards/batch", { rows: [{}], tenant: "nobody" }),
+  );
+  platform.close();
 });
 
 test("taken: a key that another card has", async () => {

@@ -71,10 +71,10 @@ test("whatever is wrong is listed by line, column and reason; the rest is there"
     `${imsiOf(b)},2,,"${K}\n`,
     lineOf(a, "", keyOf(1_000_001)),
     lineOf(d, "", keyOf(a)),
-    `${imsiOf(d + 1000)},2,caf`,
+    `${imsiOf(d + 900_000)},2,caf`,
   ].join("");
   const bytes = Buffer.concat([Buffer.from(bad), Buffer.of(0xe9), Buffer.from(`,${K},${OPC}\n`)]);
-  const last = Buffer.from(lineOf(d + 2000));
+  const last = Buffer.from(lineOf(d + 910_000));
   const failures = scene.file("failures.csv", "");
   const outcome = await scene.importRows(Buffer.concat([bytes, last]), ["--failures", failures]);
   expect(outcome.code).toBe(1);
@@ -103,7 +103,7 @@ test("whatever is wrong is listed by line, column and reason; the rest is there"
     for (const secret of [K, K.slice(1), OPC, keyOf(a)]) expect(text).not.toContain(secret);
   }
   expect(await view(a)).toMatchObject({ imsi: imsiOf(a) });
-  expect(await view(d + 2000)).toMatchObject({ imsi: imsiOf(d + 2000) });
+  expect(await view(d + 910_000)).toMatchObject({ imsi: imsiOf(d + 910_000) });
   for (const number of [b, c, d]) expect(await view(number)).toMatchObject({ code: "not_found" });
 });
 
@@ -119,7 +119,17 @@ test.each([
   expect(outcome.stderr).not.toContain(K);
 });
 
-test("columns of other names, defaults, another delimiter, and a file from standard input", async () => {
+test("a file from standard input, and a dry run of it whose reader is slow", async () => {
+  const numbers = fresh(3000);
+  const csv = new Blob([HEADER, ...numbers.map((number) => lineOf(number))]);
+  const args = ["import", "subscribers", "-", "--url", scene.url];
+  const dry = await scene.run([...args, "--dry-run"], undefined, csv);
+  expect(dry.stdout.trimEnd().split("\n")).toHaveLength(3001);
+  const outcome = await scene.run([...args, "--json"], undefined, csv);
+  expect(summaryOf(outcome)).toMatchObject({ rows: 3000, inserted: 3000, failed: 0 });
+});
+
+test("columns of other names, defaults, another delimiter, and SQN in hex", async () => {
   const [one = 0] = fresh(1);
   const csv = `ICCID;"Ki ";OPc;Imsi;SQN\n8946;${keyOf(one)};${OPC};${imsiOf(one)};0x000000000420\n`;
   const options = ["--map", "iccid=", "--map", "ki=k", "--delimiter", ";"];

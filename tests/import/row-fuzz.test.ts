@@ -22,6 +22,7 @@ const COLUMNS = new Set([
   "mncLength",
   "msisdn",
   "status",
+  "centre",
   "algorithm",
   "amf",
   "indBits",

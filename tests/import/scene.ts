@@ -24,7 +24,7 @@ export interface Scene {
   /** A file in the scene's folder; gives its path. */
   file(name: string, content: string | Uint8Array): string;
   /** `simlatch ...args` with the platform's administration key. */
-  run(args: readonly string[], adminKey?: string): Promise<Finished>;
+  run(args: readonly string[], adminKey?: string, stdin?: Blob): Promise<Finished>;
   /** The same for `simlatch import subscribers` of a file with this content. */
   importRows(csv: string | Uint8Array, args?: readonly string[]): Promise<Finished>;
   call(method: string, path: string, body?: unknown): Promise<unknown>;
@@ -58,7 +58,7 @@ export async function openScene(runtime: "bun" | "workerd" = "bun"): Promise<Sce
       writeFileSync(path, content);
       return path;
     },
-    run: (args, adminKey = ADMIN_KEY) => runProgram(args, adminKey),
+    run: (args, adminKey = ADMIN_KEY, stdin) => runProgram(args, adminKey, stdin),
     importRows: (csv, args = []) => {
       const path = scene.file("rows.csv", csv);
       return scene.run(["import", "subscribers", path, "--url", host.url, ...args]);
@@ -81,14 +81,18 @@ export async function openScene(runtime: "bun" | "workerd" = "bun"): Promise<Sce
   return scene;
 }
 
-async function runProgram(args: readonly string[], adminKey: string): Promise<Finished> {
+async function runProgram(
+  args: readonly string[],
+  adminKey: string,
+  stdin: Blob | undefined,
+): Promise<Finished> {
   const child = Bun.spawn([process.execPath, join(ROOT, "cli", "main.ts"), ...args], {
     cwd: ROOT,
     env: {
       PATH: process.env["PATH"] ?? "",
       ...(adminKey === "" ? {} : { SIMLATCH_ADMIN_KEY: adminKey }),
     },
-    stdin: "ignore",
+    stdin: stdin ?? "ignore",
     stdout: "pipe",
     stderr: "pipe",
   });

@@ -170,6 +170,21 @@ test("another algorithm comes with its keys and raises the key version", async (
   });
 });
 
+test("a subscriber whose keys another centre has gets none by an import", async () => {
+  const { subscribers } = platform.dependencies.repositories;
+  await send([ROW]);
+  const own = await find(1);
+  if (own === undefined) throw new Error("not enrolled");
+  const nothing = { wrappedKey: undefined, wrappedOperator: undefined };
+  const other = { ...own, ...nothing, imsi: imsiOf(2), centre: "hlr", algorithm: "USIM" };
+  await subscribers.insert(other);
+  const row = { ...ROW, imsi: imsiOf(2) };
+  expect(await send([row], { update: true })).toMatchObject([
+    { outcome: "conflict", changes: [{ column: "centre", from: "hlr", to: "embedded" }, {}, {}] },
+  ]);
+  expect(await find(2)).toEqual(other);
+});
+
 test("a dry run says what would be done and does nothing", async () => {
   const before = await platform.dump();
   expect(await send([FULL, { ...ROW, k: "00" }], { dryRun: true })).toEqual([
