@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { createLog, runtimeAmbient } from "#edge/app";
 import { checkRelayEnvironment } from "#edge/relay/configuration";
 import { createRelay } from "#edge/relay/relay";
-import { bunTcp } from "#edge/tcp-bun";
+import { bunPatience, bunTcp } from "#edge/tcp-bun";
 import { type Command, EXIT, parsePort } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
 import { DEFAULT_HOSTNAME, isPortTaken, waitForInterrupt } from "./platform-host.ts";
@@ -46,7 +46,7 @@ can be reached from outside. A configuration that cannot work ends with exit cod
     }
     const stopped = waitForInterrupt();
     const ambient = runtimeAmbient(printNote);
-    const tools = { ...ambient, log: createLog(ambient) };
+    const tools = { ...ambient, sleep: bunPatience, log: createLog(ambient) };
     const relay = createRelay(tools, bunTcp(address), options);
     const server = Bun.serve({ hostname, port, fetch: (request) => relay.fetch(request) });
     const url = server.url.origin;

@@ -9,14 +9,15 @@ import { failure } from "#protocol/result";
 import type { BindingRule } from "#protocol/rules";
 import { moduleKindOf } from "./access-authentication/challenge-form.ts";
 import { openFacts } from "./binding-verification/decision-facts.ts";
-import { buildIndex, type RuleIndex } from "./binding-verification/rule-index.ts";
 import type { RuleSubject } from "./binding-verification/rule-match.ts";
 import { pagesOf } from "./binding-verification/rule-source.ts";
 import {
   compileRules,
+  indexOwn,
   indexShared,
-  type RuleSet,
+  type OwnRules,
   type RuleVerdict,
+  type SharedRules,
   verifyRules,
 } from "./binding-verification/rule-verification.ts";
 import { explain } from "./binding-verification/verify.ts";
@@ -37,8 +38,8 @@ const CHANGES_DEFAULT = 1000;
 
 /** A whole version, in memory. */
 interface WholeSet {
-  readonly own: ReadonlyMap<string, RuleIndex>;
-  readonly shared: Omit<RuleSet, "own">;
+  readonly own: ReadonlyMap<string, OwnRules | undefined>;
+  readonly shared: SharedRules;
   readonly needsProfile: boolean;
 }
 
@@ -110,12 +111,12 @@ function indexAll(rules: readonly BindingRule[], now: number): WholeSet {
   );
   const shared = indexShared(byCard.get("") ?? []);
   byCard.delete("");
-  const own = new Map([...byCard].map(([card, members]) => [card, buildIndex(members)] as const));
+  const own = new Map([...byCard].map(([card, members]) => [card, indexOwn(members)] as const));
   return { own, shared, needsProfile: compiled.some((rule) => rule.needsProfile) };
 }
 
 function judge(set: WholeSet, subject: RuleSubject, at: number): RuleVerdict {
-  return verifyRules({ own: set.own.get(subject.cardId), ...set.shared }, subject, at);
+  return verifyRules({ own: set.own.get(subject.cardId), shared: set.shared }, subject, at);
 }
 
 /** As many cards as subscribers, or all there are of the fewer. */

@@ -9,7 +9,7 @@ import { openConnectors } from "./connectors.ts";
 import { ConfigurationError, type UncheckedEnvironment } from "./environment.ts";
 import { createHttp2Transport } from "./peers/http2.ts";
 import { openBunHost } from "./state/bun-host.ts";
-import { bunTcp } from "./tcp-bun.ts";
+import { bunPatience, bunTcp } from "./tcp-bun.ts";
 import { claimWrappingKeys, describeWrappingKeyFault } from "./wrapping-key-claim.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
@@ -42,7 +42,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const writeLine = options.writeLine ?? ((line) => process.stderr.write(`${line}\n`));
   const ambient = runtimeAmbient(writeLine);
   const http2 = createHttp2Transport();
-  const tools = { ...ambient, log: createLog(ambient), serviceTransport: http2.post };
+  const tools = {
+    ...ambient,
+    sleep: bunPatience,
+    log: createLog(ambient),
+    serviceTransport: http2.post,
+  };
   const connectors = openConnectors(configuration, tools, (name, address) =>
     createGsupClient(tools, bunTcp(address), name),
   );

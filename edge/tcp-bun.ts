@@ -1,6 +1,13 @@
-/** TCP on Bun, as the GSUP client needs it. */
+/** TCP on Bun, as the GSUP client needs it, and its patience. */
 import type { TcpAddress } from "./bindings.ts";
+import type { Sleep } from "./dependencies.ts";
 import type { OpenStream } from "./access-authentication/authentication-centre/gsup/stream.ts";
+
+/** Does not keep a process that has nothing else to do: a time-out is no work. */
+export const bunPatience: Sleep = (milliseconds) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, milliseconds).unref();
+  });
 
 export function bunTcp({ hostname, port }: TcpAddress): OpenStream {
   return async ({ onBytes, onEnd }) => {

@@ -27,6 +27,8 @@ export interface CompiledRule {
   /** Those that the place of the rule in an index leaves open; all of them without an index. */
   readonly openChecks: readonly ConditionCheck[];
   readonly tier: Tier;
+  /** The group of cards that its place in an index leaves open. */
+  readonly openGroup: string | undefined;
   readonly isDeny: boolean;
   readonly priority: number;
   readonly onMismatch: MismatchAction;
@@ -74,6 +76,7 @@ export function compileRule(rule: BindingRule): CompiledRule {
     checks,
     openChecks: checks,
     tier: tierOf(target),
+    openGroup: "group" in target ? target.group : undefined,
     isDeny,
     priority,
     onMismatch,
@@ -84,8 +87,9 @@ export function compileRule(rule: BindingRule): CompiledRule {
   };
 }
 
-/** The same rule where it is found only by subscribers for whom this member holds. */
-export function placeBy(rule: CompiledRule, field: keyof RuleCondition): CompiledRule {
+/** The same rule where only those find it for whom this member, or the group of cards, holds. */
+export function placeBy(rule: CompiledRule, field: keyof RuleCondition | "group"): CompiledRule {
+  if (field === "group") return { ...rule, openGroup: undefined };
   const fields = fieldsOf(rule.condition).filter((each) => each !== field);
   return { ...rule, openChecks: checksOf(fields) };
 }
@@ -110,6 +114,12 @@ export function fieldWith(
   return checks.find(({ test }) => test(condition, subject) === outcome)?.field;
 }
 
+/** Places in the order of strengths. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each strength has its place
+const RANKS = Object.fromEntries(STRENGTHS.map((strength, rank) => [strength, rank])) as Readonly<
+  Record<Strength, number>
+>;
+
 /**
  * A rule that names no strength asks for what the subscriber's own module proves; COMP128-1 is
  * broken and never enough unless a rule names it.
@@ -119,7 +129,7 @@ export function isStrongEnough(
   { strength, provisionedStrength }: RuleSubject,
 ): boolean {
   const own: Strength = provisionedStrength === "COMP128-1" ? "SIM" : provisionedStrength;
-  return STRENGTHS.indexOf(strength) >= STRENGTHS.indexOf(minimumStrength ?? own);
+  return RANKS[strength] >= RANKS[minimumStrength ?? own];
 }
 
 export function compareIds(one: CompiledRule, other: CompiledRule): number {

@@ -1,9 +1,9 @@
 /**
- * Rules of one scope (a card, a group, all cards), found by what the subscriber is: a map by one
+ * Rules of one card, or those that cards share, found by what subscriber and card are: a map by one
  * attribute each, a tree of IMSI ranges, and a list of what names no such attribute.
  */
-import type { RuleCondition } from "#protocol/rules";
-import { type CompiledRule, compareMildness, compareRules, placeBy } from "./compiled-rule.ts";
+import type { RuleCondition, RuleTarget } from "#protocol/rules";
+import { type CompiledRule, compareRules, placeBy } from "./compiled-rule.ts";
 import { buildRanges, type ImsiRanges } from "./imsi-ranges.ts";
 import { networkSubsetOf, type RuleSubject } from "./rule-match.ts";
 
@@ -11,9 +11,9 @@ import { networkSubsetOf, type RuleSubject } from "./rule-match.ts";
 type Values = string | readonly string[] | undefined;
 
 interface Attribute {
-  readonly field: keyof RuleCondition;
+  readonly field: keyof RuleCondition | "group";
   /** What a rule is found by. */
-  readonly keyOf: (condition: RuleCondition) => string | undefined;
+  readonly keyOf: (condition: RuleCondition, target: RuleTarget) => string | undefined;
   readonly valuesOf: (subject: RuleSubject) => Values;
 }
 
@@ -43,6 +43,11 @@ const ATTRIBUTES_AFTER_RANGES: readonly Attribute[] = [
   },
   profileMember("corporate"),
   profileMember("serviceProvider"),
+  {
+    field: "group",
+    keyOf: (_condition, target) => ("group" in target ? target.group : undefined),
+    valuesOf: ({ cardGroups }) => cardGroups,
+  },
   profileMember("homeRegion"),
   {
     field: "networkSubset",
@@ -66,13 +71,19 @@ export interface AttributeMap {
   readonly everyRule: readonly CompiledRule[];
 }
 
-/** All lists in the order of decisions. */
-export interface RuleIndex {
+/** Rules of one effect. All lists in the order of decisions. */
+export interface RuleLookup {
+  /** The highest of its rules. */
+  readonly priority: number;
   readonly maps: readonly AttributeMap[];
   readonly ranges: ImsiRanges<CompiledRule> | undefined;
   readonly rest: readonly CompiledRule[];
-  /** Those that allow, the mildest first: one of them says what a mismatch is told. */
-  readonly allowing: readonly CompiledRule[];
+}
+
+/** What denies is apart from what allows: there is little of it, and it is looked at first. */
+export interface RuleIndex {
+  readonly denying: RuleLookup | undefined;
+  readonly allowing: RuleLookup | undefined;
   readonly needsProfile: boolean;
 }
 
@@ -81,27 +92,38 @@ const UNINDEXED_MAX = 8;
 const NO_RANGES: ImsiRanges<CompiledRule> | undefined = undefined;
 
 export function buildIndex(rules: readonly CompiledRule[]): RuleIndex {
+  const denying = rules.filter(({ isDeny }) => isDeny);
+  const allowing = rules.filter(({ isDeny }) => !isDeny);
+  return {
+    denying: buildLookup(denying),
+    allowing: buildLookup(allowing),
+    needsProfile: rules.some((rule) => rule.needsProfile),
+  };
+}
+
+function buildLookup(rules: readonly CompiledRule[]): RuleLookup | undefined {
   const sorted = rules.toSorted(compareRules);
-  const allowing = rules.filter(({ isDeny }) => !isDeny).toSorted(compareMildness);
-  const common = { allowing, needsProfile: rules.some((rule) => rule.needsProfile) };
+  const [highest] = sorted;
+  if (highest === undefined) return undefined;
+  const { priority } = highest;
   if (rules.length <= UNINDEXED_MAX) {
-    return { maps: [], ranges: NO_RANGES, rest: sorted, ...common };
+    return { priority, maps: [], ranges: NO_RANGES, rest: sorted };
   }
-  const byPlace = Map.groupBy(sorted, ({ condition }) => placeOf(condition));
+  const byPlace = Map.groupBy(sorted, placeOf);
   const ranged = byPlace.get("range");
   return {
+    priority,
     maps: ALL_ATTRIBUTES.flatMap((attribute) => {
       const members = byPlace.get(attribute);
       return members === undefined ? [] : [mapBy(attribute, members)];
     }),
     ranges: ranged === undefined ? NO_RANGES : indexRanges(ranged),
     rest: byPlace.get("rest") ?? [],
-    ...common,
   };
 }
 
-function placeOf(condition: RuleCondition): Attribute | "range" | "rest" {
-  const has = (attribute: Attribute): boolean => attribute.keyOf(condition) !== undefined;
+function placeOf({ condition, rule: { target } }: CompiledRule): Attribute | "range" | "rest" {
+  const has = ({ keyOf }: Attribute): boolean => keyOf(condition, target) !== undefined;
   const first = ATTRIBUTES.find(has);
   if (first !== undefined) return first;
   if (condition.imsiRange !== undefined) return "range";
@@ -110,7 +132,10 @@ function placeOf(condition: RuleCondition): Attribute | "range" | "rest" {
 
 function mapBy(attribute: Attribute, rules: readonly CompiledRule[]): AttributeMap {
   const { keyOf, valuesOf, field } = attribute;
-  const groups = Map.groupBy(rules, ({ condition }) => keyOf(condition) ?? "");
+  const groups = Map.groupBy(
+    rules,
+    ({ condition, rule: { target } }) => keyOf(condition, target) ?? "",
+  );
   const byValue = new Map<string, readonly CompiledRule[]>();
   for (const [value, members] of groups) {
     // Of several services the first one finds the rule, which asks for all of them.
@@ -143,9 +168,11 @@ function dropUnreachable(sorted: readonly CompiledRule[]): readonly CompiledRule
   );
 }
 
-function isAlwaysMatching({ openChecks, rule, from, until }: CompiledRule): boolean {
+function isAlwaysMatching(placed: CompiledRule): boolean {
+  const { openChecks, openGroup, rule, from, until } = placed;
   const isLasting = from === Number.NEGATIVE_INFINITY && until === Number.POSITIVE_INFINITY;
-  return openChecks.length === 0 && rule.claims === undefined && isLasting;
+  if (openGroup !== undefined || rule.claims !== undefined) return false;
+  return openChecks.length === 0 && isLasting;
 }
 
 /** Both deny, the first is the milder; or both allow whoever proves the same. */

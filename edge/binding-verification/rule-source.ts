@@ -4,8 +4,14 @@
  * gets at least that one.
  */
 import type { Dependencies, Page } from "../dependencies.ts";
-import { compileRules, indexShared, type RuleSet } from "./rule-verification.ts";
-import { buildIndex, type RuleIndex } from "./rule-index.ts";
+import {
+  compileRules,
+  indexOwn,
+  indexShared,
+  type OwnRules,
+  type RuleSet,
+  type SharedRules,
+} from "./rule-verification.ts";
 import { openRule } from "./sealed-rules.ts";
 
 export interface LoadedRules {
@@ -31,34 +37,33 @@ const COMPILED_MS = 3_600_000;
 const OWN_KEPT_MAX = 4096;
 const PAGE_ROWS = 1000;
 
-interface SharedRules {
+interface CompiledShared {
   readonly version: number;
-  readonly index: Omit<RuleSet, "own">;
-  readonly needsProfile: boolean;
+  readonly rules: SharedRules;
   readonly compiledAt: number;
 }
 
 interface KeptShared {
-  readonly shared: SharedRules;
+  readonly shared: CompiledShared;
   /** When storage last said that this version is active. */
   readonly checkedAt: number;
 }
 
-interface OwnRules {
-  readonly index: RuleIndex | undefined;
+interface KeptOwn {
+  readonly rules: OwnRules | undefined;
   readonly compiledAt: number;
 }
 
 export function createRuleSource(): RuleSource {
   const kept = new Map<string, KeptShared>();
-  const loading = new Map<string, Promise<SharedRules>>();
-  const own = new Map<string, OwnRules>();
+  const loading = new Map<string, Promise<CompiledShared>>();
+  const own = new Map<string, KeptOwn>();
 
   async function findShared(
     tools: RuleTools,
     tenant: string,
     atLeast: number,
-  ): Promise<SharedRules> {
+  ): Promise<CompiledShared> {
     const now = tools.clock();
     const known = kept.get(tenant);
     if (known !== undefined && known.shared.version >= atLeast && isFresh(tools, known, now)) {
@@ -74,7 +79,7 @@ export function createRuleSource(): RuleSource {
   }
 
   /** Calls at the same moment share one reading. */
-  function loadOnce(tools: RuleTools, tenant: string, version: number): Promise<SharedRules> {
+  function loadOnce(tools: RuleTools, tenant: string, version: number): Promise<CompiledShared> {
     const key = `${tenant}/${version}`;
     const running = loading.get(key) ?? loadShared(tools, tenant, version);
     loading.set(key, running);
@@ -86,30 +91,31 @@ export function createRuleSource(): RuleSource {
     tenant: string,
     version: number,
     cardId: string,
-  ): Promise<RuleIndex | undefined> {
+  ): Promise<OwnRules | undefined> {
     const key = `${tenant}/${version}/${cardId}`;
     const now = tools.clock();
     const known = own.get(key);
     own.delete(key);
     const isUsable = known !== undefined && now < known.compiledAt + COMPILED_MS;
-    const rules = isUsable ? known : await loadOwn(tools, tenant, version, cardId);
+    const found = isUsable ? known : await loadOwn(tools, tenant, version, cardId);
     // The one that was not asked for the longest time is the first of the map.
-    own.set(key, rules);
+    own.set(key, found);
     for (const oldest of own.keys()) {
       if (own.size <= OWN_KEPT_MAX) break;
       own.delete(oldest);
     }
-    return rules.index;
+    return found.rules;
   }
 
   return {
     async load(tools, tenant, cardId, atLeast) {
       const shared = await findShared(tools, tenant, atLeast);
-      const index = await findOwn(tools, tenant, shared.version, cardId);
+      const ofCard = await findOwn(tools, tenant, shared.version, cardId);
+      const { version, rules } = shared;
       return {
-        version: shared.version,
-        set: { own: index, ...shared.index },
-        needsProfile: shared.needsProfile || index?.needsProfile === true,
+        version,
+        set: { own: ofCard, shared: rules },
+        needsProfile: rules.index.needsProfile || ofCard?.index.needsProfile === true,
       };
     },
   };
@@ -120,7 +126,11 @@ function isFresh({ limits }: RuleTools, { shared, checkedAt }: KeptShared, now: 
   return isChecked && now < shared.compiledAt + COMPILED_MS;
 }
 
-async function loadShared(tools: RuleTools, tenant: string, version: number): Promise<SharedRules> {
+async function loadShared(
+  tools: RuleTools,
+  tenant: string,
+  version: number,
+): Promise<CompiledShared> {
   const { rules } = tools.repositories;
   const compiledAt = tools.clock();
   const compiled = [];
@@ -131,12 +141,7 @@ async function loadShared(tools: RuleTools, tenant: string, version: number): Pr
     const opened = page.map((rule) => openRule(tools, tenant, rule));
     compiled.push(...compileRules(opened, compiledAt, compiledAt + COMPILED_MS));
   }
-  return {
-    version,
-    index: indexShared(compiled),
-    needsProfile: compiled.some((rule) => rule.needsProfile),
-    compiledAt,
-  };
+  return { version, rules: indexShared(compiled), compiledAt };
 }
 
 async function loadOwn(
@@ -144,12 +149,12 @@ async function loadOwn(
   tenant: string,
   version: number,
   cardId: string,
-): Promise<OwnRules> {
+): Promise<KeptOwn> {
   const compiledAt = tools.clock();
   const stored = await tools.repositories.rules.findOwn(tenant, version, cardId);
   const opened = stored.map((rule) => openRule(tools, tenant, rule));
   const compiled = compileRules(opened, compiledAt, compiledAt + COMPILED_MS);
-  return { index: compiled.length === 0 ? undefined : buildIndex(compiled), compiledAt };
+  return { rules: indexOwn(compiled), compiledAt };
 }
 
 /** All rows in the order of their keys, a page at a time, until one is empty. */

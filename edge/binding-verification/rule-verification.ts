@@ -11,10 +11,12 @@ import {
   fieldWith,
   isStrongEnough,
   matchRule,
+  TIER,
+  type Tier,
 } from "./compiled-rule.ts";
 import { findCover } from "./imsi-ranges.ts";
 import { MATCH, type Match, matchClaims, type RuleSubject } from "./rule-match.ts";
-import { buildIndex, type RuleIndex } from "./rule-index.ts";
+import { buildIndex, type RuleIndex, type RuleLookup } from "./rule-index.ts";
 
 export type RuleRefusal =
   | "no_rule_for_card"
@@ -41,11 +43,22 @@ export type RuleVerdict =
 
 type Refusal = Extract<RuleVerdict, { allowed: false }>;
 
-/** Rules that name one card, shared rules of a tenant by group, and those for all cards. */
+/** Found by index; and the mildest of those that allow first, to say what a mismatch is told. */
+export interface OwnRules {
+  readonly index: RuleIndex;
+  readonly mildest: readonly CompiledRule[];
+}
+
+export interface SharedRules {
+  readonly index: RuleIndex;
+  readonly mildestByGroup: ReadonlyMap<string, readonly CompiledRule[]>;
+  readonly mildestOfAll: readonly CompiledRule[];
+}
+
+/** Rules that name one card, and those of its tenant for groups and for all cards. */
 export interface RuleSet {
-  readonly own: RuleIndex | undefined;
-  readonly groups: ReadonlyMap<string, RuleIndex>;
-  readonly all: RuleIndex | undefined;
+  readonly own: OwnRules | undefined;
+  readonly shared: SharedRules;
 }
 
 /** Leaves out what is over at `now` and what begins after `horizon`. */
@@ -63,16 +76,23 @@ export function compileRules(
     .map(compileRule);
 }
 
-export function indexShared(rules: readonly CompiledRule[]): Omit<RuleSet, "own"> {
-  const byGroup = Map.groupBy(rules, ({ rule: { target } }) =>
-    "group" in target ? target.group : undefined,
-  );
-  const all = byGroup.get(undefined);
-  byGroup.delete(undefined);
-  const groups = [...byGroup].flatMap(([group, members]) =>
-    group === undefined ? [] : [[group, buildIndex(members)] as const],
-  );
-  return { groups: new Map(groups), all: all && buildIndex(all) };
+/** Undefined for a card that no rule names. */
+export function indexOwn(rules: readonly CompiledRule[]): OwnRules | undefined {
+  return rules.length === 0 ? undefined : { index: buildIndex(rules), mildest: byMildness(rules) };
+}
+
+export function indexShared(rules: readonly CompiledRule[]): SharedRules {
+  const groups = Map.groupBy(rules, ({ openGroup }) => openGroup);
+  const mildestByGroup = new Map<string, readonly CompiledRule[]>();
+  for (const [group, members] of groups) {
+    if (group !== undefined) mildestByGroup.set(group, byMildness(members));
+  }
+  const mildestOfAll = byMildness(groups.get(undefined) ?? []);
+  return { index: buildIndex(rules), mildestByGroup, mildestOfAll };
+}
+
+function byMildness(rules: readonly CompiledRule[]): readonly CompiledRule[] {
+  return rules.filter(({ isDeny }) => !isDeny).toSorted(compareMildness);
 }
 
 /** `last`: no rule of equal priority behind it in the same list can change the tally. */
@@ -102,17 +122,46 @@ export function verifyRules(set: RuleSet, subject: RuleSubject, at: number): Rul
     unknown: undefined,
     unknownDenying: undefined,
   };
-  if (set.own !== undefined) searchIndex(tally, set.own, subject, at);
-  for (const group of subject.cardGroups) {
-    const index = set.groups.get(group);
-    if (index !== undefined) searchIndex(tally, index, subject, at);
-  }
-  if (set.all !== undefined) searchIndex(tally, set.all, subject, at);
+  const { own, shared } = set;
+  if (own !== undefined) searchDenying(tally, own.index, subject, at);
+  searchDenying(tally, shared.index, subject, at);
+  if (own !== undefined) searchAllowing(tally, own.index, TIER.card, subject, at);
+  searchAllowing(tally, shared.index, TIER.group, subject, at);
   if (tally.priority === NO_PRIORITY) return mismatch(set, subject, at);
   return conclude(tally, subject, at);
 }
 
-function searchIndex(tally: Tally, index: RuleIndex, subject: RuleSubject, at: number): void {
+function searchDenying(
+  tally: Tally,
+  { denying }: RuleIndex,
+  subject: RuleSubject,
+  at: number,
+): void {
+  if (denying !== undefined && denying.priority >= tally.priority) {
+    searchLookup(tally, denying, subject, at);
+  }
+}
+
+/** After what denies; the card's own before shared ones. `tier`: the closest of the index. */
+function searchAllowing(
+  tally: Tally,
+  { allowing }: RuleIndex,
+  tier: Tier,
+  subject: RuleSubject,
+  at: number,
+): void {
+  if (allowing === undefined || allowing.priority < tally.priority) return;
+  if (allowing.priority === tally.priority && isSettledFor(tally, tier)) return;
+  searchLookup(tally, allowing, subject, at);
+}
+
+/** Nothing that allows in this scope can change the tally without a higher priority. */
+function isSettledFor({ denying, unknownDenying, allowing }: Tally, tier: Tier): boolean {
+  if (denying !== undefined || unknownDenying !== undefined) return true;
+  return allowing !== undefined && allowing.tier < tier;
+}
+
+function searchLookup(tally: Tally, index: RuleLookup, subject: RuleSubject, at: number): void {
   for (const { valuesOf, byValue, everyRule } of index.maps) {
     const values = valuesOf(subject);
     if (values === undefined) search(tally, everyRule, subject, at, true);
@@ -141,6 +190,8 @@ function search(
   for (const rule of rules) {
     if (rule.priority < tally.priority) return;
     if (at < rule.from || at >= rule.until) continue;
+    const { openGroup } = rule;
+    if (openGroup !== undefined && !subject.cardGroups.includes(openGroup)) continue;
     const match = matchRule(rule, subject);
     if (match === MATCH.no) continue;
     const counted = rule.isDeny
@@ -269,21 +320,20 @@ function mismatch(set: RuleSet, subject: RuleSubject, at: number): Refusal {
 }
 
 function findDeciding(
-  { own, groups, all }: RuleSet,
+  { own, shared }: RuleSet,
   { cardGroups }: RuleSubject,
   at: number,
 ): CompiledRule | undefined {
-  const ofCard = own && findMildest(own, at);
+  const ofCard = own && findValid(own.mildest, at);
   if (ofCard !== undefined) return ofCard;
   let ofGroups: CompiledRule | undefined;
   for (const group of cardGroups) {
-    const index = groups.get(group);
-    const rule = index && findMildest(index, at);
+    const rule = findValid(shared.mildestByGroup.get(group) ?? [], at);
     if (rule !== undefined) ofGroups = first(ofGroups, rule, compareMildness);
   }
-  return ofGroups ?? (all && findMildest(all, at));
+  return ofGroups ?? findValid(shared.mildestOfAll, at);
 }
 
-function findMildest({ allowing }: RuleIndex, at: number): CompiledRule | undefined {
-  return allowing.find(({ from, until }) => at >= from && at < until);
+function findValid(rules: readonly CompiledRule[], at: number): CompiledRule | undefined {
+  return rules.find(({ from, until }) => at >= from && at < until);
 }

@@ -5,7 +5,7 @@ import { failure, success, type Result } from "#protocol/result";
 import {
   NONCE_BYTES,
   openAnswer,
-  RELAY_BODY_BYTES_MAX,
+  readEnvelope,
   RELAY_PATH,
   type RelayAnswer,
   sealQuestion,
@@ -80,24 +80,11 @@ async function post(
       redirect: "manual",
       signal,
     });
-    const text = await readBounded(response);
+    const text = await readEnvelope(response);
     return text === undefined
       ? failure("centre_answer_invalid")
       : success({ status: response.status, body: text });
   } catch {
     return failure("centre_unreachable");
   }
-}
-
-/** Undefined when there is more than any answer has. */
-async function readBounded(response: Response): Promise<string | undefined> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > RELAY_BODY_BYTES_MAX) return undefined;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

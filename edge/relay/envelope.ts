@@ -15,14 +15,13 @@ import { failure, type Result, success } from "#protocol/result";
 
 export const RELAY_PATH = "/v1/vectors";
 /** Longest body of either direction; five vectors take about 1,200. */
-export const RELAY_BODY_BYTES_MAX = 4096;
+const BODY_BYTES_MAX = 4096;
 export const NONCE_BYTES = 16;
 export const SALT_BYTES = 16;
 
 const KEY_BYTES = 16;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
-const SEALED_BYTES_MAX = RELAY_BODY_BYTES_MAX;
 
 const CENTRE_FAILURES = [
   "imsi_unknown_at_centre",
@@ -49,11 +48,11 @@ const questionBody = v.strictObject({
   caller: v.pipe(v.string(), v.regex(GSUP_NAME_PATTERN)),
   at: v.pipe(v.number(), v.integer(), v.minValue(0)),
   nonce: base64Url(NONCE_BYTES),
-  sealed: base64Url(TAG_BYTES, SEALED_BYTES_MAX),
+  sealed: base64Url(TAG_BYTES, BODY_BYTES_MAX),
 });
 const answerBody = v.strictObject({
   salt: base64Url(SALT_BYTES),
-  sealed: base64Url(TAG_BYTES, SEALED_BYTES_MAX),
+  sealed: base64Url(TAG_BYTES, BODY_BYTES_MAX),
 });
 const queryContent = v.strictObject({
   imsi,
@@ -125,6 +124,21 @@ export function openAnswer(
   const content = text === undefined ? undefined : parse(answerContent, text);
   if (content === undefined) return undefined;
   return "reason" in content ? failure(content.reason) : success(content.vectors);
+}
+
+/** A body of either direction; undefined when there is more of it than any has. */
+export async function readEnvelope({
+  body,
+}: Pick<Request | Response, "body">): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    length += chunk.length;
+    if (length > BODY_BYTES_MAX) return undefined;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function parse<Schema extends v.GenericSchema>(

@@ -13,8 +13,8 @@ import { createRateLimit } from "../routes/rate-limit.ts";
 import { encodeBase64Url } from "#protocol/bytes";
 import {
   openQuestion,
+  readEnvelope,
   readQuestion,
-  RELAY_BODY_BYTES_MAX,
   RELAY_PATH,
   SALT_BYTES,
   sealAnswer,
@@ -81,7 +81,7 @@ export function createRelay(tools: Tools, open: OpenStream, options: RelayOption
       if (new URL(request.url).pathname !== RELAY_PATH || request.method !== "POST") {
         return refuse("not_found");
       }
-      const body = await readBody(request);
+      const body = await readEnvelope(request).catch(() => "");
       if (body === undefined) return refuse("too_large");
       const question = readQuestion(body);
       if (question === undefined) return refuse("malformed");
@@ -100,13 +100,6 @@ export function createRelay(tools: Tools, open: OpenStream, options: RelayOption
       for (const client of clients.values()) client.close();
     },
   };
-}
-
-async function readBody(request: Request): Promise<string | undefined> {
-  const declared = Number(request.headers.get("content-length") ?? 0);
-  if (!(declared <= RELAY_BODY_BYTES_MAX)) return undefined;
-  const text = await request.text();
-  return text.length <= RELAY_BODY_BYTES_MAX ? text : undefined;
 }
 
 interface Nonces {

@@ -168,6 +168,15 @@ export function recordFetch(
   );
 }
 
+/** The query has ended in a challenge, which counts from here on. */
+export function closeFetch(
+  sql: Sql,
+  object: string,
+  { sid, round }: { readonly sid: string; readonly round: number },
+): void {
+  sql.run("DELETE FROM slot_fetch WHERE object = ? AND sid = ? AND round = ?", object, sid, round);
+}
+
 /** Also forgets challenges older than the last 1,024 of this slot, and their RANDs. */
 export function insertChallenge(
   sql: Sql,
@@ -187,12 +196,6 @@ export function insertChallenge(
     wrappedVector ?? null,
     related ? 1 : 0,
     at,
-  );
-  sql.run(
-    "DELETE FROM slot_fetch WHERE object = ? AND sid = ? AND round = ?",
-    object,
-    sid,
-    challenge.round,
   );
   for (const rand of challenge.rands) {
     sql.run("INSERT INTO slot_rand VALUES (?, ?, ?)", object, rand, number);

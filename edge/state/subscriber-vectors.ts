@@ -20,7 +20,7 @@ import { failure, type Result, success } from "#protocol/result";
 import { decodeFields, encodeTlv } from "#protocol/tlv";
 import { readBytes, readNumber, type Sql } from "./sql.ts";
 import { type SlotContext, vectorWrapping } from "./subscriber-context.ts";
-import { isRecentRand, recordFetch } from "./subscriber-store.ts";
+import { closeFetch, isRecentRand, recordFetch } from "./subscriber-store.ts";
 
 const RAND_BYTES = LENGTH.rand;
 const AUTN_BYTES = 16;
@@ -75,6 +75,7 @@ export function takeFetched(
   for (const number of waiting.numbers) {
     sql.run("DELETE FROM slot_vector WHERE object = ? AND number = ?", object, number);
   }
+  closeFetch(sql, object, request);
   return success(taken);
 }
 

@@ -44,11 +44,10 @@ export function serveRig(rig: Rig): Bun.Server<undefined> {
     port: 0,
     fetch: async (request) => {
       const { pathname, search } = new URL(request.url);
-      return rig.fetch(new URL(`${pathname}${search}`, "http://rig.test").href, {
-        method: request.method,
-        headers: request.headers,
-        body: await request.arrayBuffer(),
-      });
+      const { method, headers } = request;
+      const body = method === "GET" ? {} : { body: await request.arrayBuffer() };
+      const url = new URL(`${pathname}${search}`, "http://rig.test").href;
+      return rig.fetch(url, { method, headers, ...body });
     },
   });
 }

@@ -44,6 +44,7 @@ describe.skipIf(!hasOsmoHlr("bindings on a real HLR"))("gsup: Bun and osmo-hlr",
         onMismatch: "refuse",
         minimumStrength: "COMP128-1",
       });
+      await platform.fleet.admin.activateRules({});
     }
     for (let i = 0; i < 3; i++) await expectVerdict(bind(), "SUCCESS");
   });
@@ -53,6 +54,15 @@ describe.skipIf(!hasOsmoHlr("bindings on a real HLR"))("gsup: Bun and osmo-hlr",
     await expectVerdict(bind(), "SUCCESS");
     expect(hlr.seqOf(subscriber.imsi)).toBe(5005);
     await expectVerdict(bind(), "SUCCESS");
+  });
+
+  test("M5: in encrypted mode, AUTS included", async () => {
+    const { card, bind } = await makePair(platform.fleet, hlr, {
+      modes: ["encrypted"],
+      seqMs: 300,
+    });
+    expect(card.mode).toBe("encrypted");
+    for (let i = 0; i < 2; i++) await expectVerdict(bind(), "SUCCESS");
   });
 
   test("the HLR restarts between two bindings, and nobody notices", async () => {

@@ -1,5 +1,6 @@
 /** Whole bindings on vectors of an HLR, wherever the platform runs. */
 import { expect } from "bun:test";
+import type { ModeName } from "#protocol/suites";
 import type { BindingOutcome } from "#terminal/bind";
 import type { Fleet, FleetCard, FleetSubscriber } from "#tests/fleet/fleet";
 import type { SubscriberKind } from "#tests/fleet/modules";
@@ -13,13 +14,19 @@ export interface Pair {
   readonly bind: () => Promise<BindingOutcome>;
 }
 
+interface PairOptions {
+  readonly kind?: SubscriberKind;
+  readonly seqMs?: number;
+  readonly modes?: readonly ModeName[];
+}
+
 /** A card bound to a subscriber whose keys the HLR has. */
 export async function makePair(
   fleet: Fleet,
   hlr: OsmoHlr,
-  { kind = "USIM/Milenage", seqMs = 0 }: { kind?: SubscriberKind; seqMs?: number } = {},
+  { kind = "USIM/Milenage", seqMs = 0, modes = ["signed"] }: PairOptions = {},
 ): Promise<Pair> {
-  const card = await fleet.addCard();
+  const card = await fleet.addCard({ modes });
   const subscriber = await fleet.addSubscriber({ operator: HOME, kind, seqMs, centre: hlr });
   await fleet.addRule(card, { imsi: subscriber.imsi }, "lock");
   return { card, subscriber, bind: () => bindOnce(fleet, card, subscriber) };

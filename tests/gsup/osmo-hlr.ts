@@ -12,7 +12,7 @@ import type { KeyHolder } from "#tests/fleet/fleet";
 const GSUP_PORT = 4222;
 /** As osmo-hlr makes it unless told. */
 const IND_BITS = 5;
-const START_POLLS_MAX = 200;
+const START_POLLS_MAX = 800;
 const START_POLL_MS = 25;
 /** enum osmo_auth_algo. */
 const ALGORITHM = { "comp128-1": 1, "comp128-2": 2, "comp128-3": 3, milenage: 5 } as const;

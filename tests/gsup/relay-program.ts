@@ -3,9 +3,8 @@ import { spawnSimlatch } from "#tests/fleet/program";
 
 export interface RelayProgram {
   readonly url: string;
-  /** What it has logged so far. */
-  log(): string;
-  stop(): Promise<void>;
+  /** Gives its exit code. */
+  stop(): Promise<number>;
 }
 
 /** `callers` as SIMLATCH_RELAY_CALLERS has them. */
@@ -14,19 +13,15 @@ export async function startRelayProgram(address: string, callers: string): Promi
     SIMLATCH_GSUP_ADDRESS: address,
     SIMLATCH_RELAY_CALLERS: callers,
   });
-  let logged = "";
-  async function collect(): Promise<void> {
-    for await (const chunk of child.stderr) logged += new TextDecoder().decode(chunk);
-  }
-  const collected = collect();
+  // Read, so that a full pipe never holds it up.
+  const logged = new Response(child.stderr).text();
   const url = await readUrl(child.stdout);
   return {
     url,
-    log: () => logged,
     async stop() {
       child.kill("SIGTERM");
-      await child.exited;
-      await collected;
+      await logged;
+      return child.exited;
     },
   };
 }

@@ -2,13 +2,22 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { CentreConnector, CentreFailure } from "#edge/dependencies";
 import { createRelayConnector } from "#edge/relay/client";
-import { readQuestion } from "#edge/relay/envelope";
+import {
+  openAnswer,
+  openQuestion,
+  readQuestion,
+  sealAnswer,
+  sealQuestion,
+} from "#edge/relay/envelope";
+import { success } from "#protocol/result";
+import { createSeeded, damageText, reportCounts } from "#tests/terminal/seeded";
 import { createRelay, type Relay } from "#edge/relay/relay";
 import { bunTcp } from "#edge/tcp-bun";
 import { spawnSimlatch } from "#tests/fleet/program";
 import { encodeBase64Url } from "#protocol/bytes";
 import { error, result, tuple } from "./encoding.ts";
 import { type LyingHlr, startLyingHlr } from "./lying-hlr.ts";
+import { startRelayProgram } from "./relay-program.ts";
 
 const IMSI = "001010123456789";
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
@@ -85,6 +94,13 @@ async function wordOf(
 ): Promise<CentreFailure | number> {
   const answer = await asked;
   return answer.ok ? answer.value.length : answer.reason;
+}
+function endless(): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    pull(controller) {
+      controller.enqueue(new Uint8Array(1024));
+    },
+  });
 }
 /** Another first character. */
 const flip = (text: string): string => (text.startsWith("A") ? "B" : "A") + text.slice(1);
@@ -216,6 +232,12 @@ describe("who asks", () => {
     expect(hlr.heard).toEqual([]);
   });
 
+  test("too_large: a body without an end", async () => {
+    const init = { method: "POST", body: endless() };
+    const request = new Request(new URL("/v1/vectors", server.url).href, init);
+    expect((await relay.fetch(request)).status).toBe(413);
+  });
+
   test("not_found: another path or method", async () => {
     for (const [path, method] of [
       ["/", "POST"],
@@ -247,14 +269,7 @@ describe("what stands between them", () => {
   });
 
   test("centre_answer_invalid: more than any answer has", async () => {
-    intercept = async () =>
-      new Response(
-        new ReadableStream({
-          pull(controller) {
-            controller.enqueue(new Uint8Array(1024));
-          },
-        }),
-      );
+    intercept = async () => new Response(endless());
     expect(await ask()).toBe("centre_answer_invalid");
   });
 
@@ -300,11 +315,62 @@ describe("what stands between them", () => {
   });
 });
 
+describe("fuzz", () => {
+  const INPUTS = 20_000;
+  const head = { caller: "pop-1", at: 1_800_000_000_000, nonce: random(16) };
+  const key = keyOf("pop-1");
+
+  test("a question that was damaged opens never, and what reads it does not throw", () => {
+    const seeded = createSeeded(5);
+    const sealed = sealQuestion(key, head, { imsi: IMSI, count: 5 });
+    const counts = { unreadable: 0, closed: 0, same: 0 };
+    for (let i = 0; i < INPUTS; i++) {
+      const question = readQuestion(damageText(seeded, sealed));
+      if (question === undefined) counts.unreadable += 1;
+      else if (openQuestion(key, question) === undefined) counts.closed += 1;
+      else
+        counts.same +=
+          JSON.stringify(question) === JSON.stringify(readQuestion(sealed)) ? 1 : INPUTS;
+    }
+    reportCounts("relay question", counts);
+    expect(counts.same).toBeLessThan(INPUTS);
+    expect(Math.min(counts.unreadable, counts.closed)).toBeGreaterThan(100);
+  });
+
+  test("so does an answer", () => {
+    const seeded = createSeeded(6);
+    const vectors = [{ rand: random(16), sres: random(4) }];
+    const sealed = sealAnswer(key, head, random(16), success(vectors));
+    expect(openAnswer(key, head, sealed)?.ok).toBe(true);
+    let opened = 0;
+    for (let i = 0; i < INPUTS; i++) {
+      const damaged = damageText(seeded, sealed);
+      if (openAnswer(key, head, damaged) !== undefined) {
+        expect(JSON.parse(damaged)).toEqual(JSON.parse(sealed));
+        opened += 1;
+      }
+    }
+    expect(opened).toBeLessThan(INPUTS / 10);
+  });
+});
+
 describe("simlatch relay", () => {
   const GOOD = {
     SIMLATCH_GSUP_ADDRESS: "127.0.0.1",
     SIMLATCH_RELAY_CALLERS: `pop-1:${encodeBase64Url(random(32))}`,
   };
+  test("answers, and ends at once when it is told to, whatever it has asked just before", async () => {
+    const key = random(32);
+    const { hostname, port } = hlr.address;
+    const callers = `pop-1:${encodeBase64Url(key)}`;
+    const program = await startRelayProgram(`${hostname}:${port}`, callers);
+    const { url } = program;
+    expect(await ask(createRelayConnector(tools(), { url, key, caller: "pop-1" }))).toBe(3);
+    const told = performance.now();
+    expect(await program.stop()).toBe(0);
+    expect(performance.now() - told).toBeLessThan(3000);
+  });
+
   test.each([
     ["SIMLATCH_GSUP_ADDRESS", ""],
     ["SIMLATCH_GSUP_ADDRESS", "127.0.0.1:0"],

@@ -77,9 +77,13 @@ test("I13: what was wrapped is in no answer of the administration, whichever rou
 
   /** How each GET route is asked for everything that it can show. */
   const paths: Readonly<Record<string, readonly string[]>> = {
+    "/cards": ["/cards"],
     "/cards/:cardId": cards.map(({ cardId }) => `/cards/${cardId}`),
+    "/subscribers": ["/subscribers"],
+    "/subscribers/:imsi/profile": subscribers.map(({ imsi }) => `/subscribers/${imsi}/profile`),
     "/subscribers/:imsi": subscribers.map(({ imsi }) => `/subscribers/${imsi}`),
-    "/rules": ["/rules"],
+    "/rule-set": ["/rule-set"],
+    "/rules": ["/rules", "/rules?version=draft"],
     "/audit": cards.map(({ cardId }) => `/audit?card=${cardId}`),
   };
   const { routes } = createAdminRoutes(at.dependencies, ADMIN_KEY, at.host);
@@ -99,8 +103,10 @@ test("I13: what was wrapped is in no answer of the administration, whichever rou
   const purposes = new Set(seen.map(({ purpose }) => purpose));
   for (const purpose of ["k", "opc", "ssd", "card key", "platform-key", "concealment-key", "xres"])
     expect(purposes).toContain(purpose);
-  // The IMSI of a rule is no key: an operator reads its own rules.
-  const keys = seen.filter(({ purpose }) => purpose !== "rule imsi" && purpose !== "rewrap cursor");
+  // What a rule names is no key: an operator reads its own rules.
+  const keys = seen.filter(
+    ({ purpose }) => purpose !== "rule identities" && purpose !== "rewrap cursor",
+  );
   const shown = keys.filter(({ secret, wrapped }) =>
     [...formsOf(secret), ...formsOf(wrapped)].some((form) => everything.includes(form)),
   );

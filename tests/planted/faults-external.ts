@@ -72,7 +72,7 @@ export const EXTERNAL_FAULTS: readonly Fault[] = [
     invariant: "I13",
     what: "the vectors that wait are stored as they came",
     source: VECTORS,
-    find: 'vault.wrap("vector", `${object}/${index}`, plain)',
+    find: "vault.wrap(purpose, nameOf({ object, number: index }), plain)",
     replace: "plain.slice()",
     file: EXTERNAL,
     test: "I13: nothing of a vector is in a plain column, a log or a view",

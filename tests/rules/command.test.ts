@@ -3,10 +3,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runSimlatch, serveRig } from "#tests/fleet/program";
 import { ADMIN_KEY } from "#tests/platform/rig";
 import { AWAY, HOME, openRules, type RuleBench } from "./bench.ts";
-
-const ROOT = join(import.meta.dir, "..", "..");
 
 let bench: RuleBench;
 let server: Bun.Server<undefined>;
@@ -14,17 +13,7 @@ let folder = "";
 beforeAll(async () => {
   bench = await openRules();
   folder = mkdtempSync(join(tmpdir(), "simlatch-rules-"));
-  server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: async (request) => {
-      const { pathname, search } = new URL(request.url);
-      const body = await request.arrayBuffer();
-      const { method, headers } = request;
-      const given = method === "GET" ? {} : { body };
-      return bench.rig.fetch(`http://rig.test${pathname}${search}`, { method, headers, ...given });
-    },
-  });
+  server = serveRig(bench.rig);
 });
 afterAll(async () => {
   await server.stop(true);
@@ -32,25 +21,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function run(args: readonly string[], adminKey = ADMIN_KEY) {
-  const command = [process.execPath, join(ROOT, "cli", "main.ts"), "rules", ...args];
-  const child = Bun.spawn([...command, "--url", server.url.origin], {
-    cwd: ROOT,
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      ...(adminKey === "" ? {} : { SIMLATCH_ADMIN_KEY: adminKey }),
-    },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const [code, stdout, stderr] = await Promise.all([
-    child.exited,
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return { code, stdout, stderr };
-}
+const run = async (args: readonly string[], adminKey = ADMIN_KEY) =>
+  runSimlatch(
+    ["rules", ...args, "--url", server.url.origin],
+    adminKey === "" ? {} : { SIMLATCH_ADMIN_KEY: adminKey },
+  );
 
 async function write(rules: unknown): Promise<string> {
   const path = join(folder, "rules.json");

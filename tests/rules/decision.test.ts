@@ -2,7 +2,14 @@
 import { expect, test } from "bun:test";
 import { buildRanges, findCover } from "#edge/binding-verification/imsi-ranges";
 import { matchRule } from "#edge/binding-verification/compiled-rule";
-import { compileRules, verifyRules } from "#edge/binding-verification/rule-verification";
+import type { RuleSubject } from "#edge/binding-verification/rule-match";
+import {
+  compileRules,
+  indexOwn,
+  indexShared,
+  verifyRules,
+} from "#edge/binding-verification/rule-verification";
+import { createRuleFleet } from "./rule-fleet.ts";
 import { createSeeded } from "#tests/terminal/seeded";
 import { makeRandomRule, makeRandomSubject } from "./random-rules.ts";
 import { referenceVerdict } from "./reference.ts";
@@ -147,4 +154,30 @@ test("a match is the least of its members", () => {
   // The operator is wrong whatever the level is.
   expect(matchRule(rule, makeSubject({ profile: unknown }))).toBe(0);
   expect(matchRule(rule, makeSubject({ operator: "46003", profile: unknown }))).toBe(1);
+});
+
+test("a decision looks at no more of the subject beside many rules than beside few", () => {
+  const reads = [1000, 30_000].map((size) => {
+    const fleet = createRuleFleet(size);
+    const rules = Array.from({ length: size }, (_, index) => fleet.rule(index));
+    const byCard = Map.groupBy(rules, ({ target }) => ("card" in target ? target.card : ""));
+    const shared = indexShared(compileRules(byCard.get("") ?? [], NOON, NOON));
+    const seeded = createSeeded(5);
+    let count = 0;
+    const counting: ProxyHandler<RuleSubject> = {
+      get: (subject, member, receiver) => {
+        count += 1;
+        return Reflect.get(subject, member, receiver);
+      },
+    };
+    for (let i = 0; i < 500; i++) {
+      const subject = fleet.subject(() => seeded.below(1 << 20) / (1 << 20));
+      const own = indexOwn(compileRules(byCard.get(subject.cardId) ?? [], NOON, NOON));
+      verifyRules({ own, shared }, new Proxy(subject, counting), NOON);
+    }
+    return count / 500;
+  });
+  const [few = 0, many = 0] = reads;
+  expect(few).toBeGreaterThan(5);
+  expect(many / few).toBeLessThan(1.2);
 });

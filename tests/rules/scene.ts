@@ -1,8 +1,8 @@
 /** Rules judged without a platform around them. */
-import { buildIndex } from "#edge/binding-verification/rule-index";
 import type { RuleSubject } from "#edge/binding-verification/rule-match";
 import {
   compileRules,
+  indexOwn,
   indexShared,
   type RuleSet,
   type RuleVerdict,
@@ -46,7 +46,7 @@ export function compileFor(
   const compiled = compileRules(rules, at, at);
   const isOwn = ({ rule: { target } }: (typeof compiled)[number]): boolean => "card" in target;
   const own = compiled.filter(({ rule: { target } }) => "card" in target && target.card === cardId);
-  return { own: buildIndex(own), ...indexShared(compiled.filter((rule) => !isOwn(rule))) };
+  return { own: indexOwn(own), shared: indexShared(compiled.filter((rule) => !isOwn(rule))) };
 }
 
 export function verifyRuleList(

@@ -17,15 +17,17 @@ export interface RuleFleet {
 const OPERATOR = "46001";
 const MSIN_DIGITS = 10;
 const CARD_ID_DIGITS = 16;
-/** Cards of one group, subscribers of one company. */
+/** Cards of one group. */
 const GROUP_SIZE = 100;
+/** Subscribers of one company, and of one user group. */
+const COMPANY_SIZE = 10;
 const REGIONS = 30;
 const LEVELS = ["diamond", "gold", "silver", "basic"];
 const SERVICES = ["pay", "vpn", "mail", "roaming", "sign"];
 /** Every hundredth rule denies. */
 const DENY_EVERY = 100;
-/** A range holds up to so many subscribers, so that a subscriber is in about sixty of them. */
-const RANGE_SIZE_MAX = 600;
+/** A range holds up to so many subscribers, so that a subscriber is in about four of them. */
+const RANGE_SIZE_MAX = 60;
 
 const numbered = (prefix: string, number: number): string => `${prefix}-${Math.floor(number)}`;
 const imsiOf = (number: number): string =>
@@ -40,15 +42,16 @@ function spread(index: number): number {
 
 export function createRuleFleet(size: number): RuleFleet {
   const groups = Math.max(1, size / GROUP_SIZE);
+  const companies = Math.max(1, size / COMPANY_SIZE);
 
   function profileOf(subscriber: number): SubscriberProfile {
     const pick = <T>(list: readonly T[], step: number): T | undefined =>
       list[(subscriber * step) % list.length];
     return {
       homeRegion: numbered("region", subscriber % REGIONS),
-      userGroups: [numbered("users", spread(subscriber) * groups)],
+      userGroups: [numbered("users", spread(subscriber) * companies)],
       level: pick(LEVELS, 1),
-      company: numbered("company", spread(subscriber + 1) * groups),
+      company: numbered("company", spread(subscriber + 1) * companies),
       services: [pick(SERVICES, 1) ?? "", pick(SERVICES, 3) ?? ""],
     };
   }
@@ -62,9 +65,9 @@ export function createRuleFleet(size: number): RuleFleet {
         return index % 3 === 0 ? { imsiRange, level: "gold" } : { imsiRange };
       }
       case 3:
-        return { company: numbered("company", spread(index) * groups) };
+        return { company: numbered("company", spread(index) * companies) };
       case 5:
-        return { userGroup: numbered("users", spread(index) * groups), services: ["pay"] };
+        return { userGroup: numbered("users", spread(index) * companies), services: ["pay"] };
       default:
         return { imsi: imsiOf(subscriber), homeRegion: numbered("region", index % REGIONS) };
     }
@@ -78,7 +81,6 @@ export function createRuleFleet(size: number): RuleFleet {
       id: numbered("rule", index),
       target: isOwn ? { card: cardOf(index) } : index % 4 === 1 ? { all: true } : group,
       condition: isOwn ? { imsi: imsiOf(index) } : sharedCondition(index),
-      priority: index % 5 === 0 ? 1 : 0,
       onMismatch: index % 3 === 0 ? "lock" : "refuse",
       ...deny,
     };
