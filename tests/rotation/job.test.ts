@@ -1,11 +1,13 @@
 /** The re-wrap job step by step: broken off, beside changes, and over what does not open. */
 import { afterEach, expect, test } from "bun:test";
 import { subscriberObject } from "#edge/access-authentication/authenticate";
-import type { Dependencies } from "#edge/dependencies";
+import type { CentreConnector, Dependencies } from "#edge/dependencies";
 import { type RewrapRequest, rewrapStep } from "#edge/rewrap";
 import { createVault } from "#edge/vault";
 import { wrapKeys } from "#edge/access-authentication/authentication-centre/subscriber-keys";
 import type { RewrapStep, RewrapStepRequest } from "#protocol/admin";
+import { failure } from "#protocol/result";
+import { createEmulatedCentre, type EmulatedCentre } from "#tests/centre/emulated-centre";
 import { type Bench, createBench, HOME, readDurable } from "#tests/invariants/bench";
 import { bytesOf, createExchange } from "#tests/platform/exchange";
 import { ADMIN_KEY, type Answer, random, type Rig, type RigOptions } from "#tests/platform/rig";
@@ -108,6 +110,40 @@ test("the rest of a pass that found something retires nothing, wherever it goes 
   expect(Object.keys(first.stale)).toEqual(["1"]);
   const rest = await pass(at, { cursor: first.cursor ?? "" });
   expect(rest.at(-1)?.retired).toEqual([]);
+});
+
+test("vectors of an external centre that wait are brought along, and serve", async () => {
+  let hlr: EmulatedCentre | undefined;
+  const connector: CentreConnector = {
+    fetchVectors: (query) =>
+      hlr?.fetchVectors(query) ?? Promise.resolve(failure("centre_unreachable")),
+  };
+  const wrap = (dependencies: Dependencies): Dependencies => ({
+    ...dependencies,
+    connectors: new Map([["hlr", connector]]),
+  });
+  const { fleet, rig: old, card } = await createBench({ environment: keys(OLD), wrap });
+  rig = old;
+  const centre = {
+    name: "hlr",
+    provision: (imsi: string, { k = "", opc = "" }) => {
+      hlr = createEmulatedCentre(imsi, { k: Uint8Array.fromHex(k), opc: Uint8Array.fromHex(opc) });
+    },
+  };
+  const subscriber = await fleet.addSubscriber({ operator: HOME, centre });
+  await fleet.addRule(card, { imsi: subscriber.imsi }, "refuse");
+  const first = await createExchange(old, card, subscriber);
+  await first.run();
+  const waiting = (at: Rig) =>
+    readSecrets(at.folder).filter(({ place }) => place === "slot_vector.wrapped_vector");
+  expect(openedBy(waiting(old), OLD)).toHaveLength(4);
+  const at = await reopen({ wrap });
+  await pass(at);
+  expect(openedBy(waiting(at), NEW)).toHaveLength(4);
+  expect(openedBy(waiting(at), OLD)).toEqual([]);
+  const second = await createExchange(at, card, subscriber);
+  expect((await second.run()).reply.json["verdict"]).toBe("SUCCESS");
+  expect(hlr?.queries).toHaveLength(1);
 });
 
 test("--check counts and changes nothing, and retires nothing", async () => {

@@ -66,12 +66,15 @@ async function abandonSession(
 }
 
 const isLasting = ({ place }: { readonly place: string }): boolean =>
-  !["card_session", "slot_challenge"].includes(place.split(".")[0] ?? "");
+  !["card_session", "slot_challenge", "audit_event"].includes(place.split(".")[0] ?? "");
 const nameOf = ({ place, name }: { readonly place: string; readonly name: string }): string =>
   `${place} ${name}`;
 
 const placesOf = (secrets: readonly { readonly place: string }[]): string[] =>
   [...new Set(secrets.map(({ place }) => place))].toSorted();
+
+/** Vectors of an external centre are for job.test.ts: no centre is near here. */
+const PLACES = WRAPPED_PLACES.filter((place) => place !== "slot_vector.wrapped_vector").toSorted();
 
 test.each([
   ["bun", false],
@@ -129,8 +132,8 @@ test.each([
     expect(openedBy(after, key1)).toEqual(after);
     const lasting = (secrets: typeof after) => secrets.filter(isLasting).map(nameOf).toSorted();
     expect(lasting(after)).toEqual(lasting(before));
-    expect(placesOf(before)).toEqual(WRAPPED_PLACES.toSorted());
-    expect(placesOf(after)).toEqual(WRAPPED_PLACES.toSorted());
+    expect(placesOf(before)).toEqual(PLACES);
+    expect(placesOf(after)).toEqual(PLACES);
     printNote(
       `${host}: ${load.count()} bindings, ${bound} of them while the job ran, none refused; ` +
         `${JSON.parse(job.stdout).rewrapped} secrets re-wrapped`,
