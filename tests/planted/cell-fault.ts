@@ -8,6 +8,7 @@ import type { ConcludedAccess } from "#edge/state/card-deciding";
 import { readSecrets, sessionMode, sessionSuite } from "#edge/state/card-connection";
 import type { Session } from "#edge/state/card-store";
 import type { CardContext } from "#edge/state/card-writer";
+import { type Result, success } from "#protocol/result";
 import type { Cell } from "#tests/matrix/cells";
 import { algorithmOf } from "#tests/fleet/modules";
 
@@ -21,7 +22,7 @@ export function plantCellFault(cell: Cell | undefined): void {
 export async function plantedAnswer(
   context: CardContext,
   session: Session,
-): Promise<ConcludedAccess | undefined> {
+): Promise<Result<ConcludedAccess, never> | undefined> {
   if (planted === undefined) return undefined;
   if (sessionSuite(session).name !== planted.suite) return undefined;
   if (sessionMode(session) !== planted.mode) return undefined;
@@ -34,5 +35,5 @@ export async function plantedAnswer(
   const wordExpiresAt = context.dependencies.clock() + VERIFIED_WORD_MS;
   const strength = "USIM with tag";
   const proven = { ...subscriber, provisionedStrength: strength } as const;
-  return { kind: "verified", subscriber: proven, strength, wordExpiresAt };
+  return success({ kind: "verified", subscriber: proven, strength, wordExpiresAt });
 }

@@ -23,7 +23,7 @@ export const RULE_FAULTS: readonly Fault[] = [
     find: "  searchDenying(tally, shared.index, subject, at);\n",
     replace: "",
     file: DECISION,
-    test: "at equal priority what denies wins; the higher priority decides",
+    test: RANDOM_RULES,
   },
   {
     invariant: "I2",

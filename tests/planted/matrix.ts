@@ -9,9 +9,9 @@ import { copySource } from "./copy.ts";
 
 const WORKERS = 2;
 const SOURCE = "edge/state/card-answering.ts";
-const ASKED = "const access = await authenticateAccess(context, session, statement);";
+const ASKED = "const authenticated = await authenticateAccess(context, session, statement);";
 const PATCHED =
-  "const access = (await plantedAnswer(context, session)) ?? " +
+  "const authenticated = (await plantedAnswer(context, session)) ?? " +
   "(await authenticateAccess(context, session, statement));";
 const IMPORT = 'import { plantedAnswer } from "#tests/planted/cell-fault";\n';
 

@@ -112,6 +112,9 @@ test("the rest of a pass that found something retires nothing, wherever it goes 
   expect(rest.at(-1)?.retired).toEqual([]);
 });
 
+const waiting = (at: Rig) =>
+  readSecrets(at.folder).filter(({ place }) => place === "slot_vector.wrapped_vector");
+
 test("vectors of an external centre that wait are brought along, and serve", async () => {
   let hlr: EmulatedCentre | undefined;
   const connector: CentreConnector = {
@@ -134,8 +137,6 @@ test("vectors of an external centre that wait are brought along, and serve", asy
   await fleet.addRule(card, { imsi: subscriber.imsi }, "refuse");
   const first = await createExchange(old, card, subscriber);
   await first.run();
-  const waiting = (at: Rig) =>
-    readSecrets(at.folder).filter(({ place }) => place === "slot_vector.wrapped_vector");
   expect(openedBy(waiting(old), OLD)).toHaveLength(4);
   const at = await reopen({ wrap });
   await pass(at);
