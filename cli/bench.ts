@@ -1,12 +1,15 @@
 import { parseArgs } from "node:util";
+import type { BenchRow } from "#bench/core";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
 
 const FULL = { rounds: 7, seconds: 0.25 };
 const SHORT = { rounds: 1, seconds: 0.002 };
-const RULES_FULL = { few: 1000, many: 1_000_000 };
-const RULES_SHORT = { few: 100, many: 2000 };
 const SECONDS_MAX = 60;
+const RULES = { full: { few: 1000, many: 1_000_000 }, short: { few: 100, many: 2000 } };
+const IMPORT = { full: { rows: 1_000_000, rounds: 3 }, short: { rows: 2000, rounds: 1 } };
+const CENTRE = { full: { subscribers: 1000, rounds: 7 }, short: { subscribers: 32, rounds: 1 } };
+const ROWS_MAX = 10_000_000;
 const SAMPLES = { full: 1_000_000, short: 2000, min: 1000, max: 10_000_000 };
 
 export const benchCommand: Command = {
@@ -14,6 +17,8 @@ export const benchCommand: Command = {
   summary: "measure the cryptographic core against its peers, and its timing",
   help: `Usage: simlatch bench core [--seconds N] [--short] [--json] [--write NAME]
        simlatch bench rules [--seconds N] [--short] [--json] [--write NAME]
+       simlatch bench import [--rows N] [--short] [--json] [--write NAME]
+       simlatch bench centre [--short] [--json] [--write NAME]
        simlatch bench timing [--samples N] [--short] [--json] [--write NAME]
        simlatch bench summary RUN... [--json] [--write NAME]
 
@@ -24,9 +29,17 @@ permutations: two a vector, and 510 in one with 255 iterations. Their peer is op
 long input, a permutation each 136 bytes. A peer that this machine lacks is named as absent;
 libosmocore needs gcc, pkg-config and libosmocore-dev.
 
-rules measures the rule decision beside ${RULES_FULL.many} cards and as many rules, and
-beside ${RULES_FULL.few}: half of the rules name a card, the others overlapping IMSI ranges, groups
-and attributes, one in a hundred denies. Rates are per second of processor time.
+rules measures the rule decision beside ${RULES.full.many} cards and as many rules, and beside
+${RULES.full.few}: half of the rules name a card, the others overlapping IMSI ranges, groups and
+attributes, one in a hundred denies. Rates are per second of processor time.
+
+import brings a file of ${IMPORT.full.rows} subscribers into a platform of its own, in each of
+${IMPORT.full.rounds} rounds: rows a second, processor time and memory of both programs. min and
+max are of the rounds.
+
+centre asks for five vectors of Milenage: microseconds of processor time here, each challenge
+durable, and at an osmo-hlr asked by GSUP in the same run; the ratio says how many times less ours
+costs.
 
 timing asks whether the time depends on a secret: Welch's t over samples with one fixed secret and
 with random ones, mixed. Beyond 4.5 it does. The control, which must be found, compares tags and
@@ -37,6 +50,7 @@ summary puts runs of core together that were written before: medians, and min an
 ratios.
 
   --seconds N   of one sample (${FULL.seconds}); openssl takes one at least
+  --rows N      of the file (${IMPORT.full.rows})
   --samples N   of each operation (${SAMPLES.full}, a quarter of an hour)
   --short       a few milliseconds, without programs outside; the numbers say nothing, and of timing
                 only the control counts
@@ -50,6 +64,7 @@ ratios.
       allowPositionals: true,
       options: {
         json: { type: "boolean", default: false },
+        rows: { type: "string" },
         samples: { type: "string" },
         seconds: { type: "string" },
         short: { type: "boolean", default: false },
@@ -60,55 +75,84 @@ ratios.
       throw new UsageError(`--write wants a name of letters, digits and hyphens`);
     const [subject, ...runs] = positionals;
     if (subject === "summary" && runs.length > 0) return await runSummary(runs, values);
-    if (runs.length > 0 || (subject !== "core" && subject !== "rules" && subject !== "timing"))
-      throw new UsageError("measured are `core`, `rules` and `timing`; `summary` takes runs");
-    if (subject === "rules") return await runRules(values);
-    return subject === "core" ? await runCore(values) : await runTiming(values);
+    const run = subject !== undefined && runs.length === 0 ? SUBJECTS.get(subject) : undefined;
+    if (run === undefined) {
+      const known = [...SUBJECTS.keys()].join(", ");
+      throw new UsageError(`what can be measured is ${known}; \`summary\` takes runs`);
+    }
+    return run(values);
   },
 };
 
 interface Options {
   readonly json: boolean;
   readonly short: boolean;
+  readonly rows?: string | undefined;
   readonly samples?: string | undefined;
   readonly seconds?: string | undefined;
   readonly write?: string | undefined;
 }
 
-async function runCore({ json, seconds: text, short, write }: Options): Promise<number> {
-  const defaults = short ? SHORT : FULL;
-  const seconds = text === undefined ? defaults.seconds : parseSeconds(text);
+async function runCore(options: Options): Promise<number> {
+  const { rounds, seconds } = roundsOf(options);
   const { benchCore } = await import("#bench/core");
-  const { describeCommit, formatTable, writeResults } = await import("#bench/report");
-  const commit = await describeCommit(); // of what is measured, whatever changes meanwhile
-  const rows = await benchCore({
-    rounds: defaults.rounds,
-    seconds,
-    hasNativePeers: !short,
-    onGroup: (names) => {
-      printNote(`measuring ${names.join(", ")}`);
-    },
-  });
-  if (json) printLine(JSON.stringify(rows, null, 2));
-  else for (const line of formatTable(rows)) printLine(line);
-  if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, rows)}`);
-  return EXIT.expected;
+  return report(options, () =>
+    benchCore({
+      rounds,
+      seconds,
+      hasNativePeers: !options.short,
+      onGroup: (names) => {
+        printNote(`measuring ${names.join(", ")}`);
+      },
+    }),
+  );
 }
 
-async function runRules({ json, seconds: text, short, write }: Options): Promise<number> {
-  const defaults = short ? SHORT : FULL;
-  const seconds = text === undefined ? defaults.seconds : parseSeconds(text);
+async function runRules(options: Options): Promise<number> {
   const { benchRules } = await import("#bench/rules");
+  return report(options, () =>
+    benchRules({
+      ...(options.short ? RULES.short : RULES.full),
+      ...roundsOf(options),
+      onStep: (what) => {
+        printNote(`measuring ${what}`);
+      },
+    }),
+  );
+}
+
+async function runImport(options: Options): Promise<number> {
+  const { rows, rounds } = options.short ? IMPORT.short : IMPORT.full;
+  const { benchImport } = await import("#bench/import");
+  return report(options, () =>
+    benchImport({
+      rows: options.rows === undefined ? rows : parseRows(options.rows),
+      rounds,
+      onRound: printNote,
+    }),
+  );
+}
+
+async function runCentre(options: Options): Promise<number> {
+  const { benchCentre } = await import("#bench/centre");
+  return report(options, () =>
+    benchCentre({ ...(options.short ? CENTRE.short : CENTRE.full), onRound: printNote }),
+  );
+}
+
+function roundsOf({ short, seconds }: Options): { rounds: number; seconds: number } {
+  const defaults = short ? SHORT : FULL;
+  return { ...defaults, ...(seconds === undefined ? {} : { seconds: parseSeconds(seconds) }) };
+}
+
+/** The commit is of what is measured, whatever changes meanwhile. */
+async function report(
+  { json, write }: Pick<Options, "json" | "write">,
+  measure: () => Promise<readonly BenchRow[]>,
+): Promise<number> {
   const { describeCommit, formatTable, writeResults } = await import("#bench/report");
   const commit = await describeCommit();
-  const rows = await benchRules({
-    ...(short ? RULES_SHORT : RULES_FULL),
-    rounds: defaults.rounds,
-    seconds,
-    onStep: (what) => {
-      printNote(`measuring ${what}`);
-    },
-  });
+  const rows = await measure();
   if (json) printLine(JSON.stringify(rows, null, 2));
   else for (const line of formatTable(rows)) printLine(line);
   if (write !== undefined) printNote(`wrote ${await writeResults(write, commit, rows)}`);
@@ -135,6 +179,14 @@ async function runTiming({ json, samples: text, short, write }: Options): Promis
   return isAsExpected ? EXIT.expected : EXIT.unexpected;
 }
 
+const SUBJECTS: ReadonlyMap<string, (options: Options) => Promise<number>> = new Map([
+  ["core", runCore],
+  ["rules", runRules],
+  ["timing", runTiming],
+  ["import", runImport],
+  ["centre", runCentre],
+]);
+
 async function runSummary(runs: readonly string[], { json, write }: Options): Promise<number> {
   const { formatTable, readResults, writeResults } = await import("#bench/report");
   const { summariseRuns } = await import("#bench/summary");
@@ -155,6 +207,13 @@ function parseSeconds(text: string): number {
   if (text.trim() === "" || !(seconds > 0 && seconds <= SECONDS_MAX))
     throw new UsageError(`--seconds wants a number up to ${SECONDS_MAX}, not "${text}"`);
   return seconds;
+}
+
+function parseRows(text: string): number {
+  const rows = Number(text);
+  if (!/^[1-9][0-9]*$/.test(text) || rows > ROWS_MAX)
+    throw new UsageError(`--rows wants a number up to ${ROWS_MAX}, not "${text}"`);
+  return rows;
 }
 
 function parseSamples(text: string): number {

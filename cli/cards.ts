@@ -1,20 +1,18 @@
 import { parseArgs } from "node:util";
 import { CARD_REPORTS, type CardOrderRequest, type CardReportReason } from "#protocol/admin";
-import {
-  CARD_ID_PATTERN,
-  isSamePerson,
-  PERSON_PATTERN,
-  TENANT_PATTERN,
-} from "#protocol/identifiers";
+import { CARD_ID_PATTERN, isSamePerson, PERSON_PATTERN } from "#protocol/identifiers";
 import {
   ADMIN_ADVICE,
   type AdminProblem,
   adminUrl,
   callAdmin,
+  checkTenant,
   DEFAULT_PLATFORM_URL,
+  readAdminKey,
+  reportProblem,
 } from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
-import { printLine, printNote } from "./output.ts";
+import { printLine } from "./output.ts";
 
 const ORDERS = ["report", "unlock", "clear"] as const;
 type OrderName = (typeof ORDERS)[number];
@@ -63,11 +61,8 @@ not do it, 2 usage, 3 the key is missing or not the platform's.`,
     });
     const { card, body } = readOrder(positionals, values);
     const url = adminUrl(values.url, `cards/${card}/orders`);
-    const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
-    if (adminKey === "") {
-      printNote("simlatch cards: set SIMLATCH_ADMIN_KEY to the platform's administration key");
-      return EXIT.configuration;
-    }
+    const adminKey = readAdminKey("cards");
+    if (adminKey === undefined) return EXIT.configuration;
     const told = await callAdmin(url, adminKey, { method: "POST", body });
     return reportOutcome(card, body.order, told.ok ? undefined : told.reason, values.json);
   },
@@ -86,9 +81,7 @@ function readOrder(
     throw new UsageError("a card id has 16 digits, 0-9 and A-F in upper case");
   }
   const { tenant, reason, by = [] } = values;
-  if (tenant !== undefined && !TENANT_PATTERN.test(tenant)) {
-    throw new UsageError("a tenant is named by 1 to 32 of a-z, 0-9 and -");
-  }
+  checkTenant(tenant);
   const scope = tenant === undefined ? {} : { tenant };
   const names = by.map((each) => each.trim());
   if (!names.every((each) => PERSON_PATTERN.test(each))) {
@@ -135,6 +128,5 @@ function reportOutcome(
     if (!json) printLine(`${order} of card ${card}: done`);
     return EXIT.expected;
   }
-  printNote(`simlatch cards: ${ADVICE[problem] ?? `the platform said ${problem}`}`);
-  return problem === "unauthorized" ? EXIT.configuration : EXIT.unexpected;
+  return reportProblem("cards", problem, ADVICE);
 }

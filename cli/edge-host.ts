@@ -12,6 +12,8 @@ import { printNote } from "./output.ts";
 const COMPATIBILITY_DATE = "2026-11-01";
 const COMPATIBILITY_FLAGS = ["nodejs_compat"];
 const MAIN_MODULE = "worker.js";
+const WORKER_NAME = "simlatch";
+const DIRECT_SOCKET = { host: "127.0.0.1", port: 0 };
 const ROOT = join(import.meta.dir, "..");
 const WORKER_ENTRY = join(ROOT, "edge", "worker.ts");
 const MIGRATIONS_FOLDER = join(ROOT, "db", "migrations");
@@ -31,6 +33,10 @@ export interface EdgeOptions {
   /** Another Worker than edge/worker.ts, for this file's own test. */
   readonly entry?: string;
   readonly migrationsFolder?: string;
+  /** The Worker as bundleWorker made it; bundled anew unless given. */
+  readonly bundle?: Bundle;
+  /** Points of presence: Workers over the same objects and catalog, each with its own port. */
+  readonly points?: number;
 }
 
 export interface RunningHost {
@@ -38,22 +44,29 @@ export interface RunningHost {
   stop(): Promise<void>;
 }
 
-interface Bundle {
+export interface EdgeHost extends RunningHost {
+  /** One a point of presence. */
+  readonly urls: readonly string[];
+}
+
+/** The Worker's modules. */
+export interface Bundle {
   readonly code: string;
   /** File name to bytes. */
   readonly wasm: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 }
 
-export async function startEdge(options: EdgeOptions): Promise<RunningHost> {
-  const bundle = await bundleWorker(options.entry ?? WORKER_ENTRY);
+export async function startEdge(options: EdgeOptions): Promise<EdgeHost> {
+  const bundle = options.bundle ?? (await bundleWorker(options.entry));
   const miniflare = keepSignals(() => new Miniflare(describeWorker(options, bundle)));
   try {
-    const url = await miniflare.ready;
+    const { origin } = await miniflare.ready;
+    const urls = await findUrls(miniflare, options);
     await applyMigrations(miniflare, options.migrationsFolder ?? MIGRATIONS_FOLDER);
     // Disposing twice is an error in Miniflare, and Ctrl-C arrives twice.
     let stopping: Promise<void> | undefined;
     const stop = (): Promise<void> => (stopping ??= miniflare.dispose());
-    return { url: url.origin, stop };
+    return { url: origin, urls, stop };
   } catch (error) {
     await miniflare.dispose();
     throw error;
@@ -75,33 +88,57 @@ function keepSignals<T>(create: () => T): T {
 }
 
 function describeWorker(options: EdgeOptions, bundle: Bundle) {
-  const modules = [
-    { type: "ESModule" as const, path: MAIN_MODULE, contents: bundle.code },
-    ...[...bundle.wasm].map(([path, contents]) => ({
-      type: "CompiledWasm" as const,
-      path,
-      contents,
-    })),
-  ];
   const { folder, writeLine = printNote } = options;
   const converted = convertV4MiniflareOptions({
-    name: "simlatch",
     host: options.hostname ?? "127.0.0.1",
     port: options.port ?? 0,
-    modules,
     handleStructuredLogs: ({ message }) => {
       writeLine(message);
     },
+    workers: pointNames(options).map((name) => describePoint(options, bundle, name)),
+  });
+  return folder === undefined ? converted : { ...converted, resourcePersistencePath: folder };
+}
+
+function pointNames({ points = 1 }: EdgeOptions): string[] {
+  return Array.from({ length: points }, (_, index) =>
+    index === 0 ? WORKER_NAME : `${WORKER_NAME}-${index + 1}`,
+  );
+}
+
+/** The objects live in the first Worker; another point of presence names it. */
+function describePoint(options: EdgeOptions, bundle: Bundle, name: string) {
+  const home = name === WORKER_NAME ? {} : { scriptName: WORKER_NAME };
+  return {
+    name,
+    modules: [
+      { type: "ESModule" as const, path: MAIN_MODULE, contents: bundle.code },
+      ...[...bundle.wasm].map(([path, contents]) => ({
+        type: "CompiledWasm" as const,
+        path,
+        contents,
+      })),
+    ],
     compatibilityDate: COMPATIBILITY_DATE,
     compatibilityFlags: COMPATIBILITY_FLAGS,
     bindings: selectBindings(options.environment),
     d1Databases: { DB: "simlatch" },
     durableObjects: {
-      CARD: { className: "CardObject", useSQLite: true },
-      SUBSCRIBER: { className: "SubscriberObject", useSQLite: true },
+      CARD: { className: "CardObject", useSQLite: true, ...home },
+      SUBSCRIBER: { className: "SubscriberObject", useSQLite: true, ...home },
+      CENTRE: { className: "CentreObject", useSQLite: true, ...home },
     },
-  });
-  return folder === undefined ? converted : { ...converted, resourcePersistencePath: folder };
+    ...(options.points === undefined ? {} : { unsafeDirectSockets: [DIRECT_SOCKET] }),
+  };
+}
+
+/** Of each point of presence, past Miniflare's own Worker; where there is one, it is the `url`. */
+async function findUrls(miniflare: Miniflare, options: EdgeOptions): Promise<string[]> {
+  const url = await miniflare.ready;
+  if (options.points === undefined) return [url.origin];
+  const names = pointNames(options);
+  const urls = await Promise.all(names.map((name) => miniflare.unsafeGetDirectURL(name)));
+  return urls.map(({ origin }) => origin);
 }
 
 function selectBindings(environment: EdgeOptions["environment"]): Record<string, string> {
@@ -114,7 +151,7 @@ function selectBindings(environment: EdgeOptions["environment"]): Record<string,
 /**
  * One module of code; each .wasm stays a module of its own, since Workers compile none from bytes.
  */
-async function bundleWorker(entry: string): Promise<Bundle> {
+export async function bundleWorker(entry = WORKER_ENTRY): Promise<Bundle> {
   const wasm = new Map<string, Uint8Array<ArrayBuffer>>();
   const built = await Bun.build({
     entrypoints: [entry],

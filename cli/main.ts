@@ -4,15 +4,21 @@
 import { benchCommand } from "./bench.ts";
 import { cardsCommand } from "./cards.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
+import { conformanceCommand } from "./conformance.ts";
 import { deployCommand } from "./deploy.ts";
 import { devCommand } from "./dev.ts";
+import { hostileCommand } from "./hostile.ts";
 import { emulateCommand } from "./emulate.ts";
+import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
 import { keysCommand } from "./keys.ts";
 import { modelCommand } from "./model.ts";
 import { mtmCommand } from "./mtm.ts";
 import { printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
+import { relayCommand } from "./relay.ts";
+import { rewrapCommand } from "./rewrap.ts";
 import { rulesCommand } from "./rules.ts";
 import { serveCommand } from "./serve.ts";
 import { terminalCommand } from "./terminal.ts";
@@ -20,15 +26,21 @@ import { terminalCommand } from "./terminal.ts";
 const COMMANDS: readonly Command[] = [
   quickstartCommand,
   serveCommand,
+  relayCommand,
   devCommand,
   deployCommand,
   keysCommand,
   cardsCommand,
+  importCommand,
+  exportCommand,
+  rewrapCommand,
   rulesCommand,
   terminalCommand,
   mtmCommand,
   emulateCommand,
+  conformanceCommand,
   plantedCommand,
+  hostileCommand,
   modelCommand,
   benchCommand,
 ];
@@ -38,7 +50,7 @@ const HELP = `simlatch binds a removable smart card to the SIM in the same hands
 Usage: bun run simlatch <command> [options]
 
 Commands:
-${COMMANDS.map((command) => `  ${command.name.padEnd(12)}${command.summary}`).join("\n")}
+${COMMANDS.map((command) => `  ${command.name.padEnd(13)}${command.summary}`).join("\n")}
 
 \`bun run simlatch <command> --help\` says more about one of them.
 Exit codes: 0 as expected, 1 unexpected outcome, 2 usage, 3 configuration, 4 dependency absent.`;

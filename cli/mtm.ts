@@ -14,6 +14,8 @@ import {
   adminUrl,
   callAdmin,
   DEFAULT_PLATFORM_URL,
+  readAdminKey,
+  reportProblem,
 } from "./admin-call.ts";
 import {
   BINDING_HELP,
@@ -138,7 +140,9 @@ async function enrol(args: readonly string[]): Promise<number> {
   }
   const cardId = readCardId(values["card-id"]);
   const address = readAddress(values.tpm);
-  const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
+  adminUrl(values.url, "cards");
+  const adminKey = readAdminKey("mtm");
+  if (adminKey === undefined) return EXIT.configuration;
   const request: EnrolRequest = {
     cardId,
     tenant: readTenant(values.tenant),
@@ -148,11 +152,6 @@ async function enrol(args: readonly string[]): Promise<number> {
     endorsementKey: endorsementKey ?? "",
     out,
   };
-  adminUrl(request.url, "cards");
-  if (adminKey === "") {
-    printNote("simlatch mtm: set SIMLATCH_ADMIN_KEY to the platform's administration key");
-    return EXIT.configuration;
-  }
   return withTpm(address, values.json, async (tpm) => {
     const keys = nameKeys(await readMtmKeys(tpm, cardId));
     if (keys.endorsementKey !== request.endorsementKey) {
@@ -229,8 +228,7 @@ async function reportEnrolment(
   if (!enrolled.ok) {
     const { reason } = enrolled;
     if (json) printLine(JSON.stringify({ cardId, enrolled: false, problem: reason }));
-    printNote(`simlatch mtm: ${ADVICE[reason] ?? `the platform said ${reason}`}`);
-    return reason === "unauthorized" ? EXIT.configuration : EXIT.unexpected;
+    return reportProblem("mtm", reason, ADVICE);
   }
   await writeFile(out, `${JSON.stringify(enrolled.value, undefined, 2)}\n`);
   printLine(json ? JSON.stringify({ cardId, enrolled: true, out }) : `card ${cardId}: enrolled`);

@@ -1,5 +1,7 @@
 /** The only place that writes to the terminal: results to stdout, everything else to stderr. */
 
+import type { Writable } from "node:stream";
+
 /** What a person or a script asked for. */
 export function printLine(line = ""): void {
   process.stdout.write(`${line}\n`);
@@ -8,6 +10,20 @@ export function printLine(line = ""): void {
 /** Progress, problems and advice, so that stdout stays clean for --json. */
 export function printNote(line: string): void {
   process.stderr.write(`${line}\n`);
+}
+
+/** Resolves when whoever reads us has room again, so that what we say is not kept in memory. */
+export async function drainOutput(...others: readonly Writable[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr, ...others]) {
+    if (!stream.writableNeedDrain || stream.destroyed) continue;
+    await new Promise<void>((resolve) => {
+      for (const event of ["drain", "close", "error"]) {
+        stream.once(event, () => {
+          resolve();
+        });
+      }
+    });
+  }
 }
 
 type Colour = "green" | "red" | "yellow" | "dim" | "bold";

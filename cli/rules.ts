@@ -12,14 +12,15 @@ import type {
   RuleSetView,
 } from "#protocol/admin-rules";
 import { type BindingRule, RULE_ID_PATTERN } from "#protocol/rules";
-import { TENANT_PATTERN } from "#protocol/identifiers";
 import {
   ADMIN_ADVICE,
   type AdminProblem,
-  type AdminRequest,
   adminUrl,
-  callAdmin,
+  askAdmin,
+  checkTenant,
   DEFAULT_PLATFORM_URL,
+  readAdminKey,
+  reportProblem,
 } from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
@@ -86,34 +87,35 @@ not the platform's.`,
     if (!isArgumentFit || rest.length > 0) {
       throw new UsageError(`${name} wants ${action.argument ?? "nothing more"}`);
     }
-    const { tenant, url: base } = values;
-    if (tenant !== undefined && !TENANT_PATTERN.test(tenant)) {
-      throw new UsageError("a tenant is named by 1 to 32 of a-z, 0-9 and -");
-    }
-    adminUrl(base, "rules");
-    const adminKey = process.env["SIMLATCH_ADMIN_KEY"] ?? "";
-    if (adminKey === "") {
-      printNote("simlatch rules: set SIMLATCH_ADMIN_KEY to the platform's administration key");
-      return EXIT.configuration;
-    }
-    const call: RulesCall = {
-      values,
-      tenant,
-      argument: argument ?? "",
-      send: (path, request) =>
-        callAdmin(adminUrl(base, path), adminKey, { timeoutMs: TIMEOUT_MS, ...request }),
-    };
+    checkTenant(values.tenant);
+    adminUrl(values.url, "rules");
+    const adminKey = readAdminKey("rules");
+    if (adminKey === undefined) return EXIT.configuration;
+    const access = { base: values.url, adminKey };
+    const call = { access, values, tenant: values.tenant, argument: argument ?? "" };
     const problem = await action.run(call);
     if (typeof problem === "number") return problem;
-    printNote(`simlatch rules: ${ADVICE[problem] ?? `the platform said ${problem}`}`);
-    return problem === "unauthorized" ? EXIT.configuration : EXIT.unexpected;
+    return reportProblem("rules", problem, ADVICE);
   },
 };
 
-type Told = Awaited<ReturnType<typeof callAdmin>>;
+interface Access {
+  /** The platform, as the command line names it. */
+  readonly base: string;
+  readonly adminKey: string;
+}
+
+function ask(
+  { base, adminKey }: Access,
+  method: "GET" | "POST" | "PUT" | "DELETE",
+  path: string,
+  body?: object,
+): ReturnType<typeof askAdmin> {
+  return askAdmin(adminUrl(base, path), adminKey, { method, body, timeoutMs: TIMEOUT_MS });
+}
 
 interface RulesCall {
-  readonly send: (path: string, request: AdminRequest) => Promise<Told>;
+  readonly access: Access;
   readonly tenant: string | undefined;
   readonly argument: string;
   readonly values: {
@@ -144,7 +146,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   rollback: { argument: "the number of a VERSION", run: rollBackRules },
 };
 
-const ADVICE: Readonly<Partial<Record<AdminProblem, string>>> = {
+const ADVICE: typeof ADMIN_ADVICE = {
   ...ADMIN_ADVICE,
   conflict:
     "not done: it locks out everybody (see `check`; --force does it), the draft changed " +
@@ -165,32 +167,32 @@ function query(parameters: Readonly<Record<string, string | undefined>>): string
   return `?${given.toString()}`;
 }
 
-async function listRules({ send, tenant, values }: RulesCall): Promise<number | AdminProblem> {
+async function listRules({ access, tenant, values }: RulesCall): Promise<number | AdminProblem> {
   const { version } = values;
   if (version !== undefined && version !== "draft" && !/^[1-9][0-9]{0,9}$/.test(version)) {
     throw new UsageError('--version wants "draft" or a number');
   }
-  const set = await send(`rule-set${query({ tenant })}`, { method: "GET" });
+  const set = await ask(access, "GET", `rule-set${query({ tenant })}`);
   if (!set.ok) return set.reason;
-  const { active, draft }: RuleSetView = Object(set.value);
+  const { active, draft }: RuleSetView = JSON.parse(set.value);
   if (!values.json) printNote(`version ${active} decides; changes go into version ${draft}`);
   for (let after: string | undefined; ;) {
     const limit = String(PAGE_RULES);
     const path = `rules${query({ tenant, version, after, limit })}`;
-    const answer = await send(path, { method: "GET" });
+    const answer = await ask(access, "GET", path);
     if (!answer.ok) return answer.reason;
-    const { rules }: RuleList = Object(answer.value);
+    const { rules }: RuleList = JSON.parse(answer.value);
     for (const rule of rules) printLine(JSON.stringify(rule));
     after = rules.at(-1)?.id;
     if (rules.length < PAGE_RULES || after === undefined) return EXIT.expected;
   }
 }
 
-async function putRules({ send, tenant, argument }: RulesCall): Promise<number | AdminProblem> {
+async function putRules({ access, tenant, argument }: RulesCall): Promise<number | AdminProblem> {
   const rules = await readRules(argument);
   for (const { id, ...rule } of rules) {
     const body = { ...rule, ...scope(tenant) };
-    const answer = await send(`rules/${id}`, { method: "PUT", body });
+    const answer = await ask(access, "PUT", `rules/${id}`, body);
     if (!answer.ok) {
       printNote(`simlatch rules: rule ${id}`);
       return answer.reason;
@@ -220,19 +222,19 @@ async function readRules(file: string): Promise<readonly Pick<BindingRule, "id">
   return rules as readonly Pick<BindingRule, "id">[];
 }
 
-async function removeRule({ send, tenant, argument }: RulesCall): Promise<number | AdminProblem> {
+async function removeRule({ access, tenant, argument }: RulesCall): Promise<number | AdminProblem> {
   if (!RULE_ID_PATTERN.test(argument)) throw new UsageError("remove wants the id of a rule");
-  const answer = await send(`rules/${argument}${query({ tenant })}`, { method: "DELETE" });
+  const answer = await ask(access, "DELETE", `rules/${argument}${query({ tenant })}`);
   if (!answer.ok) return answer.reason;
   printLine(`${argument} is no more in the draft`);
   return EXIT.expected;
 }
 
-async function checkRules({ send, tenant, values }: RulesCall): Promise<number | AdminProblem> {
-  const answer = await send("rule-set/check", { method: "POST", body: scope(tenant) });
+async function checkRules({ access, tenant, values }: RulesCall): Promise<number | AdminProblem> {
+  const answer = await ask(access, "POST", "rule-set/check", scope(tenant));
   if (!answer.ok) return answer.reason;
-  const { version, rules, findings }: RuleCheck = Object(answer.value);
-  if (values.json) printLine(JSON.stringify(answer.value));
+  const { version, rules, findings }: RuleCheck = JSON.parse(answer.value);
+  if (values.json) printLine(answer.value);
   else {
     for (const finding of findings) printLine(describeFinding(finding));
     printLine(`version ${version}: ${rules} rules, ${findings.length} findings`);
@@ -257,7 +259,7 @@ function describeFinding({ finding, rule, by }: RuleFinding): string {
   return `${subject}${FINDINGS[finding]}${by === undefined ? "" : ` (${by})`}`;
 }
 
-async function dryRunRules({ send, tenant, values }: RulesCall): Promise<number | AdminProblem> {
+async function dryRunRules({ access, tenant, values }: RulesCall): Promise<number | AdminProblem> {
   const bounds = Object.fromEntries(
     (["pairs", "bindings", "changes"] as const).flatMap((name) => {
       const text = values[name];
@@ -267,9 +269,9 @@ async function dryRunRules({ send, tenant, values }: RulesCall): Promise<number 
     }),
   );
   const body: DryRunRequest = { ...scope(tenant), ...bounds };
-  const answer = await send("rule-set/dry-run", { method: "POST", body, isText: true });
+  const answer = await ask(access, "POST", "rule-set/dry-run", body);
   if (!answer.ok) return answer.reason;
-  const lines = String(answer.value).trimEnd().split("\n");
+  const lines = answer.value.trimEnd().split("\n");
   let changed = 0;
   for (const text of lines) {
     const line: DryRunLine = JSON.parse(text);
@@ -297,24 +299,31 @@ function describeCount(what: string, { checked, changed, isPartial }: DryRunCoun
   return `${changed} of ${checked} ${what} would change${isPartial ? " (not all looked at)" : ""}`;
 }
 
-async function activateRules({ send, tenant, values }: RulesCall): Promise<number | AdminProblem> {
+async function activateRules({
+  access,
+  tenant,
+  values,
+}: RulesCall): Promise<number | AdminProblem> {
   const { force, "keep-floor": keepsFloor, json } = values;
   const body: RuleActivationRequest = { ...scope(tenant), force, raiseFloor: !keepsFloor };
-  return reportActivation(await send("rule-set/activate", { method: "POST", body }), json);
+  return reportActivation(await ask(access, "POST", "rule-set/activate", body), json);
 }
 
 async function rollBackRules(call: RulesCall): Promise<number | AdminProblem> {
-  const { send, tenant, argument, values } = call;
+  const { access, tenant, argument, values } = call;
   if (!/^[1-9][0-9]{0,8}$/.test(argument)) throw new UsageError("rollback wants a version");
   const version = Number(argument);
   const body: RuleRollbackRequest = { ...scope(tenant), version, force: values.force };
-  return reportActivation(await send("rule-set/rollback", { method: "POST", body }), values.json);
+  return reportActivation(await ask(access, "POST", "rule-set/rollback", body), values.json);
 }
 
-function reportActivation(answer: Told, json: boolean): number | AdminProblem {
+function reportActivation(
+  answer: Awaited<ReturnType<typeof ask>>,
+  json: boolean,
+): number | AdminProblem {
   if (!answer.ok) return answer.reason;
-  const { version, findings }: RuleActivationView = Object(answer.value);
-  if (json) printLine(JSON.stringify(answer.value));
+  const { version, findings }: RuleActivationView = JSON.parse(answer.value);
+  if (json) printLine(answer.value);
   else {
     for (const finding of findings) printLine(describeFinding(finding));
     printLine(`version ${version} decides`);

@@ -3,7 +3,7 @@ import { decodeBase64Url } from "#protocol/bytes";
 import { DEFAULT_TENANT } from "#protocol/identifiers";
 import { createCardApplet } from "#terminal/card";
 import type { Concealment } from "#terminal/conceal";
-import { createPcscTransport, listReaders } from "#terminal/pcsc";
+import { createPcscTransport } from "#terminal/pcsc";
 import {
   BINDING_HELP,
   BINDING_OPTIONS,
@@ -16,6 +16,7 @@ import {
 } from "./binding-run.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine } from "./output.ts";
+import { listReaders } from "./pcsc-readers.ts";
 
 export const terminalCommand: Command = {
   name: "terminal",
@@ -50,11 +51,11 @@ interface Request extends BindingRun {
   readonly concealment: Concealment | undefined;
 }
 
-async function printReaders(args: readonly string[]): Promise<number> {
+function printReaders(args: readonly string[]): number {
   const options = { json: { type: "boolean", default: false } } as const;
   const { values } = parseArgs({ args: [...args], options });
   try {
-    const readers = await listReaders();
+    const readers = listReaders();
     if (values.json) printLine(JSON.stringify(readers));
     else
       for (const { name, hasCard } of readers) printLine(`${hasCard ? "card " : "empty"}  ${name}`);

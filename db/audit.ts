@@ -1,6 +1,8 @@
 /** The audit index: what the single writers reported, at least once, kept once. */
 import { and, desc, eq, isNotNull, sql } from "drizzle-orm";
 
+import { decodeBase64Url, encodeBase64Url } from "#protocol/bytes";
+
 import { build, type CatalogDatabase, prepareStatement, readRows } from "./database.ts";
 import type { AuditEvent, Repositories } from "./records.ts";
 import { auditEvents } from "./schema.ts";
@@ -21,7 +23,7 @@ const insertEvent = prepareStatement(
       session: sql.placeholder("session"),
       reason: sql.placeholder("reason"),
       trail: sql.placeholder("trail"),
-      facts: sql.placeholder("facts"),
+      wrappedFacts: sql.placeholder("wrappedFacts"),
     })
     .onConflictDoNothing()
     .returning({ number: auditEvents.number }),
@@ -51,7 +53,7 @@ const selectDecisions = prepareStatement(
   build
     .select()
     .from(auditEvents)
-    .where(and(eq(auditEvents.tenant, tenant), isNotNull(auditEvents.facts)))
+    .where(and(eq(auditEvents.tenant, tenant), isNotNull(auditEvents.wrappedFacts)))
     .orderBy(desc(auditEvents.at), ...newestFirst)
     .limit(limit),
 );
@@ -59,7 +61,10 @@ const selectDecisions = prepareStatement(
 export function createAuditIndex(database: CatalogDatabase): Repositories["audit"] {
   async function append(events: readonly AuditEvent[]): Promise<void> {
     await database.write(
-      events.map((event) => insertEvent.call({ ...event, facts: event.facts ?? null })),
+      events.map(({ facts, ...event }) => {
+        const wrappedFacts = facts === undefined ? null : (decodeBase64Url(facts) ?? null);
+        return insertEvent.call({ ...event, wrappedFacts });
+      }),
     );
   }
 
@@ -82,6 +87,6 @@ export function createAuditIndex(database: CatalogDatabase): Repositories["audit
   return { append, find, findDecisions };
 }
 
-function toEvent({ facts, ...event }: typeof auditEvents.$inferSelect): AuditEvent {
-  return facts === null ? event : { ...event, facts };
+function toEvent({ wrappedFacts, ...event }: typeof auditEvents.$inferSelect): AuditEvent {
+  return wrappedFacts === null ? event : { ...event, facts: encodeBase64Url(wrappedFacts) };
 }

@@ -7,12 +7,16 @@ import { applyMigrations } from "./migrations.ts";
 /** Longest wait for another process's write, a command of the operator's for instance. */
 const BUSY_TIMEOUT_MILLISECONDS = 5_000;
 
-/** WAL with FULL: a commit that was answered survives power loss. The change to WAL may wait. */
+/**
+ * WAL with FULL: a commit that was answered survives power loss. The change to WAL may wait. What
+ * is replaced is overwritten: no secret under an older wrapping key stays behind on a free page.
+ */
 const PRAGMAS = `
   PRAGMA busy_timeout = ${BUSY_TIMEOUT_MILLISECONDS};
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA foreign_keys = ON;
+  PRAGMA secure_delete = ON;
 `;
 
 export interface Catalog extends CatalogDatabase {

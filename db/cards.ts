@@ -6,6 +6,7 @@ import type { CardStatus } from "#protocol/admin";
 import { build, type CatalogDatabase, prepareStatement, readRows, writeRows } from "./database.ts";
 import type {
   CardDetails,
+  CardListing,
   CardRecord,
   CardTerms,
   InsertOutcome,
@@ -109,6 +110,17 @@ const insertCard = prepareStatement(
     .returning({ cardId: cards.cardId }),
 );
 
+const { tenant: _tenant, wrappedKey: _wrappedKey, ...listed } = columns;
+
+const selectPage = prepareStatement(
+  build
+    .select(listed)
+    .from(cards)
+    .where(and(eq(cards.tenant, tenant), gt(cards.cardId, sql.placeholder("after"))))
+    .orderBy(cards.cardId)
+    .limit(sql.placeholder("limit")),
+);
+
 const updateStatus = prepareStatement(
   build
     .update(cards)
@@ -126,15 +138,6 @@ const updateDetails = prepareStatement(
     })
     .where(isThisCard)
     .returning({ cardId: cards.cardId }),
-);
-
-const selectPage = prepareStatement(
-  build
-    .select({ cardId: cards.cardId, groups: cards.groups, company: cards.company })
-    .from(cards)
-    .where(and(eq(cards.tenant, tenant), gt(cards.cardId, sql.placeholder("after"))))
-    .orderBy(cards.cardId)
-    .limit(sql.placeholder("limit")),
 );
 
 const selectGroupMember = prepareStatement(
@@ -206,11 +209,9 @@ export function createCards(database: CatalogDatabase): Repositories["cards"] {
     return (await writeRows(database, updateDetails, values)).length > 0;
   }
 
-  async function list(name: string, page: Page) {
+  async function list(name: string, page: Page): Promise<CardListing[]> {
     const rows = await readRows(database, selectPage, { tenant: name, ...page });
-    return rows.map(({ cardId: id, groups, company }) => {
-      return { cardId: id, groups, company: company ?? undefined };
-    });
+    return rows.map(({ company, ...row }) => Object.assign(row, { company: company ?? undefined }));
   }
 
   async function hasGroup(name: string, group: string): Promise<boolean> {

@@ -8,6 +8,8 @@ import { createPlatformKeys } from "./platform-keys.ts";
 import type { Repositories } from "./records.ts";
 import { createSubscribers } from "./subscribers.ts";
 import { createTenants } from "./tenants.ts";
+import { createWrappedColumns } from "./wrapped-columns.ts";
+import { createWrappingKeys } from "./wrapping-keys.ts";
 
 export function createRepositories(database: CatalogDatabase): Repositories {
   return {
@@ -18,5 +20,7 @@ export function createRepositories(database: CatalogDatabase): Repositories {
     subscribers: createSubscribers(database),
     rules: createBindingRules(database),
     audit: createAuditIndex(database),
+    wrappingKeys: createWrappingKeys(database),
+    wrappedColumns: createWrappedColumns(database),
   };
 }

@@ -75,6 +75,12 @@ export interface RegisteredCard extends Omit<CardRecord, "certificates" | "finge
   readonly chainRevoked: boolean;
 }
 
+/** A card without its shared key. */
+export type CardListing = Omit<
+  CardRecord,
+  "tenant" | "wrappedKey" | "certificates" | "fingerprints"
+>;
+
 export interface ConcealmentKeyRecord {
   readonly tenant: string;
   /** 65 bytes. */
@@ -90,10 +96,12 @@ export interface SubscriberRecord {
   /** E.164 digits, where the operator gave them. */
   readonly msisdn: string | undefined;
   readonly status: SubscriberStatus;
-  /** A name of the table in #wasm/algorithms. */
+  /** EMBEDDED_CENTRE, or the name of the connector to the centre that has the keys. */
+  readonly centre: string;
+  /** A name of the table in #wasm/algorithms; at another centre, one of CENTRE_PROOFS. */
   readonly algorithm: string;
-  /** K, Ki, A-key or the secret of CHAP. */
-  readonly wrappedKey: Uint8Array;
+  /** K, Ki, A-key or the secret of CHAP; absent where another centre has it. */
+  readonly wrappedKey: Uint8Array | undefined;
   /** OPc or TOPc, where the algorithm has one. */
   readonly wrappedOperator: Uint8Array | undefined;
   /** SSD_A and SSD_B that the module was issued with, if it was. */
@@ -107,7 +115,27 @@ export interface SubscriberRecord {
   readonly keyVersion: number;
   /** How many updates of SSD were ordered. */
   readonly ssdUpdates: number;
+  /** The highest SEQ that another centre is known to have issued; 0 when none is. */
+  readonly seqFloor: number;
 }
+
+/** A subscriber as it is to be from now on, and the key version that it was read with. */
+export interface SubscriberChange {
+  readonly record: SubscriberRecord;
+  readonly knownKeyVersion: number;
+}
+
+/** The IMSIs of what was written; the others were changed by somebody else meanwhile. */
+export interface SavedSubscribers {
+  readonly inserted: ReadonlySet<string>;
+  readonly updated: ReadonlySet<string>;
+}
+
+/** A subscriber without its keys. */
+export type SubscriberListing = Omit<
+  SubscriberRecord,
+  "tenant" | "wrappedKey" | "wrappedOperator" | "wrappedSsd" | "uimId" | "ssdUpdates" | "seqFloor"
+>;
 
 /** What replaces the authentication data of a subscriber. */
 export type SubscriberKeyRecord = Pick<
@@ -159,6 +187,33 @@ export interface AuditEvent extends AuditEventView {
   readonly facts?: string | undefined;
 }
 
+/** A wrapping key that rows may be under. */
+export interface WrappingKeyRecord {
+  readonly id: number;
+  /** 16 bytes that tell the key from another one with its id. */
+  readonly checkValue: Uint8Array;
+}
+
+/** The values of a row's key columns, in their order. */
+export type RowKey = readonly (string | number)[];
+
+/** A row of a table with wrapped columns. */
+export interface WrappedRow {
+  readonly key: RowKey;
+  /** All of it, by the names of the schema. */
+  readonly row: Readonly<Record<string, unknown>>;
+  /** By column; without those that are null or empty. */
+  readonly wrapped: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface WrappedChange {
+  readonly key: RowKey;
+  readonly column: string;
+  /** What the column must still hold. */
+  readonly stale: Uint8Array;
+  readonly fresh: Uint8Array;
+}
+
 export type InsertOutcome = "inserted" | "taken";
 
 export interface Repositories {
@@ -200,7 +255,7 @@ export interface Repositories {
     setStatus(tenant: string, cardId: string, status: CardStatus): Promise<boolean>;
     setDetails(tenant: string, cardId: string, details: CardDetails): Promise<boolean>;
     /** In the order of card ids. */
-    list(tenant: string, page: Page): Promise<(CardDetails & { readonly cardId: string })[]>;
+    list(tenant: string, page: Page): Promise<CardListing[]>;
     hasGroup(tenant: string, group: string): Promise<boolean>;
     revokeCertificate(tenant: string, fingerprint: string): Promise<void>;
   };
@@ -223,7 +278,7 @@ export interface Repositories {
       algorithms: readonly string[],
     ): Promise<Pick<SubscriberRecord, "imsi" | "algorithm" | "amf"> | undefined>;
     insert(record: SubscriberRecord): Promise<InsertOutcome>;
-    /** Raises the key version; the SQN of its slots stays where it is. */
+    /** Raises the key version; the SQN of its slots stays where it is. Embedded centre alone. */
     replaceKeys(tenant: string, imsi: string, keys: SubscriberKeyRecord): Promise<boolean>;
     setNumber(tenant: string, imsi: string, msisdn: string | undefined): Promise<boolean>;
     /** False unless the subscriber has that algorithm. */
@@ -237,11 +292,15 @@ export interface Repositories {
     ): Promise<"set" | "no_number" | "absent">;
     /** Undefined when nothing is said of the number, or it is not one subscriber's alone. */
     findProfile(tenant: string, msisdn: string): Promise<SubscriberProfile | undefined>;
+    /** Those of the IMSIs that are there, in any order. */
+    findMany(tenant: string, imsis: readonly string[]): Promise<SubscriberRecord[]>;
+    /** All in one unit. A change never touches the status and never lowers the floor of SEQ. */
+    saveMany(
+      inserts: readonly SubscriberRecord[],
+      changes: readonly SubscriberChange[],
+    ): Promise<SavedSubscribers>;
     /** In the order of IMSIs. */
-    list(
-      tenant: string,
-      page: Page,
-    ): Promise<Pick<SubscriberRecord, "imsi" | "operator" | "msisdn" | "algorithm">[]>;
+    list(tenant: string, page: Page): Promise<SubscriberListing[]>;
   };
   readonly rules: {
     findState(tenant: string): Promise<RuleSetState>;
@@ -261,6 +320,20 @@ export interface Repositories {
     restore(tenant: string, version: number): Promise<void>;
     /** The newest first. */
     listVersions(tenant: string, limit: number): Promise<RuleVersion[]>;
+  };
+  readonly wrappingKeys: {
+    list(): Promise<WrappingKeyRecord[]>;
+    /** Keeps the check value that an id has already. */
+    record(key: WrappingKeyRecord): Promise<void>;
+    retire(ids: readonly number[]): Promise<void>;
+  };
+  readonly wrappedColumns: {
+    /** Every table with wrapped columns, and those columns, by the names of the schema. */
+    readonly tables: readonly { readonly table: string; readonly columns: readonly string[] }[];
+    /** The next `limit` rows in the order of their keys, whatever they are wrapped with. */
+    page(table: string, after: RowKey | undefined, limit: number): Promise<WrappedRow[]>;
+    /** One unit; for each change, whether the column still held what it was to replace. */
+    replace(table: string, changes: readonly WrappedChange[]): Promise<boolean[]>;
   };
   readonly audit: {
     /** At least once: an event with the same writer and number is kept once. */

@@ -39,6 +39,17 @@ function decodeStored(encoded: string): Uint8Array {
   return decoded;
 }
 
+/**
+ * Wrapping keys that rows may be under, of this catalog or of a single writer: from a key's first
+ * use until the re-wrap job found nothing under it. The keys themselves are configuration.
+ */
+export const wrappingKeys = sqliteTable("wrapping_key", {
+  /** 0: the one made from the master key. */
+  id: integer("id").primaryKey(),
+  /** 16 bytes that tell the key from another one with its id. */
+  checkValue: bytes("check_value").notNull(),
+});
+
 /** An operator. */
 export const tenants = sqliteTable("tenant", {
   tenant: text("tenant").primaryKey(),
@@ -184,10 +195,12 @@ export const auc = sqliteTable(
   {
     tenant: text("tenant").notNull(),
     imsi: text("imsi").notNull(),
-    /** A name of the table in #wasm/algorithms. */
+    /** `embedded`, or the name of the connector to the centre that has the keys. */
+    centre: text("centre").notNull(),
+    /** A name of the table in #wasm/algorithms; at another centre, one of CENTRE_PROOFS. */
     algorithm: text("algorithm").notNull(),
-    /** K, Ki, A-key or the secret of CHAP, wrapped. */
-    wrappedKey: bytes("wrapped_key").notNull(),
+    /** K, Ki, A-key or the secret of CHAP, wrapped; null where another centre has it. */
+    wrappedKey: bytes("wrapped_key"),
     /** OPc (TS 35.206, 4.1) or TOPc (TS 35.231, 6.2), wrapped. */
     wrappedOperator: bytes("wrapped_operator"),
     /** SSD_A and SSD_B that the module was issued with, wrapped. */
@@ -201,6 +214,8 @@ export const auc = sqliteTable(
     keyVersion: integer("key_version").notNull(),
     /** How many updates of SSD were ordered. */
     ssdUpdates: integer("ssd_updates").notNull(),
+    /** The highest SEQ that another centre is known to have issued; only raised (I4). */
+    seqFloor: integer("seq_floor").notNull(),
   },
   (t) => [
     primaryKey({ columns: [t.tenant, t.imsi] }),
@@ -209,6 +224,7 @@ export const auc = sqliteTable(
       foreignColumns: [subscribers.tenant, subscribers.imsi],
     }),
     index("auc_algorithm").on(t.tenant, t.algorithm, t.imsi),
+    check("auc_key", sql`(${t.centre} = 'embedded') = (${t.wrappedKey} is not null)`),
   ],
 );
 
@@ -285,8 +301,8 @@ export const auditEvents = sqliteTable(
     session: text("session").notNull(),
     reason: text("reason").notNull(),
     trail: text("trail", { mode: "json" }).$type<readonly StepReport[]>().notNull(),
-    /** Of a decision by rules: what it was made from, wrapped, base64url. */
-    facts: text("facts"),
+    /** Of a decision by rules: what it was made from. */
+    wrappedFacts: bytes("wrapped_facts"),
   },
   (t) => [
     primaryKey({ columns: [t.writer, t.number] }),
@@ -294,6 +310,6 @@ export const auditEvents = sqliteTable(
     index("audit_event_card").on(t.tenant, t.cardId),
     index("audit_event_time")
       .on(t.tenant, t.at)
-      .where(sql`${t.facts} is not null`),
+      .where(sql`${t.wrappedFacts} is not null`),
   ],
 );

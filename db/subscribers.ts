@@ -1,18 +1,18 @@
 /** Subscribers and, in a table of its own, their authentication data. */
-import { and, asc, eq, gt, gte, isNotNull, sql } from "drizzle-orm";
+import { and, asc, eq, gte, isNotNull, sql } from "drizzle-orm";
 
-import type { SubscriberStatus } from "#protocol/admin";
+import { EMBEDDED_CENTRE, type SubscriberStatus } from "#protocol/admin";
 
 import { build, type CatalogDatabase, prepareStatement, readRows, writeRows } from "./database.ts";
 import type { SubscriberProfile } from "#protocol/subscriber-profile";
 import type {
   InsertOutcome,
-  Page,
   Repositories,
   SubscriberKeyRecord,
   SubscriberRecord,
 } from "./records.ts";
 import { auc, subscribers } from "./schema.ts";
+import { createSubscriberBatches, selectWithKeys, toSubscriber } from "./subscriber-batches.ts";
 
 const tenant = sql.placeholder("tenant");
 const imsi = sql.placeholder("imsi");
@@ -27,28 +27,7 @@ const uimId = sql.placeholder("uimId");
 const isThisSubscriber = and(eq(subscribers.tenant, tenant), eq(subscribers.imsi, imsi));
 const isItsAuc = and(eq(auc.tenant, tenant), eq(auc.imsi, imsi));
 
-const selectSubscriber = prepareStatement(
-  build
-    .select({
-      tenant: subscribers.tenant,
-      imsi: subscribers.imsi,
-      operator: subscribers.operator,
-      msisdn: subscribers.msisdn,
-      status: subscribers.status,
-      algorithm: auc.algorithm,
-      wrappedKey: auc.wrappedKey,
-      wrappedOperator: auc.wrappedOperator,
-      wrappedSsd: auc.wrappedSsd,
-      uimId: auc.uimId,
-      amf: auc.amf,
-      indBits: auc.indBits,
-      keyVersion: auc.keyVersion,
-      ssdUpdates: auc.ssdUpdates,
-    })
-    .from(subscribers)
-    .innerJoin(auc, and(eq(auc.tenant, subscribers.tenant), eq(auc.imsi, subscribers.imsi)))
-    .where(isThisSubscriber),
-);
+const selectSubscriber = prepareStatement(selectWithKeys().where(isThisSubscriber));
 
 const shape = { imsi: auc.imsi, algorithm: auc.algorithm, amf: auc.amf };
 const hasAlgorithm = and(eq(auc.tenant, tenant), eq(auc.algorithm, algorithm));
@@ -81,6 +60,7 @@ const insertAuc = prepareStatement(
     .values({
       tenant,
       imsi,
+      centre: sql.placeholder("centre"),
       algorithm,
       wrappedKey,
       wrappedOperator,
@@ -90,6 +70,7 @@ const insertAuc = prepareStatement(
       indBits: sql.placeholder("indBits"),
       keyVersion: sql.placeholder("keyVersion"),
       ssdUpdates: sql.placeholder("ssdUpdates"),
+      seqFloor: sql.placeholder("seqFloor"),
     })
     .onConflictDoNothing()
     .returning({ imsi: auc.imsi }),
@@ -129,21 +110,6 @@ const selectProfiles = prepareStatement(
     .limit(2),
 );
 
-const selectPage = prepareStatement(
-  build
-    .select({
-      imsi: subscribers.imsi,
-      operator: subscribers.operator,
-      msisdn: subscribers.msisdn,
-      algorithm: auc.algorithm,
-    })
-    .from(subscribers)
-    .innerJoin(auc, and(eq(auc.tenant, subscribers.tenant), eq(auc.imsi, subscribers.imsi)))
-    .where(and(eq(subscribers.tenant, tenant), gt(subscribers.imsi, sql.placeholder("after"))))
-    .orderBy(subscribers.imsi)
-    .limit(sql.placeholder("limit")),
-);
-
 const updateKeys = prepareStatement(
   build
     .update(auc)
@@ -156,7 +122,7 @@ const updateKeys = prepareStatement(
       keyVersion: sql`${auc.keyVersion} + 1`,
       ssdUpdates: 0,
     })
-    .where(isItsAuc)
+    .where(and(isItsAuc, eq(auc.centre, EMBEDDED_CENTRE)))
     .returning({ imsi: auc.imsi }),
 );
 
@@ -176,15 +142,7 @@ export function createSubscribers(database: CatalogDatabase): Repositories["subs
 
   async function find(name: string, number: string): Promise<SubscriberRecord | undefined> {
     const [row] = await readRows(database, selectSubscriber, { tenant: name, imsi: number });
-    return (
-      row && {
-        ...row,
-        msisdn: row.msisdn ?? undefined,
-        wrappedOperator: row.wrappedOperator ?? undefined,
-        wrappedSsd: row.wrappedSsd ?? undefined,
-        uimId: row.uimId ?? undefined,
-      }
-    );
+    return row && toSubscriber(row);
   }
 
   async function findNeighbour(
@@ -213,10 +171,10 @@ export function createSubscribers(database: CatalogDatabase): Repositories["subs
   }
 
   return {
+    ...createSubscriberBatches(database),
     find,
     findNeighbour,
     ...createProfiles(database),
-    list: (name, page) => listSubscribers(database, name, page),
     insert,
     setStatus: (name: string, number: string, value: SubscriberStatus) =>
       found(updateStatus, { tenant: name, imsi: number, status: value }),
@@ -259,12 +217,4 @@ function createProfiles(
   }
 
   return { setProfile, findProfile };
-}
-
-async function listSubscribers(database: CatalogDatabase, name: string, page: Page) {
-  const rows = await readRows(database, selectPage, { tenant: name, ...page });
-  return rows.map((row) => {
-    const { imsi: digits, operator, msisdn: number, algorithm: algorithmName } = row;
-    return { imsi: digits, operator, msisdn: number ?? undefined, algorithm: algorithmName };
-  });
 }

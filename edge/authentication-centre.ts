@@ -1,9 +1,11 @@
 /**
- * What the platform asks of an authentication centre: vectors for challenges that a slot's writer
- * has reserved, a word on the answers, and what AUTS says. The embedded one is the first of its
- * kind. Types only.
+ * What the platform asks of an authentication centre: vectors, a word on the answers, and what AUTS
+ * says. The embedded one computes them inside the transaction of the slot's writer. An external one
+ * is asked outside of it, through a connector, and never verifies: the slot's writer keeps what it
+ * expects and compares in its place. Types only.
  */
 import type { SubscriberRecord } from "#db/records";
+import type { Result } from "#protocol/result";
 
 /** How a challenge looks, which follows from the claimed module and the subscriber's algorithm. */
 export type ChallengeForm = "SIM" | "USIM" | "CAVE" | "SSD update" | "CHAP";
@@ -57,3 +59,74 @@ export interface AuthenticationCentre {
   /** The new SSD, 16 bytes, that RANDSSD, 7 bytes, makes. */
   deriveSsd(subscriber: SubscriberRecord, randssd: Uint8Array): Uint8Array;
 }
+
+/** A vector that an external centre gave out. CK and IK key nothing but the confirmation tag. */
+export interface FetchedVector {
+  /** 16 bytes. */
+  readonly rand: Uint8Array;
+  /** SRES, 4 bytes, of a triplet, or of a quintet as c2 converts it (TS 33.102, 6.8.1.2). */
+  readonly sres?: Uint8Array | undefined;
+  /** TS 33.102, 6.3.2; absent in the triplet of a SIM. */
+  readonly quintet?: FetchedQuintet | undefined;
+}
+
+export interface FetchedQuintet {
+  /** 16 bytes. */
+  readonly autn: Uint8Array;
+  /** 4 to 16 bytes. */
+  readonly xres: Uint8Array;
+  /** CK || IK, 32 bytes, where the centre releases them. */
+  readonly confirmationKey?: Uint8Array | undefined;
+}
+
+export interface VectorQuery {
+  readonly imsi: string;
+  /** 1 to VECTORS_PER_QUERY_MAX; a centre may give fewer, never none. */
+  readonly count: number;
+  /** The vectors are then of after the resynchronisation (TS 33.102, 6.3.5). */
+  readonly resynchronisation?: Resynchronisation | undefined;
+}
+
+export interface Resynchronisation {
+  /** 16 bytes, of the challenge that AUTS answers. */
+  readonly rand: Uint8Array;
+  /** 14 bytes. */
+  readonly auts: Uint8Array;
+}
+
+/** The centre's last word on this subscriber. */
+export type CentreRefusal =
+  | "imsi_unknown_at_centre"
+  | "imsi_refused_by_centre"
+  /** MAC-S of the AUTS in the query. */
+  | "mac_failure";
+
+/** Nothing is known of the subscriber; the same query may succeed a moment later. */
+export type CentreOutage =
+  | "centre_unreachable"
+  /** Reached, and no answer in time. */
+  | "centre_silent"
+  /** Too many queries of this point of presence are under way. */
+  | "centre_busy"
+  /** Another subscriber's answer, or none that the interface knows. */
+  | "centre_answer_invalid"
+  /** It says itself that it cannot. */
+  | "centre_failed";
+
+export type CentreFailure = CentreRefusal | CentreOutage;
+
+/** Each query ends in bounded time, with a value: a connector that throws is defective. */
+export interface CentreConnector {
+  fetchVectors(query: VectorQuery): Promise<Result<readonly FetchedVector[], CentreFailure>>;
+  /**
+   * Tells a centre that wants to know that a module of `imsi` proved itself (TS 33.501, 6.1.4); it
+   * changes nothing of the proof. `at` is Unix time in milliseconds.
+   */
+  confirm?(proof: {
+    readonly imsi: string;
+    readonly at: number;
+  }): Promise<Result<undefined, CentreFailure>>;
+}
+
+/** By the name that `centre` of a subscriber has. */
+export type CentreConnectors = ReadonlyMap<string, CentreConnector>;

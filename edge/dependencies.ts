@@ -1,8 +1,8 @@
 /** What a module of the platform may ask for. Types only. */
-import type { Repositories } from "#db/records";
+import type { Repositories, WrappingKeyRecord } from "#db/records";
 import type { CertificateSuite, SharedKeySuite, SuiteName } from "#protocol/suites";
 import type { Algorithms } from "./algorithms.ts";
-import type { AuthenticationCentre } from "./authentication-centre.ts";
+import type { AuthenticationCentre, CentreConnectors } from "./authentication-centre.ts";
 import type { Limits } from "./limits.ts";
 import type { CertificateAlgorithms } from "./suites/certificate-algorithms.ts";
 import type { Ecies } from "./suites/ecies.ts";
@@ -19,23 +19,36 @@ export type {
   RegisteredCard,
   Repositories,
   StoredRule,
+  SubscriberChange,
+  SubscriberListing,
   SubscriberRecord,
   TenantRecord,
+  WrappingKeyRecord,
 } from "#db/records";
 
 export type {
   AkaAlgorithm,
   Algorithm,
+  AlgorithmProfile,
   Algorithms,
   CdmaAlgorithm,
   KeyMaterial,
 } from "./algorithms.ts";
 export type {
   AuthenticationCentre,
+  CentreConnector,
+  CentreConnectors,
+  CentreFailure,
+  CentreOutage,
+  CentreRefusal,
   ChallengeForm,
+  FetchedQuintet,
+  FetchedVector,
   PresentedAnswer,
+  Resynchronisation,
   Vector,
   VectorOrder,
+  VectorQuery,
   Verification,
 } from "./authentication-centre.ts";
 
@@ -55,14 +68,32 @@ export interface Core {
   readonly sha256: (data: Uint8Array) => Uint8Array;
 }
 
-/** Everything made from the master key. Purposes separate the keys. */
+/** MACs under the master key, secrets at rest under the wrapping keys. Purposes separate both. */
 export interface Vault {
-  /** HMAC-SHA-256, 32 bytes. */
+  /** HMAC-SHA-256, 32 bytes. The same whatever the wrapping keys are. */
   mac(purpose: string, data: Uint8Array): Uint8Array;
   /** Encrypts a secret for a column; `context` names the row and is authenticated. */
   wrap(purpose: string, context: string, secret: Uint8Array): Uint8Array;
-  /** Undefined when the bytes were altered or belong to another purpose or context. */
+  /**
+   * Undefined when the bytes were altered or belong to another purpose or context. Throws
+   * WrappingKeyAbsentError when they name a key that is not configured.
+   */
   unwrap(purpose: string, context: string, wrapped: Uint8Array): Uint8Array | undefined;
+  /**
+   * The secret under the newest wrapping key: the very same bytes when they are already. Undefined
+   * and throws as unwrap.
+   */
+  rewrap(purpose: string, context: string, wrapped: Uint8Array): Uint8Array | undefined;
+  /** Of the key that wraps. */
+  readonly newestKeyId: number;
+  /** The configured keys, the newest first; 16 bytes tell one from another. */
+  readonly wrappingKeys: readonly WrappingKeyRecord[];
+}
+
+/** How a column's secret is wrapped: for what, and which row it belongs to. */
+export interface Wrapping<Row> {
+  readonly purpose: string;
+  readonly context: (row: Row) => string;
 }
 
 /** What every suite computes with (docs/protocol.md, section 3). */
@@ -109,7 +140,10 @@ export interface Dependencies {
   readonly core: Core;
   readonly vault: Vault;
   readonly algorithms: Algorithms;
+  /** The embedded centre. */
   readonly centre: AuthenticationCentre;
+  /** The external ones that this point of presence is connected to. */
+  readonly connectors: CentreConnectors;
   readonly directory: SubscriberDirectory;
   readonly suites: (name: SuiteName) => SuiteTools;
   readonly certificates: CertificateAlgorithms;

@@ -88,6 +88,17 @@ export async function enrolCard(
   dependencies: Dependencies,
   input: EnrolmentInput,
 ): Promise<Result<CardRecord, FailureReason>> {
+  const checked = await checkEnrolment(dependencies, input);
+  if (!checked.ok) return checked;
+  const outcome = await dependencies.repositories.cards.insert(checked.value);
+  return outcome === "inserted" ? checked : failure("conflict");
+}
+
+/** The record that the card would be stored as; nothing is. */
+export async function checkEnrolment(
+  dependencies: Dependencies,
+  input: EnrolmentInput,
+): Promise<Result<CardRecord, FailureReason>> {
   const { repositories, suites } = dependencies;
   const tools = suites(input.suite);
   const { mtm, token, challenge } = input;
@@ -116,8 +127,7 @@ export async function enrolCard(
     company: undefined,
     ...credential.value,
   };
-  const outcome = await repositories.cards.insert(record);
-  return outcome === "inserted" ? success(record) : failure("conflict");
+  return success(record);
 }
 
 function checkCredential(

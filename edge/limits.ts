@@ -25,6 +25,8 @@ export interface Limits {
   readonly ruleStalenessSeconds: number;
   /** 1: subscribers with the algorithms of test cards, whose answers give the key away. */
   readonly testAlgorithms: number;
+  /** Life of the vectors of one query to an external centre that are not spent yet. */
+  readonly fetchedVectorSeconds: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -42,6 +44,7 @@ export const DEFAULT_LIMITS: Limits = {
   reservedPerImsiHour: 5,
   ruleStalenessSeconds: 30,
   testAlgorithms: 0,
+  fetchedVectorSeconds: 300,
 };
 
 const DAY_SECONDS = 86_400;
@@ -65,6 +68,7 @@ export const LIMIT_MAXIMA: Limits = {
   reservedPerImsiHour: COUNT_MAX,
   ruleStalenessSeconds: 3600,
   testAlgorithms: 1,
+  fetchedVectorSeconds: 3600,
 };
 
 /** Not configurable: TS 33.102 Annex C and protocol.md fix them. */

@@ -2,11 +2,19 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { openCatalog } from "#db/bun";
-import { compose, createApp, runtimeAmbient } from "./app.ts";
-import { checkEnvironment, type UncheckedEnvironment } from "./bindings.ts";
+import { compose, createApp, createLog, runtimeAmbient } from "./app.ts";
+import { createGsupClient } from "./access-authentication/authentication-centre/gsup/client.ts";
+import { checkEnvironment } from "./bindings.ts";
+import { openConnectors } from "./connectors.ts";
+import { ConfigurationError, type UncheckedEnvironment } from "./environment.ts";
+import { createHttp2Transport } from "./peers/http2.ts";
 import { openBunHost } from "./state/bun-host.ts";
+import { bunPatience, bunTcp } from "./tcp-bun.ts";
+import { claimWrappingKeys, describeWrappingKeyFault } from "./wrapping-key-claim.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
+/** A report on a subscriber waits two seconds; nothing else takes that long. */
+const LAST_ANSWERS_MS = 5000;
 
 export interface ServerOptions {
   /** SIMLATCH_* of docs/operations.md. */
@@ -32,20 +40,49 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const catalog = await openCatalog(join(folder, "catalog.db"));
   const writeLine = options.writeLine ?? ((line) => process.stderr.write(`${line}\n`));
-  const composition = compose(configuration, catalog, runtimeAmbient(writeLine));
+  const ambient = runtimeAmbient(writeLine);
+  const http2 = createHttp2Transport();
+  const tools = {
+    ...ambient,
+    sleep: bunPatience,
+    log: createLog(ambient),
+    serviceTransport: http2.post,
+  };
+  const connectors = openConnectors(configuration, tools, (name, address) =>
+    createGsupClient(tools, bunTcp(address), name),
+  );
+  const composition = compose(configuration, catalog, { ...ambient, connectors: connectors.all });
+  const fault = await claimWrappingKeys(composition.dependencies);
+  if (fault !== undefined) {
+    catalog.close();
+    connectors.close();
+    http2.close();
+    throw new ConfigurationError(describeWrappingKeyFault(fault));
+  }
   const host = openBunHost(join(folder, "state.db"), composition.dependencies);
   await host.recover();
   const app = createApp(composition, host);
+  const answers = new Set<Promise<Response>>();
   const server = Bun.serve({
     hostname: options.hostname ?? DEFAULT_HOSTNAME,
     port,
-    fetch: (request, self) => app.fetch(request, { address: self.requestIP(request)?.address }),
+    async fetch(request, self) {
+      const { address } = self.requestIP(request) ?? {};
+      const answer = Promise.resolve(app.fetch(request, { address }));
+      answers.add(answer);
+      return answer.finally(() => answers.delete(answer));
+    },
   });
   return {
     url: server.url.origin,
     async stop() {
       await server.stop(true);
+      // Whoever asked is cut off, asks again later, and gets what is stored now.
+      const limit = new Promise((resolve) => setTimeout(resolve, LAST_ANSWERS_MS).unref());
+      await Promise.race([Promise.allSettled(answers), limit]);
+      connectors.close();
       await host.close();
+      http2.close();
       catalog.close();
     },
   };

@@ -6,7 +6,7 @@ import type { Composition } from "./app.ts";
 import { composeWorker } from "./compose-worker.ts";
 import { objectWriters, type WorkerEnvironment } from "./state/objects.ts";
 
-export { CardObject, SubscriberObject } from "./state/objects.ts";
+export { CardObject, CentreObject, SubscriberObject } from "./state/objects.ts";
 
 const apps = new WeakMap<Composition, Hono>();
 

@@ -207,9 +207,23 @@ export interface SubscriberKeys {
   readonly secret?: string;
 }
 
+/** The platform's own authentication centre, which holds the keys of its subscribers. */
+export const EMBEDDED_CENTRE = "embedded";
+
+/**
+ * What a right answer proves of a subscriber at an external centre, which keeps key and algorithm
+ * to itself; also its module kind, since a USIM proves USIM.
+ */
+export const CENTRE_PROOFS = ["USIM", "SIM", "COMP128-1"] as const;
+export type CentreProof = (typeof CENTRE_PROOFS)[number];
+
 /** POST /v1/admin/subscribers. */
 export interface SubscriberEnrolment extends SubscriberKeys {
   readonly tenant?: string;
+  /** `embedded` unless given; else the name of a configured centre, and no keys. */
+  readonly centre?: string;
+  /** Exactly where another centre has the keys. */
+  readonly proves?: CentreProof;
   readonly imsi: string;
   /** Digits of the MNC inside the IMSI. */
   readonly mncLength: 2 | 3;
@@ -260,6 +274,8 @@ export interface SubscriberView {
   readonly operator: string;
   readonly msisdn: string | null;
   readonly status: SubscriberStatus;
+  readonly centre: string;
+  /** Where another centre has the keys: what a right answer proves. */
   readonly algorithm: string;
   readonly moduleKind: ModuleKindName;
   readonly keyVersion: number;
@@ -276,6 +292,38 @@ export type SubscriberOrderRequest = { readonly tenant?: string } & (
   | { readonly order: "report"; readonly reason: "swapped"; readonly by: readonly [string] }
   | { readonly order: "clear"; readonly by: readonly [string, string] }
 );
+
+/**
+ * POST /v1/admin/rewrap: one step of a pass over every secret at rest. The first step of a pass, or
+ * the one after that whose answer had the cursor.
+ */
+export type RewrapStepRequest =
+  | {
+      /** Counts, and changes nothing. */
+      readonly check?: boolean;
+      /** IND slots that were ever in use, when there were more than now. */
+      readonly slots?: number;
+    }
+  | { readonly cursor: string };
+
+export interface RewrapStep {
+  /** For the next step; null at the end of the pass. */
+  readonly cursor: string | null;
+  /** Id of the key that wraps. */
+  readonly newest: number;
+  /** Secrets that this step looked at. */
+  readonly seen: number;
+  /** Of those, how many were under each older key, by its id. */
+  readonly stale: Readonly<Record<string, number>>;
+  /** Of those, how many are under the newest key now. */
+  readonly rewrapped: number;
+  /** Purpose and row of secrets that do not open under the key that they name. */
+  readonly unreadable: readonly string[];
+  /** Older keys that this pass, at its end, has found nothing under. */
+  readonly retired: readonly number[];
+  /** Keys that a start of the platform asks for. */
+  readonly needed: readonly number[];
+}
 
 /** GET /v1/admin/audit?session=... or ?card=...: events in the order of their numbers. */
 export interface AuditEventView {

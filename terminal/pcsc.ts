@@ -3,8 +3,13 @@
  * pcsc-mini, which is loaded at the first use: who has no readers needs it not. A connection is one
  * card in one reader until the card is removed, does not answer in time, or `close`. A command that
  * failed was not repeated: whether the card ran it is for the caller to find out from the card.
+ *
+ * The package's own client, which watches the readers in a thread, is not used. Its `stop` blocks
+ * the caller for ever when a reader changes at that moment: pcsc-lite ignores SCardCancel between
+ * two waits of the thread, and SCardReleaseContext then waits for the thread (pcsc-mini 0.1.3,
+ * pcsc-lite 1.9.9). Cards are connected by their reader's name, without a watching thread.
  */
-import type { Card, CardDisposition, CardMode, Client, Reader } from "pcsc-mini";
+import type { Card, CardDisposition, CardMode } from "pcsc-mini";
 import type { CardTransport } from "./transport.ts";
 
 export type PcscErrorCode =
@@ -38,17 +43,12 @@ export class PcscError extends Error {
   }
 }
 
-export interface PcscReader {
-  readonly name: string;
-  readonly hasCard: boolean;
-}
-
 export interface PcscOptions {
-  /** As `listReaders` names it. */
+  /** As the service names it. */
   readonly reader: string;
   /** Exclusive unless given: no other program reaches the card meanwhile. */
   readonly access?: "exclusive" | "shared";
-  /** For each command; 10 s unless given. */
+  /** For the connection and for each command; 10 s unless given. */
   readonly timeoutMs?: number;
 }
 
@@ -67,13 +67,14 @@ export interface PcscConnection extends CardTransport {
 }
 
 type Library = typeof import("pcsc-mini");
+type Addon = typeof import("pcsc-mini/build/addon.node.js");
+type NativeClient = ReturnType<Addon["newClient"]>;
 
 const TIMEOUT_MS = 10_000;
-/** Readers that are there announce themselves at once. */
-const READER_WAIT_MS = 2000;
-const SETTLE_MS = 200;
 /** After these there is nothing left to talk to. */
 const FINAL: ReadonlySet<PcscErrorCode> = new Set(["removed", "timeout", "no_service"]);
+/** No card answers less (ISO 7816-4, 5.1): some drivers, vpcd one, say so of a card pulled out. */
+const STATUS_WORD_BYTES = 2;
 /** A certificate fits whole, should a reader fetch it by itself; 256 is pcsc-mini's own size. */
 const RESPONSE_BYTES_MAX = 8192 + 2;
 
@@ -93,68 +94,85 @@ const CODES: Readonly<Record<string, PcscErrorCode>> = {
   Timeout: "timeout",
 };
 
-/** All readers of this machine, with or without a card, by name. Throws PcscError. */
-export async function listReaders(): Promise<PcscReader[]> {
-  const library = await loadLibrary();
-  const { PRESENT } = library.ReaderStatus;
-  const found = new Map<string, PcscReader>();
-  const client = new library.Client();
-  const { promise: settled, resolve, reject } = Promise.withResolvers<void>();
-  let timer = setTimeout(resolve, READER_WAIT_MS);
-  client.on("error", (error) => {
-    reject(toPcscError(undefined, error));
-  });
-  client.on("reader", (reader) =>
-    reader.on("change", (status) => {
-      const name = reader.name();
-      found.set(name, { name, hasCard: status.has(PRESENT) });
-      clearTimeout(timer);
-      timer = setTimeout(resolve, SETTLE_MS);
-    }),
-  );
+/** Connects to the card in `reader`. Throws PcscError. */
+export async function createPcscTransport(options: PcscOptions): Promise<PcscConnection> {
+  const { reader, timeoutMs = TIMEOUT_MS } = options;
+  const { library, addon } = await loadLibrary();
+  const { EXCLUSIVE, SHARED } = library.CardMode;
+  const mode = options.access === "shared" ? SHARED : EXCLUSIVE;
+  const client = addon.newClient();
+  inUse.add(client);
+  const opening = openCard(library, client, reader, mode);
   try {
-    start(client, undefined);
-    await settled;
-    return [...found.values()].toSorted((a, b) => a.name.localeCompare(b.name));
-  } finally {
-    clearTimeout(timer);
-    client.stop();
+    const { card, atr } = await limitTime(opening, timeoutMs, reader);
+    return connectionTo({ library, client, mode, options, card }, atr);
+  } catch (error) {
+    // A reader that hangs in this gives the card back when it is done, if ever.
+    void abandon(opening, client, library.CardDisposition.RESET);
+    throw toPcscError(reader, error);
   }
 }
 
-/** Connects to the card in `reader`. Throws PcscError. */
-export async function createPcscTransport(options: PcscOptions): Promise<PcscConnection> {
-  const library = await loadLibrary();
-  const client = new library.Client();
+interface OpenCard {
+  readonly card: Card;
+  readonly atr: Uint8Array;
+}
+
+async function openCard(
+  library: Library,
+  client: NativeClient,
+  reader: string,
+  mode: CardMode,
+): Promise<OpenCard> {
+  const card = await new library.Reader(client, reader).connect(mode);
   try {
-    const reader = await findReader(client, options.reader);
-    const { EXCLUSIVE, SHARED } = library.CardMode;
-    const mode = options.access === "shared" ? SHARED : EXCLUSIVE;
-    const link: Link = { library, client, mode, options, card: await reader.connect(mode) };
-    const { atr } = await link.card.state();
-    return connectionTo(link, Uint8Array.from(atr));
+    const { atr } = await card.state();
+    return { card, atr: Uint8Array.from(atr) };
   } catch (error) {
-    client.stop();
-    throw toPcscError(options.reader, error);
+    await card.disconnect(library.CardDisposition.RESET).catch(() => undefined);
+    throw error;
   }
 }
+
+async function abandon(
+  opening: Promise<OpenCard>,
+  client: NativeClient,
+  then: CardDisposition,
+): Promise<void> {
+  try {
+    const { card } = await opening;
+    await card.disconnect(then);
+  } catch {
+    // It was never connected, or is gone.
+  }
+  inUse.delete(client);
+}
+
+/** A connected card lives in its client's memory, so the client must not be collected before it. */
+const inUse = new Set<NativeClient>();
 
 interface Link {
   readonly library: Library;
-  readonly client: Client;
+  readonly client: NativeClient;
   readonly mode: CardMode;
   readonly options: PcscOptions;
   readonly card: Card;
 }
 
 function connectionTo(link: Link, atr: Uint8Array): PcscConnection {
-  const { library, card, mode } = link;
+  const { library, card, mode, options } = link;
+  const { reader } = options;
   const { LEAVE, RESET } = library.CardDisposition;
   const output = new ArrayBuffer(RESPONSE_BYTES_MAX);
   const line = createLine(link);
   return {
     atr,
-    transmit: (apdu) => line.run(async () => Uint8Array.from(await card.transmit(apdu, output))),
+    transmit: (apdu) =>
+      line.run(async () => {
+        const response = await card.transmit(apdu, output);
+        if (response.length < STATUS_WORD_BYTES) throw new PcscError("removed", reader);
+        return Uint8Array.from(response);
+      }),
     async transaction(work) {
       const held = await line.run(() => card.transaction());
       try {
@@ -185,7 +203,7 @@ function createLine({ library, client, card, options }: Link): Line {
     await pending.catch(() => undefined);
     // A card that is gone cannot be left, but its handle must be given back all the same.
     await card.disconnect(then).catch(() => undefined);
-    client.stop();
+    inUse.delete(client);
   };
   return {
     isOpen: () => released === undefined,
@@ -214,34 +232,6 @@ function createLine({ library, client, card, options }: Link): Line {
   };
 }
 
-/** The reader once it has announced itself. */
-async function findReader(client: Client, name: string): Promise<Reader> {
-  const { promise: found, resolve, reject } = Promise.withResolvers<Reader>();
-  const timer = setTimeout(() => {
-    reject(new PcscError("no_reader", name));
-  }, READER_WAIT_MS);
-  client.on("error", (error) => {
-    reject(toPcscError(name, error));
-  });
-  client.on("reader", (reader) => {
-    if (reader.name() === name) resolve(reader);
-  });
-  try {
-    start(client, name);
-    return await found;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function start(client: Client, reader: string | undefined): void {
-  try {
-    client.start();
-  } catch (error) {
-    throw toPcscError(reader, error);
-  }
-}
-
 async function limitTime<T>(call: Promise<T>, limitMs: number, reader: string): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
@@ -254,9 +244,10 @@ async function limitTime<T>(call: Promise<T>, limitMs: number, reader: string): 
   }
 }
 
-async function loadLibrary(): Promise<Library> {
+async function loadLibrary(): Promise<{ readonly library: Library; readonly addon: Addon }> {
   try {
-    return await import("pcsc-mini");
+    const library = await import("pcsc-mini");
+    return { library, addon: await import("pcsc-mini/build/addon.node.js") };
   } catch (error) {
     throw new PcscError("not_installed", undefined, error);
   }

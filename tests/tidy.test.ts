@@ -23,6 +23,7 @@ const ROOMS = [
   "tests/emulators/sim",
   "tests/emulators/operator",
   "tests/emulators/terminal",
+  "tests/emulators/udm",
   "protocol/assigned-numbers.ts",
   "protocol",
   "wasm/assembly",
@@ -65,6 +66,7 @@ const MAY_IMPORT: Readonly<Record<Room, readonly Room[] | "all">> = {
   "tests/emulators/sim": ["protocol/assigned-numbers.ts"],
   "tests/emulators/operator": ["protocol/assigned-numbers.ts", "tests/emulators/card"],
   "tests/emulators/terminal": ["protocol", "protocol/assigned-numbers.ts", "terminal"],
+  "tests/emulators/udm": ["tests/emulators/sim"],
   cli: "all",
   bench: "all",
   tests: "all",
@@ -75,7 +77,7 @@ const PACKAGES: readonly (readonly [RegExp, readonly Room[]])[] = [
   [/^hono/, ["edge", "tests"]],
   [/^drizzle-/, ["db"]],
   [/^cloudflare:/, ["edge"]],
-  [/^bun(:|$)/, ["edge", "db", "cli", "tests", "wasm"]],
+  [/^bun(:|$)/, ["edge", "db", "cli", "bench", "tests", "wasm"]],
 ];
 
 function roomOf(file: string): Room | undefined {

@@ -4,13 +4,15 @@ import { type Card, createCard } from "#tests/emulators/card/card";
 import { generateCardKeys } from "#tests/emulators/card/keys";
 import { createNonVolatileMemory } from "#tests/emulators/card/non-volatile-memory";
 import { createOperator } from "#tests/emulators/operator/operator";
-import { anchorPublicKeyOf, sharedKeyOf, TEST_DEPLOYMENT, TEST_TENANT } from "./test-keys.ts";
+import { sharedKeyOf, signingKeysOf, TEST_DEPLOYMENT, TEST_TENANT } from "./test-keys.ts";
 
 export interface TestCardOptions {
   readonly suite: SuiteName;
   readonly modes: readonly ModeName[];
   readonly kind: AppletKindName;
   readonly now: Date;
+  /** A card with a clock: seconds, of any epoch. */
+  readonly clock?: { readonly now: () => number };
   readonly random: (length: number) => Uint8Array;
 }
 
@@ -21,7 +23,8 @@ export function createTestCard(options: TestCardOptions): Card {
   const { suite: name, modes, kind, now } = options;
   const random = (length: number): Uint8Array<ArrayBuffer> =>
     Uint8Array.from(options.random(length));
-  const common = { cardId: TEST_CARD_ID, kind, suite: name, modes } as const;
+  const clock = options.clock === undefined ? {} : { clock: options.clock };
+  const common = { cardId: TEST_CARD_ID, kind, suite: name, modes, ...clock } as const;
   const scope = { deployment: TEST_DEPLOYMENT, tenant: TEST_TENANT };
   const environment = { random, nonVolatile: createNonVolatileMemory() };
   if (name === "AES" || name === "SM4") {
@@ -32,7 +35,7 @@ export function createTestCard(options: TestCardOptions): Card {
     return createCard({ ...common, ...scope, ...rest }, environment);
   }
   const keys = generateCardKeys(name, { random });
-  const anchorPublicKey = anchorPublicKeyOf(name);
+  const anchorPublicKey = signingKeysOf(name).anchor.publicKey;
   const operator = createOperator({ now, ...scope });
   const { certificate } = operator.issueCardCertificate(
     name,

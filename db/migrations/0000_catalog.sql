@@ -9,8 +9,9 @@ CREATE TABLE `anchor` (
 CREATE TABLE `auc` (
 	`tenant` text NOT NULL,
 	`imsi` text NOT NULL,
+	`centre` text NOT NULL,
 	`algorithm` text NOT NULL,
-	`wrapped_key` blob NOT NULL,
+	`wrapped_key` blob,
 	`wrapped_operator` blob,
 	`wrapped_ssd` blob,
 	`uim_id` blob,
@@ -18,8 +19,10 @@ CREATE TABLE `auc` (
 	`ind_bits` integer NOT NULL,
 	`key_version` integer NOT NULL,
 	`ssd_updates` integer NOT NULL,
+	`seq_floor` integer NOT NULL,
 	PRIMARY KEY(`tenant`, `imsi`),
-	FOREIGN KEY (`tenant`,`imsi`) REFERENCES `subscriber`(`tenant`,`imsi`) ON UPDATE no action ON DELETE no action
+	FOREIGN KEY (`tenant`,`imsi`) REFERENCES `subscriber`(`tenant`,`imsi`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "auc_key" CHECK(("auc"."centre" = 'embedded') = ("auc"."wrapped_key" is not null))
 );
 --> statement-breakpoint
 CREATE INDEX `auc_algorithm` ON `auc` (`tenant`,`algorithm`,`imsi`);--> statement-breakpoint
@@ -33,13 +36,13 @@ CREATE TABLE `audit_event` (
 	`session` text NOT NULL,
 	`reason` text NOT NULL,
 	`trail` text NOT NULL,
-	`facts` text,
+	`wrapped_facts` blob,
 	PRIMARY KEY(`writer`, `number`)
 );
 --> statement-breakpoint
 CREATE INDEX `audit_event_session` ON `audit_event` (`tenant`,`session`);--> statement-breakpoint
 CREATE INDEX `audit_event_card` ON `audit_event` (`tenant`,`card_id`);--> statement-breakpoint
-CREATE INDEX `audit_event_time` ON `audit_event` (`tenant`,`at`) WHERE "audit_event"."facts" is not null;--> statement-breakpoint
+CREATE INDEX `audit_event_time` ON `audit_event` (`tenant`,`at`) WHERE "audit_event"."wrapped_facts" is not null;--> statement-breakpoint
 CREATE TABLE `binding_rule` (
 	`tenant` text NOT NULL,
 	`id` text NOT NULL,
@@ -160,4 +163,9 @@ CREATE TABLE `subscriber` (
 CREATE INDEX `subscriber_number` ON `subscriber` (`tenant`,`msisdn`);--> statement-breakpoint
 CREATE TABLE `tenant` (
 	`tenant` text PRIMARY KEY NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `wrapping_key` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`check_value` blob NOT NULL
 );

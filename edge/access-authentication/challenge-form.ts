@@ -2,7 +2,7 @@
  * The forms of a challenge (docs/protocol.md, section 6): which one a claimed module kind and an
  * algorithm make, and its random part, the same for a real challenge and for a dummy.
  */
-import type { Algorithm, ChallengeForm, Dependencies } from "../dependencies.ts";
+import type { AlgorithmProfile, ChallengeForm, Dependencies } from "../dependencies.ts";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { concatBytes, equalBytes } from "#protocol/bytes";
 import { MODULE_KIND_NUMBERS, type ModuleKindName, type Strength } from "#protocol/suites";
@@ -26,7 +26,7 @@ export const FORMS: Readonly<Record<ChallengeForm, FormRow>> = {
 };
 
 /** The module kind that an algorithm's subscribers are provisioned with. */
-const KIND_OF_FAMILY: Readonly<Record<Algorithm["family"], ModuleKindName>> = {
+const KIND_OF_FAMILY: Readonly<Record<AlgorithmProfile["family"], ModuleKindName>> = {
   aka: "USIM",
   gsm: "SIM",
   cdma: "UIM",
@@ -37,7 +37,7 @@ const DRAWS_MAX = 16;
 /** AUTHBS has 18 bits, right-aligned in 3 bytes. */
 const SIGNATURE_FIRST_BYTE_MASK = 0x03;
 
-export function moduleKindOf(algorithm: Algorithm): ModuleKindName {
+export function moduleKindOf(algorithm: AlgorithmProfile): ModuleKindName {
   return KIND_OF_FAMILY[algorithm.family];
 }
 
@@ -48,7 +48,10 @@ export function findModuleKind(number: number): ModuleKindName | undefined {
 }
 
 /** Undefined when no module of the claimed kind carries the algorithm. */
-export function formOf(claimed: ModuleKindName, algorithm: Algorithm): ChallengeForm | undefined {
+export function formOf(
+  claimed: ModuleKindName,
+  algorithm: AlgorithmProfile,
+): ChallengeForm | undefined {
   switch (claimed) {
     case "SIM":
       return algorithm.family === "cdma" ? undefined : "SIM";
@@ -61,7 +64,11 @@ export function formOf(claimed: ModuleKindName, algorithm: Algorithm): Challenge
 }
 
 /** What a right answer in this form proves; a USIM in the GSM context is worth a SIM. */
-export function strengthOf(form: ChallengeForm, algorithm: Algorithm, hasTag: boolean): Strength {
+export function strengthOf(
+  form: ChallengeForm,
+  algorithm: AlgorithmProfile,
+  hasTag: boolean,
+): Strength {
   if (form === "SIM") return algorithm.family === "gsm" ? algorithm.proves : "SIM";
   return form === "USIM" && hasTag ? "USIM with tag" : algorithm.proves;
 }

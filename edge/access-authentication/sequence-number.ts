@@ -27,7 +27,12 @@ export function encodeSqn(seq: number, ind: number, indBits: number): Bytes {
 export function decodeSeq(sqn: Uint8Array, indBits: number): number {
   let value = 0;
   for (const byte of sqn) value = value * 256 + byte;
-  return Math.floor(value / 2 ** indBits);
+  return decodeSeqOf(value, indBits);
+}
+
+/** SEQ of an SQN that is a number already. */
+export function decodeSeqOf(sqn: number, indBits: number): number {
+  return Math.floor(sqn / 2 ** indBits);
 }
 
 /**

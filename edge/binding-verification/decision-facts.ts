@@ -1,5 +1,5 @@
 /** What rules judged, as the audit index keeps it: wrapped, for dry runs of other rules (I13). */
-import type { Dependencies } from "../dependencies.ts";
+import type { Dependencies, Wrapping } from "../dependencies.ts";
 import { decodeBase64Url, encodeBase64Url } from "#protocol/bytes";
 import type { RuleSubject } from "./rule-match.ts";
 
@@ -17,27 +17,28 @@ interface DecisionName {
 
 type Tools = Pick<Dependencies, "vault">;
 
-const PURPOSE = "decision facts";
+export const decisionFactsWrapping: Wrapping<DecisionName> = {
+  purpose: "decision facts",
+  context: ({ tenant, session }) => `${tenant}/${session}`,
+};
 
 /** base64url. */
 export function sealFacts({ vault }: Tools, name: DecisionName, facts: DecisionFacts): string {
   const text = new TextEncoder().encode(JSON.stringify(facts));
-  return encodeBase64Url(vault.wrap(PURPOSE, contextOf(name), text));
+  const { purpose, context } = decisionFactsWrapping;
+  return encodeBase64Url(vault.wrap(purpose, context(name), text));
 }
 
-/** Undefined for what was wrapped under another master key. */
+/** Undefined for what was wrapped under a key that is gone. */
 export function openFacts(
   { vault }: Tools,
   name: DecisionName,
   sealed: string,
 ): DecisionFacts | undefined {
+  const { purpose, context } = decisionFactsWrapping;
   const wrapped = decodeBase64Url(sealed);
-  const text = wrapped && vault.unwrap(PURPOSE, contextOf(name), wrapped);
+  const text = wrapped && vault.unwrap(purpose, context(name), wrapped);
   if (text === undefined) return undefined;
   const facts: DecisionFacts = JSON.parse(new TextDecoder().decode(text));
   return facts;
-}
-
-function contextOf({ tenant, session }: DecisionName): string {
-  return `${tenant}/${session}`;
 }

@@ -93,6 +93,13 @@ function viewCard(
   card: Omit<CardRecord, "certificates" | "fingerprints">,
   standing: CardStanding,
 ): CardRecordView {
+  return { ...viewRecord(card), state: stateOf(card, standing) };
+}
+
+/** What the registry alone says of a card. */
+export function viewRecord(
+  card: Omit<CardRecord, "certificates" | "fingerprints" | "wrappedKey">,
+): Omit<CardRecordView, "state"> {
   return {
     tenant: card.tenant,
     cardId: card.cardId,
@@ -100,7 +107,6 @@ function viewCard(
     suite: card.suite,
     modes: card.modes,
     status: card.status,
-    state: stateOf(card, standing),
     groups: card.groups,
     company: card.company ?? null,
     publicKey: card.keyVersion === 0 ? encodeBase64Url(card.pinnedKey) : "",

@@ -8,6 +8,7 @@ import { CARD_REPORTS } from "#protocol/admin";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
 import { isSamePerson, PERSON_PATTERN } from "#protocol/identifiers";
+import { CARD_BATCH_ROWS_MAX, PAGE_ROWS_MAX, SUBSCRIBER_BATCH_ROWS_MAX } from "#protocol/import";
 import { suiteNamed, type SuiteName, SUITES } from "#protocol/suites";
 
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX } from "../secure-connection/limits.ts";
@@ -32,6 +33,9 @@ const CARD_ROOTS_MAX = 16;
 const ENROLMENT_TOKEN_BYTES_MAX = 255;
 const COUNTER_MAX = 0xffff_ffff;
 const MODES_MAX = 2;
+const REWRAP_CURSOR_BYTES_MAX = 1024;
+/** As many as SIMLATCH_SLOTS may be. */
+const SLOTS_MAX = 32;
 /** One byte on the wire. */
 const CONCEALMENT_KEY_ID_MAX = 255;
 
@@ -59,6 +63,43 @@ export const generationPath = v.strictObject({
   generation: v.pipe(v.string(), v.regex(/^[1-9][0-9]{0,9}$/), v.transform(Number), counter),
 });
 export const tenantQuery = v.strictObject({ tenant });
+/** Rows behind `after`, which is absent for the first page. */
+const pageLimit = v.pipe(
+  v.optional(v.string(), String(PAGE_ROWS_MAX)),
+  v.regex(/^[1-9][0-9]{0,3}$/),
+  v.transform(Number),
+  v.maxValue(PAGE_ROWS_MAX),
+);
+export const subscriberPageQuery = v.strictObject({
+  tenant,
+  after: v.optional(imsi),
+  limit: pageLimit,
+});
+export const cardPageQuery = v.strictObject({
+  tenant,
+  after: v.optional(cardId),
+  limit: pageLimit,
+});
+
+/** What the rows are worth is said of each of them. */
+function batchRows(rowsMax: number) {
+  return v.custom<readonly unknown[]>(
+    (value) => Array.isArray(value) && value.length >= 1 && value.length <= rowsMax,
+  );
+}
+const flag = v.optional(v.boolean(), false);
+export const subscriberBatch = v.strictObject({
+  tenant,
+  dryRun: flag,
+  update: flag,
+  rows: batchRows(SUBSCRIBER_BATCH_ROWS_MAX),
+});
+export const cardBatch = v.strictObject({
+  tenant,
+  dryRun: flag,
+  rows: batchRows(CARD_BATCH_ROWS_MAX),
+});
+
 export const auditQuery = v.union([
   v.strictObject({ tenant, card: cardId }),
   v.strictObject({ tenant, session: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{22}$/)) }),
@@ -113,19 +154,21 @@ const enrolmentEntries = {
   token: base64Url(1, ENROLMENT_TOKEN_BYTES_MAX),
   proof: signature,
 };
+export const certificateCard = v.strictObject({
+  ...enrolmentEntries,
+  certificates: v.pipe(
+    v.array(certificate),
+    v.minLength(1),
+    v.maxLength(CHAIN_CERTIFICATES_MAX - 1),
+  ),
+});
+export const sharedKeyCard = v.strictObject({
+  ...enrolmentEntries,
+  key: hex(LENGTH.sharedKey),
+  keyVersion: counter,
+});
 export const cardEnrolment = v.pipe(
-  v.union([
-    v.strictObject({
-      ...enrolmentEntries,
-      certificates: v.pipe(
-        v.array(certificate),
-        v.minLength(1),
-        v.maxLength(CHAIN_CERTIFICATES_MAX - 1),
-      ),
-    }),
-    v.strictObject({ ...enrolmentEntries, key: hex(LENGTH.sharedKey), keyVersion: counter }),
-    v.strictObject({ ...enrolmentEntries, mtm }),
-  ]),
+  v.union([certificateCard, sharedKeyCard, v.strictObject({ ...enrolmentEntries, mtm })]),
   v.check((card) => "mtm" in card === (card.kind === "MTM")),
   v.check((card) => card.kind !== "MTM" || card.suite === "P-256"),
   v.check((card) => "mtm" in card || isProofOf(card.suite, card.proof)),
@@ -170,3 +213,18 @@ export const subscriberOrder = v.variant("order", [
   }),
   v.strictObject({ tenant, order: v.literal("clear"), by: twoPeople }),
 ]);
+
+/** Of a step that begins a pass, or goes on with one; `slots` are those in use. */
+export function rewrapStepRequest(slots: number) {
+  const count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(SLOTS_MAX));
+  return v.pipe(
+    v.custom<object>((value) => !Array.isArray(value)),
+    v.union([
+      v.strictObject({ cursor: base64Url(1, REWRAP_CURSOR_BYTES_MAX) }),
+      v.strictObject({
+        check: v.optional(v.boolean(), false),
+        slots: v.optional(count, slots),
+      }),
+    ]),
+  );
+}

@@ -2,17 +2,20 @@
 import { Hono } from "hono";
 import type { InferOutput } from "valibot";
 
-import type { SubscriberProfileView, SubscriberView } from "#protocol/admin";
+import { EMBEDDED_CENTRE, type SubscriberProfileView, type SubscriberView } from "#protocol/admin";
 
-import { wrapKeys } from "../access-authentication/authentication-centre/subscriber-keys.ts";
+import {
+  NO_STORED_KEYS,
+  wrapKeys,
+} from "../access-authentication/authentication-centre/subscriber-keys.ts";
 import { moduleKindOf } from "../access-authentication/challenge-form.ts";
 import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
 import type { Writers } from "../state/writers.ts";
 import { orderAtSlots } from "../subscriber-orders.ts";
 import { subscriberPath, subscriberStatusUpdate, tenantQuery } from "./admin-schemas.ts";
+import { MCC_DIGITS } from "../subscriber-enrolment.ts";
 import { respondProblem, validateJson, validatePath, validateQuery } from "./problem.ts";
 import {
-  MCC_DIGITS,
   ssdUpdateOrder,
   subscriberEnrolment,
   subscriberKeyReplacement,
@@ -29,7 +32,8 @@ export function createSubscriberRoutes(dependencies: Dependencies, { slots }: Wr
   routes.post("/subscribers", validateJson(subscriberEnrolment(dependencies)), async (c) => {
     const enrolment = c.req.valid("json");
     // Every slot in use must have an IND of its own in this profile (TS 33.102, C.1.1.1).
-    if (2 ** enrolment.indBits < dependencies.slots) return respondProblem(c, "malformed");
+    const isCrowded = 2 ** enrolment.indBits < dependencies.slots;
+    if (isCrowded && "keys" in enrolment.profile) return respondProblem(c, "malformed");
     if ((await tenants.find(enrolment.tenant)) === undefined) {
       return respondProblem(c, "not_found");
     }
@@ -113,6 +117,9 @@ function addReplacementRoutes(routes: Hono, dependencies: Dependencies): void {
     async (c) => {
       const { tenant, profile } = c.req.valid("json");
       const { imsi } = c.req.valid("param");
+      const subscriber = await subscribers.find(tenant, imsi);
+      if (subscriber === undefined) return respondProblem(c, "not_found");
+      if (subscriber.centre !== EMBEDDED_CENTRE) return respondProblem(c, "conflict");
       const { name: algorithm, algorithm: row, keys } = profile;
       const stored = { algorithm, ...wrapKeys(dependencies, { tenant, imsi }, row, keys) };
       const found = await subscribers.replaceKeys(tenant, imsi, stored);
@@ -159,28 +166,35 @@ function toRecord(dependencies: Dependencies, enrolment: Enrolment): SubscriberR
     operator: imsi.slice(0, MCC_DIGITS + mncLength),
     msisdn,
     status: "active",
-    algorithm: profile.name,
-    ...wrapKeys(dependencies, { tenant, imsi }, profile.algorithm, profile.keys),
+    ...("keys" in profile
+      ? {
+          centre: EMBEDDED_CENTRE,
+          algorithm: profile.name,
+          ...wrapKeys(dependencies, { tenant, imsi }, profile.algorithm, profile.keys),
+        }
+      : { centre: profile.centre, algorithm: profile.proves, ...NO_STORED_KEYS }),
     amf,
     indBits,
     keyVersion: 1,
     ssdUpdates: 0,
+    seqFloor: 0,
   };
 }
 
 function viewSubscriber(
   { algorithms }: Dependencies,
-  { tenant, imsi, operator, msisdn, status, algorithm, keyVersion }: SubscriberRecord,
+  { tenant, imsi, operator, msisdn, status, centre, algorithm, keyVersion }: SubscriberRecord,
 ): SubscriberView {
-  const row = algorithms.find(algorithm);
-  if (row === undefined) throw new Error("a subscriber's algorithm is not known");
-  const moduleKind = moduleKindOf(row);
+  const profile = algorithms.findProfile(algorithm);
+  if (profile === undefined) throw new Error("a subscriber's algorithm is not known");
+  const moduleKind = moduleKindOf(profile);
   return {
     tenant,
     imsi,
     operator,
     msisdn: msisdn ?? null,
     status,
+    centre,
     algorithm,
     moduleKind,
     keyVersion,

@@ -5,8 +5,10 @@ import { equalBytes } from "#protocol/bytes";
 
 import type { Dependencies } from "../dependencies.ts";
 import type { Writers } from "../state/writers.ts";
+import { createBatchRoutes } from "./admin-batches.ts";
 import { createCardRoutes } from "./admin-cards.ts";
 import { createOrderRoutes } from "./admin-orders.ts";
+import { createRewrapRoutes } from "./admin-rewrap.ts";
 import { createRuleRoutes } from "./admin-rules.ts";
 import { createSubscriberRoutes } from "./admin-subscribers.ts";
 import { createTrustRoutes } from "./admin-trust.ts";
@@ -23,8 +25,10 @@ export function createAdminRoutes(
   admin.route("/", createTrustRoutes(dependencies));
   admin.route("/", createCardRoutes(dependencies, writers));
   admin.route("/", createSubscriberRoutes(dependencies, writers));
+  admin.route("/", createBatchRoutes(dependencies));
   admin.route("/", createOrderRoutes(dependencies, writers));
   admin.route("/", createRuleRoutes(dependencies));
+  admin.route("/", createRewrapRoutes(dependencies, writers.wrapped));
   return admin;
 }
 

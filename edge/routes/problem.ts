@@ -9,6 +9,8 @@ import type { ProblemCode } from "#protocol/wire";
 import { failure, type Result, success } from "#protocol/result";
 
 import type { Log } from "../dependencies.ts";
+import { decodeUtf8, readBounded } from "../peers/bounded-body.ts";
+import { absentKeyIn } from "../vault.ts";
 import { type FailureReason, problemFor } from "../wire-error.ts";
 
 /** docs/protocol.md, section 4: the longest message is far below it. */
@@ -38,6 +40,11 @@ export const handleNotFound: NotFoundHandler = (c) => respondProblem(c, "not_fou
  */
 export function createErrorHandler(log: Log): ErrorHandler {
   return function handleError(error, c) {
+    const key = absentKeyIn(error);
+    if (key !== undefined) {
+      log("wrapping_key_absent", { key });
+      return respondProblem(c, "wrapping_key_absent");
+    }
     log("defect", { name: error.name });
     return respondProblem(c, "unexpected");
   };
@@ -57,9 +64,10 @@ type Validator<Part extends string, Schema extends ObjectSchema> = MiddlewareHan
 /** Hands the handler `c.req.valid("json")`; a body of another shape is malformed. */
 export function validateJson<Schema extends ObjectSchema>(
   schema: Schema,
+  bytesMax = BODY_BYTES_MAX,
 ): Validator<"json", Schema> {
   return async function validateJsonBody(c, next) {
-    const body = await readJson(c.req.raw.body);
+    const body = await readJson(c.req.raw.body, bytesMax);
     if (!body.ok) return respondProblem(c, body.reason);
     return validatePart(c, next, "json", schema, body.value);
   };
@@ -99,32 +107,14 @@ async function validatePart(
 
 async function readJson(
   body: ReadableStream<Uint8Array> | null,
+  bytesMax: number,
 ): Promise<Result<unknown, "malformed" | "body_too_large">> {
   try {
-    const bytes = body === null ? new Uint8Array(0) : await readBounded(body);
+    const bytes = body === null ? new Uint8Array(0) : await readBounded(body, bytesMax);
     if (bytes === undefined) return failure("body_too_large");
-    return success(
-      JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)),
-    );
+    return success(JSON.parse(decodeUtf8(bytes)));
   } catch {
     // No JSON, or a client that went away in the middle of it.
     return failure("malformed");
-  }
-}
-
-/** Undefined as soon as more than BODY_BYTES_MAX arrived, whatever Content-Length claims. */
-async function readBounded(body: ReadableStream<Uint8Array>): Promise<Uint8Array | undefined> {
-  const reader = body.getReader();
-  const bytes = new Uint8Array(BODY_BYTES_MAX);
-  let length = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return bytes.subarray(0, length);
-    if (length + value.length > BODY_BYTES_MAX) {
-      await reader.cancel();
-      return undefined;
-    }
-    bytes.set(value, length);
-    length += value.length;
   }
 }

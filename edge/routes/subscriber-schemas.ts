@@ -1,55 +1,60 @@
 /** What subscribers are enrolled with, under whichever algorithm (protocol/admin.ts). */
 import * as v from "valibot";
 
+import type { Dependencies } from "../dependencies.ts";
 import {
-  readKeys,
-  type SubscriberKeys,
-} from "../access-authentication/authentication-centre/subscriber-keys.ts";
-import type { Algorithm, Dependencies } from "../dependencies.ts";
+  ALGORITHM_DEFAULT,
+  AMF_BYTES,
+  AMF_DEFAULT,
+  IND_BITS_DEFAULT,
+  IND_BITS_MAX,
+  MCC_DIGITS,
+  type Profile,
+  readProfile,
+} from "../subscriber-enrolment.ts";
+import { CENTRE_PROOFS, type CentreProof, EMBEDDED_CENTRE } from "#protocol/admin";
 import { GROUP_IDENTIFIER_PATTERN, NETWORK_SUBSET_PATTERN } from "#protocol/subscriber-profile";
 import { attribute, attributes, hex, imsi, msisdn, noList, tenant } from "./fields.ts";
 
-const AMF_BYTES = 2;
-/** TS 23.003, 2.2. */
-export const MCC_DIGITS = 3;
-const ALGORITHM_DEFAULT = "milenage";
-/** Separation bit 0: GSM and UMTS (TS 33.102, annex H). */
-const AMF_DEFAULT = new Uint8Array(AMF_BYTES);
-const IND_BITS_DEFAULT = 5;
-/** Leaves 32 bits of SEQ: hundreds of restores, each of which jumps by 2^24. */
-const IND_BITS_MAX = 16;
-
-const algorithmName = v.optional(v.string(), ALGORITHM_DEFAULT);
+const algorithmName = v.optional(v.string());
 
 const enrolmentEntries = {
   tenant,
   imsi,
   mncLength: v.picklist([2, 3]),
   msisdn: v.optional(msisdn),
+  centre: v.optional(v.string(), EMBEDDED_CENTRE),
+  proves: v.optional(v.picklist(CENTRE_PROOFS)),
   algorithm: algorithmName,
   amf: v.optional(hex(AMF_BYTES)),
   indBits: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(IND_BITS_MAX))),
 };
 const replacementEntries = { tenant, algorithm: algorithmName };
 
-export interface Profile {
-  readonly name: string;
-  readonly algorithm: Algorithm;
-  readonly keys: SubscriberKeys;
+/** Of a subscriber whose keys another centre has. */
+interface CentreProfile {
+  readonly centre: string;
+  readonly proves: CentreProof;
 }
 
-type Tools = Pick<Dependencies, "algorithms" | "limits">;
+type Tools = Pick<Dependencies, "algorithms" | "connectors" | "limits">;
 
-/** The MSIN has at least one digit; AMF and IND belong to SQN, which a USIM alone has. */
+/**
+ * The MSIN has at least one digit. AMF belongs to a USIM, and IND to one of the embedded centre:
+ * elsewhere AMF only shapes the dummies, and IND is that centre's own.
+ */
 export function subscriberEnrolment(tools: Tools) {
   return v.pipe(
     v.looseObject(enrolmentEntries),
     v.check(({ imsi: digits, mncLength }) => digits.length > MCC_DIGITS + mncLength),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const { amf, indBits, msisdn: number, ...given } = dataset.value;
-      const profile = readProfile(tools, given.algorithm, keysIn(given, enrolmentEntries));
-      const hasSqn = profile?.algorithm.family === "aka";
-      if (profile === undefined || (!hasSqn && (amf !== undefined || indBits !== undefined))) {
+      const keys = keysIn(given, enrolmentEntries);
+      const profile = readAnyProfile(tools, given, keys);
+      const hasInd = profile !== undefined && "keys" in profile && isAka(profile);
+      const hasAmf = hasInd || (profile !== undefined && isCentreUsim(profile));
+      const isUnfit = (!hasAmf && amf !== undefined) || (!hasInd && indBits !== undefined);
+      if (profile === undefined || isUnfit) {
         addIssue();
         return NEVER;
       }
@@ -66,12 +71,12 @@ export function subscriberEnrolment(tools: Tools) {
   );
 }
 
-export function subscriberKeyReplacement(tools: Tools) {
+export function subscriberKeyReplacement(tools: Omit<Tools, "connectors">) {
   return v.pipe(
     v.looseObject(replacementEntries),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const given = dataset.value;
-      const profile = readProfile(tools, given.algorithm, keysIn(given, replacementEntries));
+      const profile = profileIn(tools, given.algorithm, keysIn(given, replacementEntries));
       if (profile === undefined) {
         addIssue();
         return NEVER;
@@ -84,7 +89,7 @@ export function subscriberKeyReplacement(tools: Tools) {
 export const subscriberNumberUpdate = v.strictObject({ tenant, msisdn: v.nullable(msisdn) });
 
 const groupIdentifier = v.pipe(v.string(), v.regex(GROUP_IDENTIFIER_PATTERN));
-const profile = v.pipe(
+const customerData = v.pipe(
   noList,
   v.strictObject({
     homeRegion: v.optional(attribute),
@@ -98,8 +103,37 @@ const profile = v.pipe(
   }),
 );
 /** Null: nothing is said of the number any more. */
-export const subscriberProfileUpdate = v.strictObject({ tenant, profile: v.nullable(profile) });
+export const subscriberProfileUpdate = v.strictObject({
+  tenant,
+  profile: v.nullable(customerData),
+});
 export const ssdUpdateOrder = v.strictObject({ tenant });
+
+function readAnyProfile(
+  tools: Tools,
+  given: {
+    readonly centre: string;
+    readonly proves?: CentreProof | undefined;
+    readonly algorithm?: string | undefined;
+  },
+  keys: Record<string, unknown>,
+): Profile | CentreProfile | undefined {
+  const { centre, proves, algorithm } = given;
+  if (centre === EMBEDDED_CENTRE) {
+    return proves === undefined ? profileIn(tools, algorithm, keys) : undefined;
+  }
+  const isKeyless = algorithm === undefined && Object.keys(keys).length === 0;
+  if (!isKeyless || proves === undefined || !tools.connectors.has(centre)) return undefined;
+  return { centre, proves };
+}
+
+function isAka({ algorithm }: Profile): boolean {
+  return algorithm.family === "aka";
+}
+
+function isCentreUsim(profile: Profile | CentreProfile): boolean {
+  return "proves" in profile && profile.proves === "USIM";
+}
 
 /** What is left beside the members that every subscriber has. */
 function keysIn(given: object, entries: object): Record<string, unknown> {
@@ -108,15 +142,11 @@ function keysIn(given: object, entries: object): Record<string, unknown> {
   );
 }
 
-/** Only algorithms that this platform can challenge with; test algorithms where they are let in. */
-function readProfile(
-  { algorithms, limits }: Tools,
-  name: string,
-  given: Record<string, unknown>,
+function profileIn(
+  tools: Omit<Tools, "connectors">,
+  name: string | undefined = ALGORITHM_DEFAULT,
+  keys: Record<string, unknown>,
 ): Profile | undefined {
-  const algorithm = algorithms.find(name);
-  if (algorithm === undefined || algorithm.status === "experimental") return undefined;
-  if (algorithm.status === "test" && limits.testAlgorithms === 0) return undefined;
-  const keys = readKeys(algorithm, given);
-  return keys && { name, algorithm, keys };
+  const read = readProfile(tools, name, keys);
+  return read.ok ? read.profile : undefined;
 }

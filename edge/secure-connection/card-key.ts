@@ -1,5 +1,5 @@
 /** The key that the registry knows a card by: a public key, or a shared key, kept wrapped. */
-import type { CardRecord, Dependencies } from "#edge/dependencies";
+import type { CardRecord, Dependencies, Wrapping } from "#edge/dependencies";
 import { concatBytes, encodeCounter } from "#protocol/bytes";
 import { suiteNamed } from "#protocol/suites";
 import type { CardKeyName } from "#protocol/transcript";
@@ -15,21 +15,22 @@ export interface SharedCardKey {
 
 const PURPOSE = "card key";
 
-function wrappingContext({ tenant, cardId }: Omit<SharedCardKey, "wrappedKey">): string {
-  return `${tenant}/${cardId}`;
-}
+export const cardKeyWrapping: Wrapping<Omit<SharedCardKey, "wrappedKey">> = {
+  purpose: PURPOSE,
+  context: ({ tenant, cardId }) => `${tenant}/${cardId}`,
+};
 
 export function wrapCardKey(
   { vault }: Tools,
   card: Omit<SharedCardKey, "wrappedKey">,
   key: Uint8Array,
 ): Uint8Array {
-  return vault.wrap(PURPOSE, wrappingContext(card), key);
+  return vault.wrap(PURPOSE, cardKeyWrapping.context(card), key);
 }
 
 /** 16 bytes; the caller wipes them. */
 export function unwrapCardKey({ vault }: Tools, card: SharedCardKey): Uint8Array {
-  const key = vault.unwrap(PURPOSE, wrappingContext(card), card.wrappedKey);
+  const key = vault.unwrap(PURPOSE, cardKeyWrapping.context(card), card.wrappedKey);
   if (key === undefined) throw new Error("a card's key does not unwrap");
   return key;
 }

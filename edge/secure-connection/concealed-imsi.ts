@@ -2,7 +2,7 @@
  * The IMSI as a client conceals it in encrypted mode (docs/protocol.md, section 3.4), and the keys
  * it is concealed to: each has an id, and is destroyed when no client uses it any more.
  */
-import type { Dependencies } from "#edge/dependencies";
+import type { Dependencies, Wrapping } from "#edge/dependencies";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { encodeHex } from "#protocol/bytes";
 import { IMSI_PATTERN } from "#protocol/identifiers";
@@ -19,19 +19,20 @@ type KeyTools = Pick<Dependencies, "vault" | "ecies">;
 
 const PURPOSE = "concealment-key";
 
+export const concealmentKeyWrapping: Wrapping<Omit<StoredConcealmentKey, "wrappedPrivateKey">> = {
+  purpose: PURPOSE,
+  context: ({ tenant, publicKey }) => `${tenant}/${encodeHex(publicKey)}`,
+};
+
 export function generateConcealmentKey(
   { vault, ecies }: KeyTools,
   tenant: string,
 ): StoredConcealmentKey {
   const { publicKey, privateKey } = ecies.generateKeyPair();
-  const context = wrappingContext({ tenant, publicKey });
+  const context = concealmentKeyWrapping.context({ tenant, publicKey });
   const wrappedPrivateKey = vault.wrap(PURPOSE, context, privateKey);
   privateKey.fill(0);
   return { tenant, publicKey, wrappedPrivateKey };
-}
-
-function wrappingContext(key: Omit<StoredConcealmentKey, "wrappedPrivateKey">): string {
-  return `${key.tenant}/${encodeHex(key.publicKey)}`;
 }
 
 /** Undefined when it was not made for a key of this tenant and this token, or holds no IMSI. */
@@ -54,7 +55,8 @@ function openConcealed(
   message: Uint8Array,
   token: Uint8Array,
 ): Uint8Array | undefined {
-  const privateKey = vault.unwrap(PURPOSE, wrappingContext(key), key.wrappedPrivateKey);
+  const context = concealmentKeyWrapping.context(key);
+  const privateKey = vault.unwrap(PURPOSE, context, key.wrappedPrivateKey);
   if (privateKey === undefined) throw new Error("a concealment key does not unwrap");
   try {
     return ecies.open(privateKey, message, token);

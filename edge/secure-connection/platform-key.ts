@@ -1,5 +1,5 @@
 /** The platform's own keys: one a tenant, suite and generation, the private half always wrapped. */
-import type { CertificateTools, Dependencies } from "#edge/dependencies";
+import type { CertificateTools, Dependencies, Wrapping } from "#edge/dependencies";
 import { encodeHex } from "#protocol/bytes";
 import type { SuiteName } from "#protocol/suites";
 
@@ -18,6 +18,11 @@ type KeyPair = ReturnType<CertificateTools["generateKeyPair"]>;
 
 const PURPOSE = "platform-key";
 
+export const platformKeyWrapping: Wrapping<Omit<StoredPlatformKey, "wrappedPrivateKey">> = {
+  purpose: PURPOSE,
+  context: ({ tenant, suite, publicKey }) => `${tenant}/${suite}/${encodeHex(publicKey)}`,
+};
+
 /** A fresh key pair; its private half leaves this function wrapped only. */
 export function generatePlatformKey(
   { vault }: Tools,
@@ -26,7 +31,7 @@ export function generatePlatformKey(
 ): StoredPlatformKey {
   const suite = tools.suite.name;
   const { publicKey, privateKey } = tools.generateKeyPair();
-  const context = wrappingContext({ tenant, suite, publicKey });
+  const context = platformKeyWrapping.context({ tenant, suite, publicKey });
   const wrappedPrivateKey = vault.wrap(PURPOSE, context, privateKey);
   privateKey.fill(0);
   return { tenant, suite, publicKey, wrappedPrivateKey };
@@ -38,7 +43,8 @@ export function withPlatformKey<T>(
   key: StoredPlatformKey,
   use: (keyPair: KeyPair) => T,
 ): T {
-  const privateKey = vault.unwrap(PURPOSE, wrappingContext(key), key.wrappedPrivateKey);
+  const context = platformKeyWrapping.context(key);
+  const privateKey = vault.unwrap(PURPOSE, context, key.wrappedPrivateKey);
   if (privateKey === undefined) throw new Error("a platform key does not unwrap");
   try {
     return use({
@@ -48,8 +54,4 @@ export function withPlatformKey<T>(
   } finally {
     privateKey.fill(0);
   }
-}
-
-function wrappingContext(key: Omit<StoredPlatformKey, "wrappedPrivateKey">): string {
-  return `${key.tenant}/${key.suite}/${encodeHex(key.publicKey)}`;
 }

@@ -20,7 +20,7 @@ export interface SessionSecrets {
 
 type Tools = Pick<Dependencies, "vault">;
 
-const PURPOSE = "session";
+export const SESSION_SECRETS_PURPOSE = "session";
 const IMSI_BYTES = 15;
 const IMEI_BYTES = 15;
 /** The CMAC keys of both directions. */
@@ -47,7 +47,7 @@ export function wrapSecrets(
     ...(mac === undefined ? [] : [mac.card, mac.platform]),
     ...(sealing === undefined ? [] : [sealing.card, sealing.platform]),
   );
-  const wrapped = vault.wrap(PURPOSE, context, plain);
+  const wrapped = vault.wrap(SESSION_SECRETS_PURPOSE, context, plain);
   plain.fill(0);
   return wrapped;
 }
@@ -58,7 +58,7 @@ export function unwrapSecrets(
   context: string,
   wrapped: Uint8Array,
 ): SessionSecrets {
-  const plain = vault.unwrap(PURPOSE, context, wrapped);
+  const plain = vault.unwrap(SESSION_SECRETS_PURPOSE, context, wrapped);
   if (plain === undefined) throw new Error("a session's secrets do not unwrap");
   const imsi = readPadded(plain, 0, IMSI_BYTES);
   const imei = readPadded(plain, IMSI_BYTES, IMEI_BYTES);
@@ -76,6 +76,12 @@ export function unwrapSecrets(
 
 function readPadded(plain: Uint8Array, start: number, length: number): string {
   return decodeAscii(plain.subarray(start, start + length)).replaceAll("\0", "");
+}
+
+/** Under the newest wrapping key; as it is when it is empty, or does not open. */
+export function refreshSecrets({ vault }: Tools, context: string, wrapped: Uint8Array): Uint8Array {
+  if (wrapped.length === 0) return wrapped;
+  return vault.rewrap(SESSION_SECRETS_PURPOSE, context, wrapped) ?? wrapped;
 }
 
 function splitKeys(plain: Uint8Array, start: number, length: number): DirectionKeys {

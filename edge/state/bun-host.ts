@@ -9,6 +9,7 @@ import type { SubscriberSlots } from "../access-authentication/authentication-ce
 import { createRuleSource } from "../binding-verification/rule-source.ts";
 import { CardWriter } from "./card-writer.ts";
 import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
+import { listWriters, rewrapState, type RewrapOrder } from "./rewrapping.ts";
 import { createStateTables } from "./schema.ts";
 import { readText, type Sql, type SqlRow, type SqlValue, StorageError } from "./sql.ts";
 import { SubscriberWriter } from "./subscriber-writer.ts";
@@ -23,14 +24,12 @@ export interface BunHost extends Writers {
 
 /** `path` of state.db, or ":memory:". */
 export function openBunHost(path: string, dependencies: Dependencies): BunHost {
-  const database = new Database(path, { create: true, strict: true });
-  database.run("PRAGMA journal_mode = WAL");
-  database.run("PRAGMA synchronous = FULL");
-  database.run("PRAGMA busy_timeout = 5000");
+  const database = openDatabase(path);
   const gate = createGate(database);
   const start = gate.enter();
   start.sql.transaction(() => createStateTables(start.sql));
   const drains = createDrains(gate, dependencies);
+  const followUps = createFollowUps(drains, dependencies);
   const rules = createRuleSource();
 
   /** Runs a writer's call, holds its outcome back until it is durable, then carries its events. */
@@ -44,25 +43,27 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
     }
   }
 
-  /** Between two writers of this file nothing is held back: one COMMIT covers both of them. */
-  const slotsOf = (sql: Sql): SubscriberSlots => ({
-    async challenge(object, request) {
-      const outcome = slotOf(sql, object).challenge(request);
-      drains.start(object);
-      return outcome;
-    },
-    async answer(object, request) {
-      const outcome = slotOf(sql, object).answer(request);
-      drains.start(object);
-      return outcome;
-    },
-  });
   const slotOf = (sql: Sql, object: string): SubscriberWriter =>
     new SubscriberWriter(sql, object, dependencies);
   const cardOf = (sql: Sql, object: string): CardWriter =>
-    new CardWriter({ sql, object, dependencies, slots: slotsOf(sql), rules });
+    new CardWriter({
+      sql,
+      object,
+      dependencies,
+      slots: slotsBeside(drains, (name) => slotOf(sql, name)),
+      rules,
+      afterwards: (work) => followUps.add(object, work),
+    });
+
+  const rewrap = (object: string, order: RewrapOrder) =>
+    call(object, (sql) => rewrapState(sql, object, dependencies.vault, order));
 
   return {
+    wrapped: {
+      list: (after, limit) => call("", (sql) => listWriters(sql, after, limit)),
+      rewrapCard: rewrap,
+      rewrapSlot: rewrap,
+    },
     cards: {
       open: (object, request) => call(object, (sql) => cardOf(sql, object).open(request)),
       answer: (object, request) => call(object, (sql) => cardOf(sql, object).answer(request)),
@@ -80,11 +81,39 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
       await gate.settled();
     },
     async close() {
+      await followUps.settled();
       await drains.settled();
       await gate.settled();
       database.close();
     },
   };
+}
+
+/** Between two writers of this file nothing is held back: one COMMIT covers both of them. */
+function slotsBeside(
+  drains: Drains,
+  slotOf: (object: string) => SubscriberWriter,
+): SubscriberSlots {
+  async function ask<T>(object: string, work: (slot: SubscriberWriter) => T): Promise<T> {
+    const outcome = work(slotOf(object));
+    drains.start(object);
+    return outcome;
+  }
+  return {
+    challenge: (object, request) => ask(object, (slot) => slot.challenge(request)),
+    answer: (object, request) => ask(object, (slot) => slot.answer(request)),
+    resynchronise: (object, request) => ask(object, (slot) => slot.resynchronise(request)),
+  };
+}
+
+function openDatabase(path: string): Database {
+  const database = new Database(path, { create: true, strict: true });
+  database.run("PRAGMA journal_mode = WAL");
+  database.run("PRAGMA synchronous = FULL");
+  database.run("PRAGMA busy_timeout = 5000");
+  // No secret under an older wrapping key stays behind on a free page.
+  database.run("PRAGMA secure_delete = ON");
+  return database;
 }
 
 interface Drains {
@@ -120,6 +149,30 @@ function createDrains(gate: Gate, { repositories, log }: Dependencies): Drains {
     async settled() {
       for (const retry of retries.values()) clearTimeout(retry);
       await Promise.all(running.values());
+    },
+  };
+}
+
+interface FollowUps {
+  /** What `work` recorded is carried when it ends. */
+  readonly add: (object: string, work: Promise<void>) => void;
+  settled(): Promise<void>;
+}
+
+function createFollowUps(drains: Drains, { log }: Dependencies): FollowUps {
+  const running = new Set<Promise<void>>();
+  return {
+    add(object, work) {
+      const done = work
+        .catch(() => log("follow_up_failed", {}))
+        .finally(() => {
+          running.delete(done);
+          drains.start(object);
+        });
+      running.add(done);
+    },
+    async settled() {
+      await Promise.all(running);
     },
   };
 }

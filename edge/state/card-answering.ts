@@ -13,18 +13,11 @@ import type { AnswerStatement } from "#protocol/messages";
 import { failure, type Result, success } from "#protocol/result";
 import { stepIn } from "#protocol/steps";
 import { type ConcludedAccess, decideSession } from "./card-deciding.ts";
-import { restoreConnection, sessionMode } from "./card-connection.ts";
+import { loadSession, restoreConnection, sessionMode } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
 import { isWithheld } from "./card-orders.ts";
 import { fetchChallenge, isOverQuota, storeChallenge } from "./card-opening.ts";
-import {
-  countChallenge,
-  findCard,
-  findReply,
-  findSession,
-  saveSession,
-  type Session,
-} from "./card-store.ts";
+import { countChallenge, findCard, findReply, saveSession, type Session } from "./card-store.ts";
 import type {
   AnswerRequest,
   CardContext,
@@ -49,11 +42,33 @@ export async function answerSession(
   if ("reply" in begun.value) return success(begun.value.reply);
   if ("decided" in begun.value) return decideSession(context, begun.value.decided, undefined);
   const { session, statement } = begun.value;
-  const access = await authenticateAccess(context, session, statement);
+  const authenticated = await authenticateAccess(context, session, statement);
+  if (!authenticated.ok) return authenticated;
+  const access = authenticated.value;
   if (access.kind === "resynchronised" || access.kind === "ssd_offered") {
     return continueSession(context, session, access.kind);
   }
-  return decideSession(context, session, access, request.country);
+  const reply = await decideSession(context, session, access, request.country);
+  if (access.kind === "verified") context.afterwards(tellCentre(context, session, access));
+  return reply;
+}
+
+/**
+ * A UDM wants to know whose challenge was answered. It learns it once it is too late to matter, and
+ * what came of telling it is an event.
+ */
+async function tellCentre(
+  context: CardContext,
+  session: Session,
+  { subscriber }: Extract<ConcludedAccess, { kind: "verified" }>,
+): Promise<void> {
+  const { connectors, clock } = context.dependencies;
+  const { centre, imsi } = subscriber;
+  const told = await connectors.get(centre)?.confirm?.({ imsi, at: clock() });
+  if (told === undefined) return;
+  context.sql.transaction(() => {
+    recordCardEvent(context, session, "centre_told", told.ok ? "done" : told.reason, []);
+  });
 }
 
 /** Step 328, first half: order, time, and the card's answer to the challenge of this very round. */
@@ -64,7 +79,7 @@ function beginAnswer(context: CardContext, request: AnswerRequest): Begun {
   if (reply !== undefined) {
     return isWithheld(sql, object, sid) ? failure("session_expired") : success({ reply });
   }
-  const session = findSession(sql, object, sid);
+  const session = loadSession(context, sid);
   const card = findCard(sql, object);
   if (session === undefined || card === undefined) return failure("session_unknown");
   const now = dependencies.clock();
@@ -91,26 +106,30 @@ function beginAnswer(context: CardContext, request: AnswerRequest): Begun {
   return success({ session: accepted, statement });
 }
 
+function refuse(reason: string): Result<ConcludedAccess, never> {
+  return success({ kind: "refused", reason });
+}
+
 /** Steps 328-330. An answer that cannot count never reaches the centre. */
 async function authenticateAccess(
   context: CardContext,
   session: Session,
   statement: AnswerStatement,
-): Promise<ConcludedAccess | AccessContinuation> {
+): Promise<Result<ConcludedAccess | AccessContinuation, "centre_unavailable">> {
   const { dependencies, slots } = context;
   const { imsi, answer, moduleKind, confirmationTag: tag } = statement;
   const { tenant } = session.terms;
-  if (session.objection !== "") return { kind: "refused", reason: session.objection };
+  if (session.objection !== "") return refuse(session.objection);
   if (!equalBytes(session.subscriberMac, subscriberMac(dependencies.vault, tenant, imsi))) {
-    return { kind: "refused", reason: "imsi_changed" };
+    return refuse("imsi_changed");
   }
-  if (moduleKind !== session.moduleKind) return { kind: "refused", reason: "module_kind_changed" };
+  if (moduleKind !== session.moduleKind) return refuse("module_kind_changed");
   const isContinuing = answer.kind === "auts" || answer.kind === "randbs";
   if (isContinuing && session.round >= dependencies.limits.resynchronisations) {
-    return { kind: "refused", reason: "resynchronisations_spent" };
+    return refuse("resynchronisations_spent");
   }
   if (isContinuing && isOverQuota(context, session.subscriberMac)) {
-    return { kind: "refused", reason: "card_quota_exceeded" };
+    return refuse("card_quota_exceeded");
   }
   const { sid, round, cardId, digest } = session;
   const access = { tenant, cardId, imsi, sid, round, moduleKind };
@@ -126,7 +145,9 @@ async function continueSession(
   const { sql, object, dependencies } = context;
   const mode = sessionMode(session);
   const next: Session = { ...session, round: session.round + 1 };
-  const challenge = await fetchChallenge(context, next, kind === "ssd_offered");
+  const fetched = await fetchChallenge(context, next, kind === "ssd_offered");
+  if (!fetched.ok) return fetched;
+  const challenge = fetched.value;
   return sql.transaction(() => {
     const first = findReply(sql, object, session.sid, session.digest);
     if (first !== undefined) return success(first);

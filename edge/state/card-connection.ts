@@ -1,16 +1,32 @@
 /** The secure connection of a session at its card's writer, and the platform key that it names. */
 import { mtmSession, type SecureConnection } from "../secure-connection/connection.ts";
 import type { StoredPlatformKey } from "../secure-connection/platform-key.ts";
-import { type SessionSecrets, unwrapSecrets } from "../secure-connection/session-secrets.ts";
+import {
+  refreshSecrets,
+  type SessionSecrets,
+  unwrapSecrets,
+} from "../secure-connection/session-secrets.ts";
 import { issueSessionToken } from "../secure-connection/token.ts";
 import { encodeBase64Url } from "#protocol/bytes";
 import { findMode, findSuite, type ModeName, type Suite } from "#protocol/suites";
-import type { Card, Session } from "./card-store.ts";
+import { type Card, findSession, type Session } from "./card-store.ts";
 import type { CardContext } from "./card-writer.ts";
 
 /** Names the row that a session's secrets are wrapped for. */
 export function secretsContext(object: string, sid: string): string {
   return `${object}/${sid}`;
+}
+
+/**
+ * A session that is held across an await and saved after it. Its secrets are under the newest
+ * wrapping key, so that it never brings an older one back behind the re-wrap job.
+ */
+export function loadSession(context: CardContext, sid: string): Session | undefined {
+  const { sql, object, dependencies } = context;
+  const session = findSession(sql, object, sid);
+  if (session === undefined) return undefined;
+  const row = secretsContext(object, sid);
+  return { ...session, secrets: refreshSecrets(dependencies, row, session.secrets) };
 }
 
 export function sessionSuite({ terms }: Pick<Session, "terms">): Suite {

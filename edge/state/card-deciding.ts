@@ -15,6 +15,7 @@ import { hashResult } from "#protocol/transcript";
 import type { BindingVerdict, SealedVerdict, Verdict } from "#protocol/wire";
 import {
   findPlatformKey,
+  loadSession,
   type PlatformKeyInUse,
   readSecrets,
   restoreConnection,
@@ -30,11 +31,10 @@ import {
   type VerifiedAccess,
 } from "./card-judging.ts";
 import { findOrders, findReport } from "./card-orders.ts";
-import { isPairingChanged, savePair } from "./card-pairs.ts";
+import { findPairingChange, savePair } from "./card-pairs.ts";
 import {
   findCard,
   findReply,
-  findSession,
   saveCard,
   saveReply,
   saveSession,
@@ -86,19 +86,23 @@ async function isWithdrawn(context: CardContext, session: Session): Promise<bool
 
 /**
  * What only the card's writer knows, looked at in the transaction of the decision (invariant I11):
- * a report on the card, the age of the slot's word, the pairing of before.
+ * a report on the card, the age of the slot's word, the pairing of before, whose change is an event
+ * of its own.
  */
 function findObstacle(
-  { sql, object, dependencies }: CardContext,
+  context: CardContext,
   session: Session,
   { subscriber, wordExpiresAt }: VerifiedAccess,
 ): string | undefined {
+  const { sql, object, dependencies } = context;
   const report = findReport(findOrders(sql, object));
   if (report !== undefined) return report;
   if (dependencies.clock() >= wordExpiresAt) return "word_expired";
   const { vault } = dependencies;
-  const changed = isPairingChanged(sql, object, vault, session.subscriberMac, subscriber);
-  return changed ? "pairing_changed" : undefined;
+  const change = findPairingChange(sql, object, vault, session.subscriberMac, subscriber);
+  if (change === undefined) return undefined;
+  recordCardEvent(context, session, "pairing_changed", change, []);
+  return "pairing_changed";
 }
 
 /**
@@ -113,7 +117,7 @@ function commitDecision(
   floor: number,
 ): Result<Session, CardWriterFailure> {
   const { sql, object, dependencies } = context;
-  const current = findSession(sql, object, session.sid);
+  const current = loadSession(context, session.sid);
   const card = findCard(sql, object);
   if (current === undefined || card === undefined) throw new Error("a session vanished");
   if (!equalBytes(current.digest, session.digest)) return failure("step_out_of_order");

@@ -9,6 +9,8 @@ export type CardEvent =
   | "resynchronised"
   | "ssd_offered"
   | "decided"
+  | "pairing_changed"
+  | "centre_told"
   | "receipt"
   | "unlocked";
 

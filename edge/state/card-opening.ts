@@ -10,7 +10,11 @@ import {
 import { FIRST_STORE_GENERATION, HOUR_MS } from "../limits.ts";
 import { type Agreement, agreeOnKeys } from "../secure-connection/connection.ts";
 import { protectChallenge } from "../secure-connection/critical-information.ts";
-import { unwrapSecrets, wrapSecrets } from "../secure-connection/session-secrets.ts";
+import {
+  refreshSecrets,
+  unwrapSecrets,
+  wrapSecrets,
+} from "../secure-connection/session-secrets.ts";
 import { CARD_KIND } from "#protocol/assigned-numbers";
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import { encodeChallenge } from "#protocol/messages";
@@ -20,6 +24,7 @@ import { hashChallenge } from "#protocol/transcript";
 import type { AccessChallenge, LockedVerdict } from "#protocol/wire";
 import {
   findPlatformKey,
+  loadSession,
   type PlatformKeyInUse,
   readSecrets,
   restoreConnection,
@@ -37,7 +42,6 @@ import {
   countChallenge,
   findCard,
   findReply,
-  findSession,
   pruneCard,
   saveCard,
   saveReply,
@@ -76,7 +80,9 @@ export async function openSession(
   if (session.phase === "decided") return deliverUnlock(context, session);
   const mode = sessionMode(session);
   const key = mode === "encrypted" ? await findPlatformKey(context, session) : undefined;
-  const challenge = await fetchChallenge(context, session);
+  const fetched = await fetchChallenge(context, session);
+  if (!fetched.ok) return fetched;
+  const challenge = fetched.value;
   return context.sql.transaction(() => {
     const first = findReply(context.sql, context.object, session.sid, session.digest);
     if (first !== undefined) return success(first);
@@ -120,7 +126,7 @@ function consumeSession(context: CardContext, request: OpenRequest): Opening {
   const now = dependencies.clock();
   const reply = findReply(sql, object, sid, digest);
   if (reply !== undefined) return success({ reply });
-  const begun = findSession(sql, object, sid);
+  const begun = loadSession(context, sid);
   if (begun !== undefined) {
     const isOpen = begun.phase === "opening" || begun.phase === "decided";
     const same = isOpen && equalBytes(begun.digest, digest);
@@ -172,7 +178,7 @@ function newSession(context: CardContext, request: OpenRequest): Session {
     cardKind: request.proof.cardKind,
     moduleKind: request.moduleKind,
     subscriberMac: subscriberMac(vault, terms.tenant, imsi),
-    secrets,
+    secrets: refreshSecrets(context.dependencies, row, secrets),
     transcript: request.h1,
     previous: new Uint8Array(0),
     round: 0,
@@ -257,13 +263,14 @@ function closeLocked(context: CardContext, session: Session): string {
 
 /**
  * Steps 318 and 319, for round `session.round`; a session under objection costs no vector.
- * `isConfirmation` after RANDBS.
+ * `isConfirmation` after RANDBS. While its external centre is out of order, the session stays as it
+ * is and the same body may come again.
  */
 export async function fetchChallenge(
   context: CardContext,
   session: Session,
   isConfirmation = false,
-): Promise<AccessChallengeOutcome> {
+): Promise<Result<AccessChallengeOutcome, "centre_unavailable">> {
   const { sql, object, dependencies, slots } = context;
   const { objection, sid, round, cardId, terms, moduleKind } = session;
   const { imsi } = readSecrets(context, session);

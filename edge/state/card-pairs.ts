@@ -48,34 +48,37 @@ export function isPair(sql: Sql, object: string, subscriberMac: Uint8Array): boo
   return findPair(sql, object, subscriberMac) !== undefined;
 }
 
+/** What of a pairing is not as it was: a swapped SIM, or one that was issued anew. */
+export type PairingChange = "keys_replaced" | "number_changed" | "number_moved";
+
 /**
  * The IMSI is pinned with other keys or another number, or the number with another IMSI. A number
  * that was not known when the IMSI was pinned contradicts nothing; one that is gone does.
  */
-export function isPairingChanged(
+export function findPairingChange(
   sql: Sql,
   object: string,
   vault: Dependencies["vault"],
   subscriberMac: Uint8Array,
   subscriber: PairedSubscriber,
-): boolean {
+): PairingChange | undefined {
   const numberMac = numberMacOf(vault, subscriber);
   const pinned = findPair(sql, object, subscriberMac);
   if (pinned !== undefined) {
-    if (pinned.keyVersion !== subscriber.keyVersion) return true;
+    if (pinned.keyVersion !== subscriber.keyVersion) return "keys_replaced";
     const known = pinned.numberMac;
     if (known !== undefined && (numberMac === undefined || !equalBytes(known, numberMac))) {
-      return true;
+      return "number_changed";
     }
   }
-  if (numberMac === undefined) return false;
+  if (numberMac === undefined) return undefined;
   const others = sql.all(
     "SELECT 1 FROM card_pair WHERE object = ? AND number_mac = ? AND subscriber_mac <> ?",
     object,
     numberMac,
     subscriberMac,
   );
-  return others.length > 0;
+  return others.length > 0 ? "number_moved" : undefined;
 }
 
 /** With a SUCCESS, in its transaction. */

@@ -139,7 +139,7 @@ export function findSession(sql: Sql, object: string, sid: string): Session | un
     cardNonce: storedBytes(stored.cardNonce),
     expiresAt: readNumber(row, "expires_at"),
     subscriberMac: readBytes(row, "subscriber_mac"),
-    secrets: readBytes(row, "secrets"),
+    secrets: readBytes(row, "wrapped_secrets"),
     transcript: readBytes(row, "transcript"),
     previous: readBytes(row, "previous"),
     round: readNumber(row, "round"),

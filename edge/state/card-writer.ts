@@ -29,6 +29,8 @@ export interface CardContext {
   readonly object: string;
   readonly dependencies: Dependencies;
   readonly slots: SubscriberSlots;
+  /** Work that no reply waits for; its events are carried like any other's. */
+  readonly afterwards: (work: Promise<void>) => void;
   /** Compiled rules, kept by the host for all its writers. */
   readonly rules: RuleSource;
 }
@@ -74,7 +76,8 @@ export type CardWriterFailure =
   | "session_expired"
   | "step_out_of_order"
   | "quota_exceeded"
-  | "proof_invalid";
+  | "proof_invalid"
+  | "centre_unavailable";
 
 export type CardOrderResult = Result<undefined, CardOrderFailure>;
 

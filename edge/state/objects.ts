@@ -4,11 +4,19 @@ import type {
   SlotAnswerRequest,
   SlotChallengeRequest,
   SlotOrder,
+  SlotResynchronisation,
   SubscriberSlots,
 } from "../access-authentication/authentication-centre/slot.ts";
+import {
+  createGsupClient,
+  type GsupClient,
+} from "../access-authentication/authentication-centre/gsup/client.ts";
+import { checkEnvironment } from "../bindings.ts";
 import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
 import { createRuleSource, type RuleSource } from "../binding-verification/rule-source.ts";
-import type { Dependencies } from "../dependencies.ts";
+import type { Dependencies, VectorQuery } from "../dependencies.ts";
+import { NO_COUNTS, type RewrapCounts } from "../rewrap-counts.ts";
+import { workerdTcp } from "../tcp-workerd.ts";
 import type { CardOrder } from "./card-orders.ts";
 import {
   type AnswerRequest,
@@ -17,7 +25,8 @@ import {
   type ReceiptRequest,
 } from "./card-writer.ts";
 import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
-import { createStateTables } from "./schema.ts";
+import { rewrapState, type RewrapOrder } from "./rewrapping.ts";
+import { createStateTables, hasStateTables } from "./schema.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
 import { SubscriberWriter } from "./subscriber-writer.ts";
 import type { Writers } from "./writers.ts";
@@ -31,6 +40,7 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
   protected readonly sql: Sql;
   protected readonly object: string;
   protected readonly dependencies: Dependencies;
+  private isPrepared = false;
 
   constructor(state: DurableObjectState, env: WorkerEnvironment) {
     super(state, env);
@@ -38,11 +48,26 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
     this.object = state.id.name;
     this.sql = createObjectSql(state.storage);
     this.dependencies = composeWorker(env).dependencies;
+  }
+
+  /** A writer that was never called holds nothing, and stays without tables, and so storage. */
+  rewrap(order: RewrapOrder): RewrapCounts {
+    const { sql, object, dependencies } = this;
+    if (!hasStateTables(sql)) return NO_COUNTS;
+    this.prepare();
+    return rewrapState(sql, object, dependencies.vault, order);
+  }
+
+  /** Tables that a newer version brought are made here, too. */
+  private prepare(): void {
+    if (this.isPrepared) return;
     createStateTables(this.sql);
+    this.isPrepared = true;
   }
 
   /** The outcome leaves through the output gate at once; its events follow behind it. */
   protected async settle<T>(work: () => T | Promise<T>): Promise<T> {
+    this.prepare();
     try {
       return await work();
     } finally {
@@ -70,7 +95,11 @@ export class CardObject extends WriterObject {
   private writer(): CardWriter {
     const { sql, object, dependencies } = this;
     const slots = objectSlots(this.env);
-    return new CardWriter({ sql, object, dependencies, slots, rules: ruleSourceOf(dependencies) });
+    const afterwards = (work: Promise<void>): void => {
+      this.ctx.waitUntil(this.settle(() => work));
+    };
+    const rules = ruleSourceOf(dependencies);
+    return new CardWriter({ sql, object, dependencies, slots, rules, afterwards });
   }
 
   open(request: OpenRequest) {
@@ -116,8 +145,32 @@ export class SubscriberObject extends WriterObject {
     return this.settle(() => this.writer().answer(request));
   }
 
+  resynchronise(request: SlotResynchronisation) {
+    return this.settle(() => this.writer().resynchronise(request));
+  }
+
   order(order: SlotOrder) {
     return this.settle(() => this.writer().order(order));
+  }
+}
+
+/**
+ * The connection to the HLR under one GSUP name. Two of them would compete for the name, so it
+ * lives in the one object that there is of it, near whoever asked first.
+ */
+export class CentreObject extends DurableObject<WorkerEnvironment> {
+  private readonly client: GsupClient;
+
+  constructor(state: DurableObjectState, env: WorkerEnvironment) {
+    super(state, env);
+    const { gsup } = checkEnvironment(env);
+    if (gsup === undefined || !("port" in gsup.via)) throw new Error("no address of an HLR");
+    const { dependencies } = composeWorker(env);
+    this.client = createGsupClient(dependencies, workerdTcp(gsup.via), gsup.name);
+  }
+
+  fetchVectors(query: VectorQuery) {
+    return this.client.fetchVectors(query);
   }
 }
 
@@ -134,6 +187,11 @@ export function objectWriters(env: WorkerEnvironment): Writers {
       describe: (object) => card(object).describe(),
     },
     slots: { order: (object, order) => slot(object).order(order) },
+    wrapped: {
+      list: undefined,
+      rewrapCard: (object, order) => card(object).rewrap(order),
+      rewrapSlot: (object, order) => slot(object).rewrap(order),
+    },
   };
 }
 
@@ -142,6 +200,7 @@ function objectSlots(env: WorkerEnvironment): SubscriberSlots {
   return {
     challenge: (object, request) => stub(object).challenge(request),
     answer: (object, request) => stub(object).answer(request),
+    resynchronise: (object, request) => stub(object).resynchronise(request),
   };
 }
 

@@ -24,7 +24,7 @@ const STATEMENTS = [
     expires_at INTEGER NOT NULL,
     terms TEXT NOT NULL,
     subscriber_mac BLOB NOT NULL,
-    secrets BLOB NOT NULL,
+    wrapped_secrets BLOB NOT NULL,
     transcript BLOB NOT NULL,
     previous BLOB NOT NULL,
     round INTEGER NOT NULL,
@@ -73,7 +73,8 @@ const STATEMENTS = [
     seq INTEGER NOT NULL,
     sqn_generation INTEGER NOT NULL,
     store_generation INTEGER NOT NULL,
-    challenge_number INTEGER NOT NULL
+    challenge_number INTEGER NOT NULL,
+    seq_floor INTEGER NOT NULL
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS slot_challenge (
     object TEXT NOT NULL,
@@ -99,6 +100,23 @@ const STATEMENTS = [
     PRIMARY KEY (object, rand)
   ) WITHOUT ROWID`,
   `CREATE INDEX IF NOT EXISTS slot_rand_number ON slot_rand (object, number)`,
+  `CREATE TABLE IF NOT EXISTS slot_vector (
+    object TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    wrapped_vector BLOB NOT NULL,
+    key_version INTEGER NOT NULL,
+    store_generation INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (object, number)
+  ) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS slot_fetch (
+    object TEXT NOT NULL,
+    sid TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    related INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (object, sid, round)
+  ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS slot_ssd (
     object TEXT PRIMARY KEY,
     key_version INTEGER NOT NULL,
@@ -128,6 +146,11 @@ const STATEMENTS = [
     number INTEGER NOT NULL
   ) WITHOUT ROWID`,
 ] as const;
+
+/** Whether a writer was ever called on this storage. */
+export function hasStateTables(sql: Sql): boolean {
+  return sql.all("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").length > 0;
+}
 
 export function createStateTables(sql: Sql): void {
   for (const statement of STATEMENTS) sql.run(statement);

@@ -1,5 +1,5 @@
 /** What the functions of a slot's writer work with, and the expected answer at rest. */
-import type { Dependencies, Vector } from "../dependencies.ts";
+import type { Dependencies, Vector, Wrapping } from "../dependencies.ts";
 import { LENGTH, TAG } from "#protocol/assigned-numbers";
 import { decodeFields, decodeRepeated, encodeTlv } from "#protocol/tlv";
 import { concatBytes } from "#protocol/bytes";
@@ -22,6 +22,11 @@ export interface SlotContext {
   >;
 }
 
+export const vectorWrapping: Wrapping<{ readonly object: string; readonly number: number }> = {
+  purpose: "xres",
+  context: ({ object, number }) => `${object}/${number}`,
+};
+
 /** CK || IK. */
 const CONFIRMATION_KEY_BYTES = 32;
 /** Room for four values of 16 bytes. */
@@ -37,7 +42,8 @@ export function wrapVector(
     encodeTlv(TAG.answer, ...expected.map((value) => encodeTlv(TAG.res, value))),
     encodeTlv(TAG.confirmationTag, confirmationKey ?? new Uint8Array(0)),
   );
-  const wrapped = dependencies.vault.wrap("xres", `${object}/${number}`, plain);
+  const { purpose, context } = vectorWrapping;
+  const wrapped = dependencies.vault.wrap(purpose, context({ object, number }), plain);
   plain.fill(0);
   return wrapped;
 }
@@ -48,7 +54,8 @@ export function unwrapVector(
   number: number,
   wrapped: Uint8Array,
 ): Omit<Vector, "autn"> {
-  const plain = dependencies.vault.unwrap("xres", `${object}/${number}`, wrapped);
+  const { purpose, context } = vectorWrapping;
+  const plain = dependencies.vault.unwrap(purpose, context({ object, number }), wrapped);
   const fields =
     plain &&
     decodeFields(plain, [

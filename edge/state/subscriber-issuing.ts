@@ -11,10 +11,12 @@ import type {
 import { drawRands } from "../access-authentication/challenge-form.ts";
 import { encodeSqn, isSeqSpent } from "../access-authentication/sequence-number.ts";
 import type { ChallengeForm, Vector } from "../dependencies.ts";
+import { EMBEDDED_CENTRE } from "#protocol/admin";
 import { failure, type Result, success } from "#protocol/result";
 import { type SlotContext, wrapVector } from "./subscriber-context.ts";
 import { isUpdateDue, loadSsd, saveSsd, type SsdState, unwrapSsd } from "./subscriber-ssd.ts";
 import { findChallenge, insertChallenge, isRecentRand, type Slot } from "./subscriber-store.ts";
+import { takeFetched } from "./subscriber-vectors.ts";
 
 /** A challenge with the number `slot.challengeNumber + 1`, and the slot as it is after it. */
 interface Issued {
@@ -60,6 +62,7 @@ function issueForm(
   request: SlotChallengeRequest,
   slot: Slot,
 ): Result<Issued, SlotChallengeFailure> {
+  if (request.subscriber.centre !== EMBEDDED_CENTRE) return issueFetched(context, request, slot);
   switch (request.form) {
     case "USIM":
       return issueUsim(context, request, slot);
@@ -76,19 +79,41 @@ function issueForm(
   }
 }
 
+/** SQN is the external centre's; the slot counts challenges alone. */
+function issueFetched(
+  context: SlotContext,
+  request: SlotChallengeRequest,
+  slot: Slot,
+): Result<Issued, SlotChallengeFailure> {
+  const taken = takeFetched(context, request);
+  if (!taken.ok) return taken;
+  const { rands, computed } = taken.value;
+  return success(wrapIssued(context, request.form, { rands, computed, slot }));
+}
+
 function issueUsim(
   context: SlotContext,
   { subscriber }: SlotChallengeRequest,
   slot: Slot,
 ): Result<Issued, SlotChallengeFailure> {
   const { slot: ind, centre } = context.dependencies;
-  const seq = slot.seq + 1;
+  const raised = raiseToFloor(slot, subscriber.seqFloor);
+  const seq = raised.seq + 1;
   if (isSeqSpent(seq, subscriber.indBits)) return failure("sqn_spent");
   const form = "USIM";
   const rands = draw(context, form);
   const sqn = encodeSqn(seq, ind, subscriber.indBits);
   const computed = centre.vector(subscriber, { form, rands, sqn });
-  return success(wrapIssued(context, form, { rands, computed, slot: { ...slot, seq } }));
+  return success(wrapIssued(context, form, { rands, computed, slot: { ...raised, seq } }));
+}
+
+/**
+ * Past what another centre has issued (invariant I4). A floor counts once: a valid AUTS may take
+ * SEQ below it again, and no module would ever be synchronised if the next challenge went back.
+ */
+function raiseToFloor(slot: Slot, seqFloor: number): Slot {
+  if (seqFloor <= slot.seqFloor) return slot;
+  return { ...slot, seq: Math.max(slot.seq, seqFloor), seqFloor };
 }
 
 /**

@@ -10,6 +10,7 @@ import { strengthOf } from "../access-authentication/challenge-form.ts";
 import { decodeSeq, resynchroniseSeq } from "../access-authentication/sequence-number.ts";
 import type { PresentedAnswer, Vector } from "../dependencies.ts";
 import { SEQ_DELTA } from "../limits.ts";
+import { EMBEDDED_CENTRE } from "#protocol/admin";
 import { decodeBase64Url } from "#protocol/bytes";
 import { encodeChallenge } from "#protocol/messages";
 import type { Strength } from "#protocol/suites";
@@ -17,6 +18,7 @@ import { confirmationMessage } from "#protocol/transcript";
 import { type SlotContext, unwrapVector } from "./subscriber-context.ts";
 import { isUpdateDue, loadSsd, openCandidates, saveSsd, wrapSsd } from "./subscriber-ssd.ts";
 import { loadSlot, type Slot, type SlotChallenge } from "./subscriber-store.ts";
+import { eraseVectors } from "./subscriber-vectors.ts";
 
 export interface Judgement {
   readonly outcome: SlotOutcome;
@@ -53,7 +55,10 @@ export function judgeAnswer(
   }
 }
 
-/** TS 33.102, 6.3.5. AUTS counts only for the newest challenge of the slot (invariant I5). */
+/**
+ * TS 33.102, 6.3.5. AUTS counts only for the newest challenge of the slot (invariant I5). An
+ * external centre checks MAC-S; what it gave out before is of an SQN that the module refuses.
+ */
 function resynchronise(
   { sql, object, dependencies }: SlotContext,
   { subscriber }: SlotAnswerRequest,
@@ -65,6 +70,10 @@ function resynchronise(
   if (open.form !== "USIM" || rand === undefined) return "response_mismatch";
   const slot = loadSlot(sql, object);
   if (slot.challengeNumber !== open.number) return "auts_not_newest";
+  if (subscriber.centre !== EMBEDDED_CENTRE) {
+    eraseVectors(sql, object);
+    return "resynchronising";
+  }
   const sqnMs = dependencies.centre.resynchronise(subscriber, rand, auts);
   if (sqnMs === undefined) return "mac_failure";
   const seqMs = decodeSeq(sqnMs, subscriber.indBits);
@@ -169,7 +178,7 @@ function verifyAgainst(
 ): Judgement {
   const { algorithms, centre } = dependencies;
   const { form, challenge } = open;
-  const algorithm = algorithms.find(subscriber.algorithm);
+  const algorithm = algorithms.findProfile(subscriber.algorithm);
   const session = decodeBase64Url(sid);
   if (algorithm === undefined || session === undefined) throw new Error("a slot's state is wrong");
   const presented: PresentedAnswer = {

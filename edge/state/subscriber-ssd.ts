@@ -3,9 +3,14 @@
  * module new SSD; the old and the new one are kept until an AUTHR proves which of them the module
  * took, and then the other is erased.
  */
-import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
+import type { Dependencies, SubscriberRecord, Wrapping } from "../dependencies.ts";
 import { FIRST_STORE_GENERATION } from "../limits.ts";
 import { readNumber, readOptionalBytes, type Sql } from "./sql.ts";
+
+export const ssdWrapping: Wrapping<{ readonly object: string; readonly keyVersion: number }> = {
+  purpose: "ssd",
+  context: ({ object, keyVersion }) => `${object}/${keyVersion}`,
+};
 
 /** New SSD whose RANDBS came, and which the module may have taken. */
 export interface SsdOffer {
@@ -123,7 +128,8 @@ export function wrapSsd(
   { keyVersion }: SubscriberRecord,
   ssd: Uint8Array,
 ): Uint8Array {
-  return vault.wrap("ssd", `${object}/${keyVersion}`, ssd);
+  const { purpose, context } = ssdWrapping;
+  return vault.wrap(purpose, context({ object, keyVersion }), ssd);
 }
 
 export function unwrapSsd(
@@ -132,7 +138,8 @@ export function unwrapSsd(
   { keyVersion }: SubscriberRecord,
   wrapped: Uint8Array,
 ): Uint8Array {
-  const ssd = vault.unwrap("ssd", `${object}/${keyVersion}`, wrapped);
+  const { purpose, context } = ssdWrapping;
+  const ssd = vault.unwrap(purpose, context({ object, keyVersion }), wrapped);
   if (ssd === undefined) throw new Error("SSD does not unwrap");
   return ssd;
 }

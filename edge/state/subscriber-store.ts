@@ -28,6 +28,8 @@ export interface Slot {
   readonly storeGeneration: number;
   /** Of the newest challenge. */
   readonly challengeNumber: number;
+  /** The floor of SEQ that counted last (raiseToFloor). */
+  readonly seqFloor: number;
 }
 
 export interface SlotClosure {
@@ -55,24 +57,26 @@ export function loadSlot(sql: Sql, object: string): Slot {
   const [row] = sql.all("SELECT * FROM slot WHERE object = ?", object);
   if (row === undefined) {
     const storeGeneration = FIRST_STORE_GENERATION;
-    return { seq: 0, sqnGeneration: 1, storeGeneration, challengeNumber: 0 };
+    return { seq: 0, sqnGeneration: 1, storeGeneration, challengeNumber: 0, seqFloor: 0 };
   }
   return {
     seq: readNumber(row, "seq"),
     sqnGeneration: readNumber(row, "sqn_generation"),
     storeGeneration: readNumber(row, "store_generation"),
     challengeNumber: readNumber(row, "challenge_number"),
+    seqFloor: readNumber(row, "seq_floor"),
   };
 }
 
 export function saveSlot(sql: Sql, object: string, slot: Slot): void {
   sql.run(
-    "INSERT OR REPLACE INTO slot VALUES (?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO slot VALUES (?, ?, ?, ?, ?, ?)",
     object,
     slot.seq,
     slot.sqnGeneration,
     slot.storeGeneration,
     slot.challengeNumber,
+    slot.seqFloor,
   );
 }
 
@@ -120,20 +124,57 @@ export function isRecentRand(sql: Sql, object: string, rand: Uint8Array): boolea
   return sql.all("SELECT 1 FROM slot_rand WHERE object = ? AND rand = ?", object, rand).length > 0;
 }
 
-/** Challenges issued since `since`: all of them, and those to cards that never bound here. */
+/**
+ * Challenges issued since `since`, and queries to the centre that ended in none: all of them, and
+ * those to cards that never bound here. The query of this session and round is not counted.
+ */
 export function countChallenges(
   sql: Sql,
   object: string,
+  { sid, round }: { readonly sid: string; readonly round: number },
   since: number,
 ): { readonly all: number; readonly unrelated: number } {
   const [row] = sql.all(
-    `SELECT COUNT(*) AS total, COUNT(*) - COALESCE(SUM(related), 0) AS unrelated
-     FROM slot_challenge WHERE object = ? AND at > ?`,
+    `SELECT COUNT(*) AS total, COUNT(*) - COALESCE(SUM(related), 0) AS unrelated FROM (
+       SELECT related FROM slot_challenge WHERE object = ?1 AND at > ?2
+       UNION ALL
+       SELECT related FROM slot_fetch
+       WHERE object = ?1 AND at > ?2 AND NOT (sid = ?3 AND round = ?4)
+     )`,
     object,
     since,
+    sid,
+    round,
   );
   if (row === undefined) return { all: 0, unrelated: 0 };
   return { all: readNumber(row, "total"), unrelated: readNumber(row, "unrelated") };
+}
+
+/** A query to the external centre is about to be made for this session and round. */
+export function recordFetch(
+  sql: Sql,
+  object: string,
+  { sid, round, related }: { readonly sid: string; readonly round: number; related: boolean },
+  { at, since }: { readonly at: number; readonly since: number },
+): void {
+  sql.run("DELETE FROM slot_fetch WHERE object = ? AND at <= ?", object, since);
+  sql.run(
+    "INSERT OR REPLACE INTO slot_fetch VALUES (?, ?, ?, ?, ?)",
+    object,
+    sid,
+    round,
+    related ? 1 : 0,
+    at,
+  );
+}
+
+/** The query has ended in a challenge, which counts from here on. */
+export function closeFetch(
+  sql: Sql,
+  object: string,
+  { sid, round }: { readonly sid: string; readonly round: number },
+): void {
+  sql.run("DELETE FROM slot_fetch WHERE object = ? AND sid = ? AND round = ?", object, sid, round);
 }
 
 /** Also forgets challenges older than the last 1,024 of this slot, and their RANDs. */

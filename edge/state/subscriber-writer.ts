@@ -8,10 +8,12 @@ import {
   type SlotChallengeFailure,
   type SlotChallengeRequest,
   type SlotOrder,
+  type SlotResynchronisation,
   type SlotVector,
   type SlotWord,
 } from "../access-authentication/authentication-centre/slot.ts";
 import { HOUR_MS, SEQ_RESTORE_JUMP } from "../limits.ts";
+import { EMBEDDED_CENTRE } from "#protocol/admin";
 import { equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 import { recordEvent } from "./outbox.ts";
@@ -19,6 +21,7 @@ import type { SlotContext } from "./subscriber-context.ts";
 import { issueChallenge } from "./subscriber-issuing.ts";
 import { judgeAnswer } from "./subscriber-judging.ts";
 import { findWithdrawal, giveWord, recordSlotOrder } from "./subscriber-status.ts";
+import { eraseVectors, storeVectors } from "./subscriber-vectors.ts";
 import type { Sql } from "./sql.ts";
 import {
   closeChallenge,
@@ -59,7 +62,7 @@ export class SubscriberWriter {
       const withdrawal = findWithdrawal(this.sql, this.object);
       if (withdrawal !== undefined) return failure(withdrawal);
       if (this.isOverQuota(request)) return failure("imsi_quota_exceeded");
-      const slot = this.restoreSlot(loadSlot(this.sql, this.object));
+      const slot = this.restoreSlot(request, loadSlot(this.sql, this.object));
       return issueChallenge(this.context, request, slot, (next) => {
         this.saveSlot(request, next, "store_restored");
       });
@@ -73,15 +76,48 @@ export class SubscriberWriter {
       if (!closed.ok) return closed;
       const { outcome, strength } = closed.value;
       const word = giveWord(this.sql, this.object, outcome, this.dependencies.clock());
-      return success({ ...word, strength });
+      const rand = outcome === "resynchronising" ? this.randOf(request) : undefined;
+      return success({ ...word, strength, rand });
+    });
+  }
+
+  /**
+   * The external centre's word on AUTS takes the place of "resynchronising", once; the vectors that
+   * came with it are for the round that follows.
+   */
+  resynchronise(
+    request: SlotResynchronisation,
+  ): Result<SlotWord, SlotAnswerFailure | "vectors_unusable"> {
+    const { sid, round, digest, fetched, subscriber } = request;
+    return this.sql.transaction(() => {
+      const closed = findChallenge(this.sql, this.object, sid, round);
+      if (closed?.closed === undefined || !equalBytes(closed.closed.digest, digest)) {
+        return failure("no_open_challenge");
+      }
+      if (closed.closed.outcome !== "resynchronising") {
+        return success({ outcome: closed.closed.outcome, goodForMs: 0 });
+      }
+      const outcome = fetched.ok ? "resynchronised" : fetched.reason;
+      const isWithdrawn = findWithdrawal(this.sql, this.object) !== undefined;
+      if (fetched.ok && !isWithdrawn) {
+        const stored = storeVectors(this.context, subscriber, fetched.value);
+        if (!stored) return failure("vectors_unusable");
+      }
+      closeChallenge(this.sql, this.object, closed.number, { ...closed.closed, outcome });
+      return success({ outcome, goodForMs: 0 });
     });
   }
 
   /** A report on the subscriber, or its withdrawal (subscriber-status.ts). */
   order(order: SlotOrder): number {
-    return this.sql.transaction(() =>
-      recordSlotOrder(this.sql, this.object, this.dependencies, order),
-    );
+    return this.sql.transaction(() => {
+      eraseVectors(this.sql, this.object);
+      return recordSlotOrder(this.sql, this.object, this.dependencies, order);
+    });
+  }
+
+  private randOf({ sid, round }: SlotAnswerRequest): Uint8Array | undefined {
+    return findChallenge(this.sql, this.object, sid, round)?.challenge.rands[0];
   }
 
   /** Closes the open RANDs of this session and round; the same outcome again when asked again. */
@@ -106,24 +142,26 @@ export class SubscriberWriter {
   }
 
   /** What an IMSI may be asked is split over its slots; without an IND it has one. */
-  private isOverQuota({ related, subscriber }: SlotChallengeRequest): boolean {
+  private isOverQuota(request: SlotChallengeRequest): boolean {
+    const { related, subscriber } = request;
     const { limits, clock, algorithms } = this.dependencies;
-    const hasInd = algorithms.find(subscriber.algorithm)?.family === "aka";
+    const hasInd = algorithms.findProfile(subscriber.algorithm)?.family === "aka";
     const slots = hasInd ? this.dependencies.slots : 1;
     const reserved = Math.ceil(limits.reservedPerImsiHour / slots);
     const open = Math.max(1, Math.ceil(limits.challengesPerImsiHour / slots) - reserved);
-    const counts = countChallenges(this.sql, this.object, clock() - HOUR_MS);
+    const counts = countChallenges(this.sql, this.object, request, clock() - HOUR_MS);
     return counts.all >= open + reserved || (!related && counts.unrelated >= open);
   }
 
   /**
    * After a restore the lost state may have issued more: jump past it (invariant I4). A slot that
-   * the backup does not know jumps like any other, since it may have been one of the lost.
+   * the backup does not know jumps like any other, since it may have been one of the lost. The SQN
+   * of an external centre was not lost with it.
    */
-  private restoreSlot(slot: Slot): Slot {
+  private restoreSlot({ subscriber }: SlotRequest, slot: Slot): Slot {
     const { storeGeneration } = this.dependencies;
     const restores = storeGeneration - slot.storeGeneration;
-    if (restores <= 0) return slot;
+    if (restores <= 0 || subscriber.centre !== EMBEDDED_CENTRE) return slot;
     const seq = slot.seq + restores * SEQ_RESTORE_JUMP;
     return { ...slot, storeGeneration, seq, sqnGeneration: slot.sqnGeneration + 1 };
   }

@@ -44,6 +44,7 @@ const REQUESTS = [
   ["DELETE", "/rules/one"],
   ["GET", "/rules"],
   ["GET", "/audit"],
+  ["POST", "/rewrap"],
   ["GET", "/nothing"],
 ] as const;
 

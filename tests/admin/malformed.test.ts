@@ -169,6 +169,14 @@ const CASES: readonly RouteCase[] = [
     status: 204,
   },
   {
+    name: "step of the re-wrap job",
+    method: "POST",
+    path: "/rewrap",
+    makeBody: fixed({ slots: 1 }),
+    status: 200,
+    optional: ["slots"],
+  },
+  {
     name: "rule",
     method: "PUT",
     path: "/rules/one",

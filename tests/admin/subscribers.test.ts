@@ -19,6 +19,7 @@ const VIEW = {
   operator: "00101",
   msisdn: null,
   status: "active",
+  centre: "embedded",
   algorithm: "milenage",
   moduleKind: "USIM",
   keyVersion: 1,
@@ -28,7 +29,7 @@ async function readKeys(imsi = IMSI): Promise<readonly (string | undefined)[]> {
   const { repositories, vault } = platform.dependencies;
   const record = await repositories.subscribers.find(TENANT, imsi);
   const context = `${TENANT}/${imsi}`;
-  const k = record && vault.unwrap("k", context, record.wrappedKey);
+  const k = record?.wrappedKey && vault.unwrap("k", context, record.wrappedKey);
   const opc = record?.wrappedOperator && vault.unwrap("opc", context, record.wrappedOperator);
   return [k && encodeHex(k), opc && encodeHex(opc)];
 }

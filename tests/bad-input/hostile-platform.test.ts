@@ -121,20 +121,6 @@ async function askStale(attempt: Exchange, crossing: CardBody, first: Terms): Pr
   return { sid: crossing.sid, token: bytesOf(crossing.token), credential };
 }
 
-test("a result of a key that the floor overtook is void, and locks nothing", async () => {
-  const { fleet, one, phone, refuseAtCard, recover } = arena;
-  const attempt = await phone(one);
-  const body = await attempt.start();
-  const signed = await attempt.sign(await attempt.prove(body));
-  await fleet.addPlatformKey();
-  await fleet.admin.setFloor({ suite: "P-256", floor: 2 });
-  const reply = await attempt.answer(body.sid, signed);
-  const result = bytesOf(reply.json["result"]);
-  expect(await refuseAtCard(attempt.applet.deliverResult(SUITE, result))).toBe(0x6982);
-  expect((await attempt.applet.readStatus()).state.name).toBe("idle");
-  await recover(one);
-});
-
 test("two points of presence over the same writers", async () => {
   const { rig, one, two, refuse, recover } = arena;
   const fronts = [1, 2].map(() => openFront(rig));

@@ -30,34 +30,6 @@ afterAll(() => {
 const epochs = (): unknown => readDurable(arena.rig, "SELECT object, epoch FROM card");
 const twist = (text: string): string => encodeBase64Url(twistSignature(bytesOf(text)));
 
-test("step 2 of two cards, spliced at every field", async () => {
-  const { rig, one, two, phone, refuse, fail, recover } = arena;
-  const left = await phone(one);
-  const right = await phone(two);
-  const [ours, theirs] = [await left.start(), await right.start()];
-  const before = dumpState(rig);
-  let claims = 0;
-  for (const splice of spliceAll(ours, theirs)) {
-    const names = Object.keys(splice);
-    // Another IMSI claimed by an honest card is a step 2 of its own, tried below.
-    const claimsOnly = names.join() === "imsi" || (names.length === 4 && !names.includes("imsi"));
-    if (claimsOnly) claims += 1;
-    else refuse(await left.prove({ ...ours, ...splice }));
-  }
-  expect(claims).toBe(2);
-  expect(dumpState(rig)).toBe(before);
-  for (const [attempt, body, imsi] of [
-    [left, ours, theirs.imsi],
-    [right, theirs, ours.imsi],
-  ] as const) {
-    const challenge = await attempt.prove({ ...body, imsi });
-    const answer = await attempt.ask(challenge);
-    expect(answer.kind).toBe("refusal");
-    fail(await attempt.answer(body.sid, await attempt.sign(challenge, { imsi, answer })));
-  }
-  await recover(one, two);
-});
-
 test("step 3 of two cards, and of two sessions of one card, spliced at every field", async () => {
   const { rig, one, two, phone, refuse, recover } = arena;
   const left = await phone(one);
@@ -138,42 +110,6 @@ test("receipts of two cards and two sessions, spliced and forged", async () => {
     expect((await post(body)).status).toBe(204);
     expect(refuse(await post({ ...body, receipt: twist(body.receipt) }))).toBe("out_of_order");
   }
-  await recover(one, two);
-});
-
-test("the module or the card is another one between the steps", async () => {
-  const { one, two, phone, refuse, fail, refuseAtCard, recover, rig } = arena;
-  const right = await phone(two);
-  const rightBody = await right.start();
-  const rightChallenge = await right.prove(rightBody);
-  const rightAnswer = await right.ask(rightChallenge);
-  expect(rightAnswer.kind).toBe("res");
-  const left = await phone(one);
-  // Another module's RES; that module's refusal; its IMSI with its RES.
-  for (const change of [
-    { answer: rightAnswer },
-    { answer: rightAnswer, imsi: rightBody.imsi },
-    { answer: { kind: "refusal", statusWord: 0x9862 } },
-  ] as const) {
-    const body = await left.start();
-    const challenge = await left.prove(body);
-    fail(await left.answer(body.sid, await left.sign(challenge, change)));
-  }
-  const swapped = await left.start();
-  const challenge = await left.prove(swapped);
-  const mixed = await right.ask(challenge);
-  expect(mixed).toEqual({ kind: "refusal", statusWord: 0x9862 });
-  fail(await left.answer(swapped.sid, await left.sign(challenge, { answer: mixed })));
-  // The other card signs this session's challenge under its own transcript.
-  const body = await left.start();
-  const ours = await left.prove(body);
-  const theirs = await right.sign(ours, { imsi: body.imsi, answer: await left.ask(ours) });
-  const before = dumpState(rig);
-  expect(refuse(await left.answer(body.sid, theirs))).toBe("card_not_authenticated");
-  expect(dumpState(rig)).toBe(before);
-  // A card that lost its session signs nothing.
-  await left.applet.select();
-  expect(await refuseAtCard(left.sign(ours, { answer: rightAnswer }))).toBe(0x6985);
   await recover(one, two);
 });
 

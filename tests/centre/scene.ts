@@ -17,6 +17,7 @@ import type { Sql, SqlRow, SqlValue } from "#edge/state/sql";
 import { SubscriberWriter } from "#edge/state/subscriber-writer";
 import { encodeBase64Url } from "#protocol/bytes";
 import { encodeChallenge, type ModuleAnswer } from "#protocol/messages";
+import type { Result } from "#protocol/result";
 import { MODULE_KIND_NUMBERS, type ModuleKindName } from "#protocol/suites";
 import { openTenant, type Platform } from "../admin/platform.ts";
 
@@ -90,6 +91,7 @@ export async function openScene(changes: Partial<Dependencies> = {}): Promise<Sc
   const slots: SubscriberSlots = {
     challenge: async (object, request) => writer(object).challenge(request),
     answer: async (object, request) => writer(object).answer(request),
+    resynchronise: async (object, request) => writer(object).resynchronise(request),
   };
 
   async function ask(question: Question): Promise<Asked> {
@@ -99,15 +101,15 @@ export async function openScene(changes: Partial<Dependencies> = {}): Promise<Sc
     const moduleKind = MODULE_KIND_NUMBERS[kind];
     const session = { tenant: TENANT, cardId: CARD_ID, imsi, sid, round, moduleKind };
     const policy = { related: false, objection, isConfirmation };
-    const outcome = await requestChallenge(dependencies, slots, session, policy);
+    const outcome = reachCentre(await requestChallenge(dependencies, slots, session, policy));
     return {
       ...outcome,
       sid,
       sidBytes,
       round,
       challenge: encodeChallenge({ round, ...outcome.vector }),
-      answer: (answer, tag = NO_TAG, digest = random(32)) =>
-        verifyResponse(dependencies, slots, session, { answer, tag, digest }),
+      answer: async (answer, tag = NO_TAG, digest = random(32)) =>
+        reachCentre(await verifyResponse(dependencies, slots, session, { answer, tag, digest })),
     };
   }
 
@@ -135,6 +137,12 @@ export async function openScene(changes: Partial<Dependencies> = {}): Promise<Sc
       database.close();
     },
   };
+}
+
+/** Throws while an external centre is out of order. */
+function reachCentre<T>(outcome: Result<T, string>): T {
+  if (!outcome.ok) throw new Error(outcome.reason);
+  return outcome.value;
 }
 
 /** Bytes as hex. */

@@ -48,6 +48,7 @@ export function makeSubscriber(tenant: string): SubscriberRecord {
     imsi: `00101${String(serial).padStart(10, "0")}`,
     operator: "00101",
     status: "active",
+    centre: "embedded",
     algorithm: "milenage",
     msisdn: undefined,
     wrappedKey: bytesOf(69, 3),
@@ -58,6 +59,7 @@ export function makeSubscriber(tenant: string): SubscriberRecord {
     indBits: 5,
     keyVersion: 1,
     ssdUpdates: 0,
+    seqFloor: 0,
   };
 }
 

@@ -66,6 +66,9 @@ const openVault: Dependencies["vault"] = {
   },
   wrap: (_purpose, _context, secret) => secret.slice(),
   unwrap: (_purpose, _context, wrapped) => wrapped.slice(),
+  rewrap: (_purpose, _context, wrapped) => wrapped,
+  newestKeyId: 0,
+  wrappingKeys: [],
 };
 
 export async function createScene(

@@ -10,7 +10,8 @@ import { formatScenario } from "#cli/step-table";
 import { runSimlatch, spawnSimlatch } from "./program.ts";
 
 const LONGEST = "verifies the result, decides whether to serve";
-const COMMANDS = ["quickstart", "serve", "dev", "deploy", "keys", "cards", "mtm", "planted"];
+const PLATFORM_COMMANDS = ["serve", "dev", "deploy", "keys", "cards"];
+const COMMANDS = ["quickstart", ...PLATFORM_COMMANDS, "mtm", "planted", "hostile"];
 
 const folders: string[] = [];
 

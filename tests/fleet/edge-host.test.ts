@@ -77,6 +77,21 @@ async function ask(url: string): Promise<unknown> {
   return (await fetch(`${url}/hello`)).json();
 }
 
+test("two points of presence are two Workers over the same objects and the same catalog", async () => {
+  const host = await startEdge({
+    environment: {},
+    entry: join(folder, "worker.ts"),
+    migrationsFolder: join(folder, "migrations"),
+    writeLine: () => undefined,
+    points: 2,
+  });
+  const [near = "", far = ""] = host.urls;
+  expect(near).not.toBe(far);
+  expect(await ask(near)).toMatchObject({ card: 1, subscriber: 1, pets: ["cat", "dog"] });
+  expect(await ask(far)).toMatchObject({ card: 2, subscriber: 2, pets: ["cat", "dog"] });
+  await host.stop();
+});
+
 test("a Worker with WASM, D1, objects and variables runs in workerd; storage outlives a restart", async () => {
   const log: string[] = [];
   const first = await start(log);

@@ -37,6 +37,7 @@ import { type AdminClient, createAdminClient } from "./admin-client.ts";
 import {
   adapterOf,
   makeModuleKeys,
+  proofOf,
   type ModuleDevice,
   type ModuleKeys,
   type SubscriberKind,
@@ -84,6 +85,8 @@ export interface FleetSubscriber {
   readonly imsi: string;
   readonly kind: SubscriberKind;
   readonly device: ModuleDevice;
+  /** As the centre was told. */
+  readonly enrolment: ModuleKeys["enrolment"];
   /** Another USIM with the same keys whose SEQ_MS is `seq` everywhere: this one, later. */
   readonly cloneAt: (seq: number) => ModuleDevice;
   /** What drives the device. */
@@ -99,6 +102,14 @@ interface SubscriberOptions {
   readonly kind?: SubscriberKind;
   /** SEQ_MS of every IND: how far ahead the USIM is of a new subscriber record. */
   readonly seqMs?: number;
+  /** Another centre has the keys; the embedded one unless given. */
+  readonly centre?: KeyHolder;
+}
+
+/** An external centre: its name at the platform, and how it takes a subscriber with its keys. */
+export interface KeyHolder {
+  readonly name: string;
+  readonly provision: (imsi: string, keys: ModuleKeys["enrolment"]) => void;
 }
 
 export interface Fleet {
@@ -288,7 +299,7 @@ async function addCard(base: FleetBase, options: CardOptions): Promise<FleetCard
 
 async function addSubscriber(
   base: FleetBase,
-  { operator, kind = "USIM/Milenage", seqMs = 0 }: SubscriberOptions,
+  { operator, kind = "USIM/Milenage", seqMs = 0, centre }: SubscriberOptions,
 ): Promise<FleetSubscriber> {
   const { options, tenant, admin } = base;
   const { random } = options;
@@ -296,13 +307,15 @@ async function addSubscriber(
   const imsi = appendDigits(operator, IMSI_DIGITS, random);
   const iccid = appendDigits("89", ICCID_DIGITS, random);
   const keys = makeModuleKeys(kind, random);
-  await admin.createSubscriber({ tenant, imsi, mncLength, ...keys.enrolment });
-  const moduleWith = ({ create }: ModuleKeys): FleetSubscriber => {
+  centre?.provision(imsi, keys.enrolment);
+  const held = centre && { centre: centre.name, proves: proofOf(kind) };
+  await admin.createSubscriber({ tenant, imsi, mncLength, ...(held ?? keys.enrolment) });
+  const moduleWith = ({ create, enrolment }: ModuleKeys): FleetSubscriber => {
     const cloneAt = (seq: number): ModuleDevice => create({ imsi, iccid, mncLength }, seq);
     const forge = (): FleetSubscriber => moduleWith(makeModuleKeys(kind, random));
     const device = cloneAt(seqMs);
     const connect = (): IdentityModule => connectModule(device, adapterOf(kind), random);
-    return { imsi, kind, device, cloneAt, connect, forge };
+    return { imsi, kind, device, enrolment, cloneAt, connect, forge };
   };
   return moduleWith(keys);
 }

@@ -1,5 +1,5 @@
 /** The identity modules of a fleet: what the emulator holds and what the centre is told of it. */
-import type { SubscriberEnrolment } from "#protocol/admin";
+import type { CentreProof, SubscriberEnrolment } from "#protocol/admin";
 import { encodeHex } from "#protocol/bytes";
 import type { SlotDevice } from "#tests/emulators/terminal/terminal";
 import { createSim } from "#tests/emulators/sim/sim";
@@ -109,6 +109,14 @@ export function makeModuleKeys(kind: SubscriberKind, random: Random): ModuleKeys
 export function adapterOf(kind: SubscriberKind): "SIM" | "USIM" | "UIM" {
   if (kind.startsWith("USIM")) return "USIM";
   return kind.startsWith("UIM") ? "UIM" : "SIM";
+}
+
+/** What the operator tells the platform of a module whose keys another centre has. */
+export function proofOf(kind: SubscriberKind): CentreProof {
+  if (kind === "SIM/COMP128-1") return "COMP128-1";
+  const adapter = adapterOf(kind);
+  if (adapter === "UIM") throw new Error("no external centre serves a UIM");
+  return adapter;
 }
 
 /** The algorithm's name at the centre. */

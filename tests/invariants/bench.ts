@@ -45,7 +45,11 @@ export function readDurable(
   query: string,
   file: "state.db" | "catalog.db" = "state.db",
 ): Record<string, unknown>[] {
-  const database = new Database(join(rig.folder, file), { readonly: true });
+  return readFile(join(rig.folder, file), query);
+}
+
+function readFile(path: string, query: string): Record<string, unknown>[] {
+  const database = new Database(path, { readonly: true });
   try {
     return database.query<Record<string, unknown>, []>(query).all();
   } finally {
@@ -58,14 +62,20 @@ export function readDurable(
  * outbox, which empties itself behind the answers; its numbers stay.
  */
 export function dumpState(rig: Rig): string {
-  const tables = readDurable(
-    rig,
-    "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'outbox'",
+  return dumpFile(join(rig.folder, "state.db"));
+}
+
+/** The same of one file of a writer's tables; those of workerd's own begin with _cf. */
+export function dumpFile(path: string): string {
+  const tables = readFile(
+    path,
+    `SELECT name FROM sqlite_master
+     WHERE type = 'table' AND name <> 'outbox' AND name NOT LIKE '\\_cf%' ESCAPE '\\'`,
   );
   return tables
     .map(
       ({ name }) =>
-        `${String(name)}: ${rowsAsText(readDurable(rig, `SELECT * FROM ${String(name)}`))}`,
+        `${String(name)}: ${rowsAsText(readFile(path, `SELECT * FROM ${String(name)}`))}`,
     )
     .toSorted()
     .join("\n");

@@ -27,12 +27,17 @@ afterEach(async () => {
 const clear = ({ rig, card }: Bench) =>
   order(rig, `cards/${card.cardId}`, { order: "clear", by: TWO });
 
-async function expectRefused(scene: Bench): Promise<void> {
+/** And `change` is an event of its own beside the decision, once for each refusal. */
+async function expectRefused(scene: Bench, change: string): Promise<void> {
+  const events = (await reasonsOf(scene, "pairing_changed")).length;
   const phone = await scene.exchange();
   expect(await bind(phone)).toBe("FAILURE");
   expect((await phone.applet.readStatus()).state.name).toBe("idle");
   expect(lockPhase(scene.rig)).toBe("none");
   expect((await reasonsOf(scene, "decided")).at(-1)).toContain("pairing_changed");
+  const changes = await reasonsOf(scene, "pairing_changed");
+  expect(changes).toHaveLength(events + 1);
+  expect(changes.at(-1)).toBe(change);
 }
 
 test("I2: an IMSI with other keys is refused, not locked, until two people clear the card", async () => {
@@ -41,13 +46,13 @@ test("I2: an IMSI with other keys is refused, not locked, until two people clear
   expect(await bind(await scene.exchange())).toBe("SUCCESS");
   expect(await bind(await scene.exchange())).toBe("SUCCESS");
   known.set(scene.subscriber.imsi, { keyVersion: 2 });
-  await expectRefused(scene);
-  await expectRefused(scene);
+  await expectRefused(scene, "keys_replaced");
+  await expectRefused(scene, "keys_replaced");
   expect((await clear(scene)).status).toBe(204);
   expect(await bind(await scene.exchange())).toBe("SUCCESS");
   expect(await reasonsOf(scene, "card_clear")).toEqual(['"Ada Lovelace" "Grace Hopper"']);
   known.delete(scene.subscriber.imsi);
-  await expectRefused(scene);
+  await expectRefused(scene, "keys_replaced");
 });
 
 test("I2: an IMSI with another number, or without the one it had, is refused", async () => {
@@ -58,9 +63,9 @@ test("I2: an IMSI with another number, or without the one it had, is refused", a
   known.set(imsi, { msisdn: "8613800000001" });
   expect(await bind(await scene.exchange())).toBe("SUCCESS");
   known.set(imsi, { msisdn: "8613800000002" });
-  await expectRefused(scene);
+  await expectRefused(scene, "number_changed");
   known.delete(imsi);
-  await expectRefused(scene);
+  await expectRefused(scene, "number_changed");
   known.set(imsi, { msisdn: "8613800000001" });
   expect(await bind(await scene.exchange())).toBe("SUCCESS");
 });
@@ -76,6 +81,7 @@ test("I2: a number that moved to another IMSI is refused; two IMSIs with their o
   known.set(other.imsi, { msisdn: "8613800000001" });
   expect(await bind(await beside())).toBe("FAILURE");
   expect((await reasonsOf(scene, "decided")).at(-1)).toContain("pairing_changed");
+  expect(await reasonsOf(scene, "pairing_changed")).toEqual(["number_moved"]);
   expect(lockPhase(scene.rig)).toBe("none");
   known.set(other.imsi, { msisdn: "8613800000002" });
   expect(await bind(await beside())).toBe("SUCCESS");

@@ -8,6 +8,13 @@ import { tmpdir } from "node:os";
 const MAIN = join(import.meta.dir, "..", "..", "cli", "main.ts");
 export const SIMLATCH: readonly string[] = [process.execPath, MAIN];
 
+/** One card and one module are tried again and again. */
+const MANY_CHALLENGES = {
+  SIMLATCH_CHALLENGES_PER_CARD_HOUR: "1000",
+  SIMLATCH_CHALLENGES_PER_PAIR_HOUR: "1000",
+  SIMLATCH_CHALLENGES_PER_IMSI_HOUR: "1000",
+};
+
 export interface Platform {
   readonly url: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -16,7 +23,7 @@ export interface Platform {
 
 export async function startTestPlatform(): Promise<Platform> {
   const folder = await mkdtemp(join(tmpdir(), "simlatch-pcsc-"));
-  const keys = generatePlatformKeys();
+  const keys = { ...generatePlatformKeys(), ...MANY_CHALLENGES };
   const host = await startPlatform({
     edge: false,
     environment: keys,

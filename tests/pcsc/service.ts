@@ -1,44 +1,80 @@
 /**
  * A real PC/SC service for one test file: pcscd with a virtual reader pair (vsmartcard's vpcd) on
  * free ports, in the foreground, ended by its own id. There is one pcscd a machine: its socket has
- * a fixed name, so another one that runs already is left alone and the tests are skipped.
+ * a fixed name, so another one that runs already is left alone and the tests are skipped. Files
+ * that run side by side take turns.
+ *
+ * When a test is too late `bun test` ends every process that the tests started, pcscd with them:
+ * the tests after it fail, too, and say that pcscd has ended.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { listReaders } from "#terminal/pcsc";
+import { basename, join } from "node:path";
+import type { Subprocess } from "bun";
+import { listReaders, type PcscReader } from "#cli/pcsc-readers";
+import { PcscError } from "#terminal/pcsc";
 
 const SOCKET = "/run/pcscd/pcscd.comm";
+const PROCESS_ID = "/run/pcscd/pcscd.pid";
 const CONFIGURATIONS = "/etc/reader.conf.d";
+/** In the command of every pcscd that a test started. */
+const FOLDER_PREFIX = "simlatch-pcscd-";
+const LOCK = join(tmpdir(), "simlatch-pcscd.lock");
+/** For hooks that take a turn: the other files need well under a minute each. */
+export const TURN_MS = 300_000;
 const START_MS = 10_000;
-const POLL_MS = 100;
+const POLL_MS = 50;
+const LOG_LINES = 60;
+
+/** Without its drivers, which each try some commands to find out what card this is. */
+export const OPENSC_TOOL: readonly string[] = ["opensc-tool", "--card-driver", "default"];
 
 export interface PcscService {
   /** Of the first reader, and of the second. */
   readonly readers: readonly [string, string];
   readonly ports: readonly [number, number];
-  /** Kills the service, as a crash would; further calls change nothing. */
+  /**
+   * The service looks for cards a few times a second: waits until it has seen them come or go.
+   * Throws with the service's last words when it does not, or has ended.
+   */
+  waitForCards(first: boolean, second: boolean): Promise<void>;
+  /** Ends the service as a crash would: its socket and its process id stay behind. */
+  crash(): Promise<void>;
+  /** Further calls change nothing. */
   stop(): Promise<void>;
 }
 
 /** Why the tests cannot run here, as `part-absent`; undefined when they can. */
 export function missingPart(programs: readonly string[]): string | undefined {
-  const absent = ["pcscd", ...programs].find((program) => Bun.which(program) === null);
+  const absent = ["pcscd", "flock", ...programs].find((program) => Bun.which(program) === null);
   if (absent !== undefined) return `${absent}-absent`;
   if (findDriver() === undefined) return "vsmartcard-vpcd-absent";
   if (process.getuid?.() !== 0) return "root-absent";
-  return isServiceRunning() ? "pcscd-to-oneself-absent" : undefined;
+  // A socket without a process id belongs to systemd, which starts the service when it is asked.
+  const isActivated =
+    existsSync("/run/systemd/system") && existsSync(SOCKET) && !existsSync(PROCESS_ID);
+  return isActivated || isServiceRunning() ? "pcscd-to-oneself-absent" : undefined;
 }
 
+/** Whether a pcscd runs that no test started. */
 function isServiceRunning(): boolean {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .some((id) => {
-      const file = `/proc/${id}/comm`;
-      return existsSync(file) && readFileSync(file, "utf8").trim() === "pcscd";
+      const [program = "", ...args] = readCommand(id);
+      return basename(program) === "pcscd" && !args.some((arg) => arg.includes(FOLDER_PREFIX));
     });
+}
+
+/** Empty for a process that has ended meanwhile. */
+function readCommand(id: string): string[] {
+  try {
+    return readFileSync(`/proc/${id}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
 }
 
 /** The driver's path, from the reader configuration that its package installs. */
@@ -48,8 +84,27 @@ function findDriver(): string | undefined {
   return /^LIBPATH\s+(\S+)$/m.exec(readFileSync(file, "utf8"))?.[1];
 }
 
+export interface Turn {
+  /** The next file's. */
+  end(): Promise<void>;
+}
+
+/** Waits until no other test file has a service; whoever ends without `end` gives it up, too. */
+export async function takeTurn(): Promise<Turn> {
+  const command = ["flock", LOCK, "sh", "-c", "echo ready; exec cat"];
+  const holder = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  const { done } = await holder.stdout.getReader().read();
+  if (done) throw new Error(`no lock on ${LOCK}`);
+  return {
+    async end() {
+      await holder.stdin.end();
+      await holder.exited;
+    },
+  };
+}
+
 export async function startPcscService(): Promise<PcscService> {
-  const folder = await mkdtemp(join(tmpdir(), "simlatch-pcscd-"));
+  const folder = await mkdtemp(join(tmpdir(), FOLDER_PREFIX));
   const port = await findPortPair();
   const configuration = join(folder, "reader.conf");
   const channel = `0x${port.toString(16).toUpperCase()}`;
@@ -61,39 +116,83 @@ export async function startPcscService(): Promise<PcscService> {
   ];
   await writeFile(configuration, `${lines.join("\n")}\n`);
   const log = join(folder, "pcscd.log");
-  const service = Bun.spawn(["pcscd", "--foreground", "--config", configuration], {
+  const service = Bun.spawn(["pcscd", "--foreground", "--info", "--config", configuration], {
     stdin: "ignore",
     stdout: Bun.file(log),
     stderr: Bun.file(log),
   });
-  let stopping: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
-    service.kill();
+  const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
+    service.kill(signal);
     await service.exited;
     await rm(folder, { recursive: true, force: true });
   };
-  const [first, second] = await waitForReaders(log);
-  return { readers: [first, second], ports: [port, port + 1], stop: () => (stopping ??= stop()) };
+  const watched = { service, log };
+  try {
+    await waitUntil(watched, () => tryToList().length === 2);
+  } catch (error) {
+    await end("SIGTERM");
+    throw error;
+  }
+  const [first = "", second = ""] = tryToList().map(({ name }) => name);
+  return {
+    readers: [first, second],
+    ports: [port, port + 1],
+    waitForCards: (...cards) =>
+      waitUntil(watched, (words) => {
+        const seen = readCards(words);
+        return seen.has(first) === cards[0] && seen.has(second) === cards[1];
+      }),
+    crash: () => end("SIGKILL"),
+    stop: () => end("SIGTERM"),
+  };
 }
 
-async function waitForReaders(log: string): Promise<[string, string]> {
-  for (let waited = 0; waited < START_MS; waited += POLL_MS) {
-    await Bun.sleep(POLL_MS);
-    if (!existsSync(SOCKET)) continue;
-    const [first, second] = await listReaders().catch(() => []);
-    if (first !== undefined && second !== undefined) return [first.name, second.name];
-  }
-  throw new Error(`pcscd has no two readers: ${await readFile(log, "utf8")}`);
+interface Watched {
+  readonly service: Subprocess;
+  /** The file that the service writes to. */
+  readonly log: string;
 }
 
-/** The service looks for cards a few times a second: waits until it has seen them come or go. */
-export async function waitForCards(first: boolean, second: boolean): Promise<void> {
-  for (let waited = 0; waited < START_MS; waited += POLL_MS) {
-    const [one, other] = await listReaders();
-    if (one?.hasCard === first && other?.hasCard === second) return;
+/** Throws with the service's last words when it takes too long, or has ended. */
+async function waitUntil(
+  { service, log }: Watched,
+  isSo: (words: string) => boolean,
+): Promise<void> {
+  const end = (): string | number | null => service.signalCode ?? service.exitCode;
+  for (let waited = 0; waited < START_MS && end() === null; waited += POLL_MS) {
+    if (isSo(readFileSync(log, "utf8"))) return;
     await Bun.sleep(POLL_MS);
   }
-  throw new Error("the readers have other cards");
+  const state = end() === null ? "has other readers or cards" : `has ended (${end()})`;
+  const lastLines = readFileSync(log, "utf8").split("\n").slice(-LOG_LINES).join("\n");
+  throw new Error(`pcscd ${state}\n${lastLines}`);
+}
+
+/**
+ * The readers with a card, by the service's own words. What it tells its clients is not enough: a
+ * reset that fails takes the card away at once, and a card that is put in before the service has
+ * looked for itself is then never seen.
+ */
+function readCards(words: string): Set<string> {
+  const seen = new Set<string>();
+  for (const [, what, reader = ""] of words.matchAll(
+    / Card (inserted into|Removed From) (.+)$/gm,
+  )) {
+    if (what === "inserted into") seen.add(reader);
+    else seen.delete(reader);
+  }
+  return seen;
+}
+
+/** The socket is there a moment before the service listens. */
+function tryToList(): PcscReader[] {
+  if (!existsSync(SOCKET)) return [];
+  try {
+    return listReaders();
+  } catch (error) {
+    if (error instanceof PcscError && error.code === "no_service") return [];
+    throw error;
+  }
 }
 
 /** Two ports in a row that nobody listens on. */
@@ -137,4 +236,15 @@ export async function run(
     new Response(child.stderr).text(),
   ]);
   return { code, stdout, stderr };
+}
+
+/** Command APDUs in hex to the card in a reader by its number, by opensc-tool. */
+export async function sendByOpensc(
+  reader: number,
+  ...apdus: readonly string[]
+): Promise<{ readonly statusWords: string[]; readonly stdout: string }> {
+  const sent = apdus.flatMap((apdu) => ["-s", apdu]);
+  const { stdout } = await run([...OPENSC_TOOL, "-r", String(reader), ...sent]);
+  const words = stdout.matchAll(/SW1=0x(..), SW2=0x(..)/g);
+  return { statusWords: [...words].map(([, one, two]) => `${one}${two}`), stdout };
 }

@@ -164,8 +164,9 @@ export const RULE_FAULTS: readonly Fault[] = [
     invariant: "I13",
     what: "the audit keeps an IMSI in clear",
     source: "edge/binding-verification/decision-facts.ts",
-    find: "return encodeBase64Url(vault.wrap(PURPOSE, contextOf(name), text));",
-    replace: "return `${vault.wrap(PURPOSE, contextOf(name), text).length}${facts.subject.imsi}`;",
+    find: "return encodeBase64Url(vault.wrap(purpose, context(name), text));",
+    replace:
+      "return encodeBase64Url(text.length > 0 ? text : vault.wrap(purpose, context(name), text));",
     file: "tests/rules/dry-run.test.ts",
     test: "I13: what the audit keeps for it holds no IMSI in clear",
   },

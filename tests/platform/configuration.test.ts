@@ -1,6 +1,7 @@
 /** What is missing or weak stops the start, with a sentence that says what to do and no value. */
 import { expect, test } from "bun:test";
-import { checkEnvironment, ConfigurationError } from "#edge/bindings";
+import { checkEnvironment } from "#edge/bindings";
+import { ConfigurationError } from "#edge/environment";
 import { DEFAULT_LIMITS } from "#edge/limits";
 import { encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { createRig, random } from "./rig.ts";

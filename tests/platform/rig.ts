@@ -11,7 +11,7 @@ import { checkEnvironment } from "#edge/bindings";
 import type { Dependencies } from "#edge/dependencies";
 import { type BunHost, openBunHost } from "#edge/state/bun-host";
 import { encodeBase64Url, encodeHex } from "#protocol/bytes";
-import { createFleet, type Fleet } from "#tests/fleet/fleet";
+import { createFleet, type Fleet, type FleetOptions } from "#tests/fleet/fleet";
 
 /** 2026-11-22T12:00:00Z: inside the validity of every certificate the operator issues. */
 const START_MS = Date.UTC(2026, 10, 22, 12);
@@ -44,6 +44,7 @@ export interface Rig {
   /** POST below /v1/bindings. */
   readonly post: (path: string, body: unknown) => Promise<Answer>;
   readonly fleet: () => Promise<Fleet>;
+  readonly fleetOptions: FleetOptions;
   /** The same storage under another environment, as after a restart. */
   readonly reopen: (options?: Omit<RigOptions, "folder">) => Promise<Rig>;
   readonly close: () => Promise<void>;
@@ -115,6 +116,14 @@ export async function createRig(options: RigOptions = {}, startMs = START_MS): P
     catalog.close();
   }
 
+  const fleetOptions: FleetOptions = {
+    platformUrl: URL_BASE,
+    adminKey: ADMIN_KEY,
+    deployment,
+    fetch,
+    now: () => now,
+    random,
+  };
   return {
     folder,
     dependencies,
@@ -126,15 +135,8 @@ export async function createRig(options: RigOptions = {}, startMs = START_MS): P
     },
     fetch,
     post,
-    fleet: () =>
-      createFleet({
-        platformUrl: URL_BASE,
-        adminKey: ADMIN_KEY,
-        deployment,
-        fetch,
-        now: () => now,
-        random,
-      }),
+    fleet: () => createFleet(fleetOptions),
+    fleetOptions,
     async reopen(next = {}) {
       await close();
       return createRig({ ...next, folder }, now);

@@ -2,7 +2,7 @@
  * What the platform asks of the single writer of a subscriber's IND slot, in whatever host that
  * writer lives. The writer answers each question once and repeats itself when asked again.
  */
-import type { ChallengeForm, SubscriberRecord } from "../../dependencies.ts";
+import type { ChallengeForm, FetchedVector, SubscriberRecord } from "../../dependencies.ts";
 import type { ModuleAnswer } from "#protocol/messages";
 import type { Result } from "#protocol/result";
 import type { Strength } from "#protocol/suites";
@@ -16,6 +16,8 @@ export interface SlotChallengeRequest {
   readonly related: boolean;
   /** Never "SSD update": whether one is due only the slot knows. */
   readonly form: ChallengeForm;
+  /** What the external centre gave, after the slot had answered "vectors_needed". */
+  readonly fetched?: readonly FetchedVector[] | undefined;
 }
 
 /** The random part of a challenge (docs/protocol.md, section 6). */
@@ -42,8 +44,11 @@ export const SLOT_OUTCOMES = [
   "verified",
   "response_mismatch",
   "module_refused",
+  /** AUTS counts; the external centre has yet to say what it makes of it. */
+  "resynchronising",
   "resynchronised",
   "mac_failure",
+  "centre_refused",
   "auts_not_newest",
   "ssd_offered",
   "randbs_not_newest",
@@ -62,6 +67,18 @@ export interface SlotWord {
   readonly strength?: Strength | undefined;
   /** For how long the word "verified" holds, counted from before it was asked for. */
   readonly goodForMs: number;
+  /** Of the outcome "resynchronising": the RAND that AUTS answers, 16 bytes. */
+  readonly rand?: Uint8Array | undefined;
+}
+
+/** What the external centre made of the AUTS that closed this round. */
+export interface SlotResynchronisation {
+  readonly sid: string;
+  readonly round: number;
+  readonly subscriber: SubscriberRecord;
+  /** Of the answer that held AUTS. */
+  readonly digest: Uint8Array;
+  readonly fetched: Result<readonly FetchedVector[], "mac_failure" | "centre_refused">;
 }
 
 /** Goes to every slot of the subscriber; `by` holds the names of who ordered it. */
@@ -73,10 +90,16 @@ export interface SlotOrder {
 }
 
 export type SlotChallengeFailure =
+  | SlotFetchNeed
+  /** None of them has what this form takes. */
+  | "vectors_unfit"
   | "imsi_quota_exceeded"
   | "sqn_spent"
   | "ssd_superseded"
   | SubscriberWithdrawal;
+
+/** What is between the slot and its external centre; nothing was issued. */
+export type SlotFetchNeed = "vectors_needed" | "vectors_unusable";
 export type SlotAnswerFailure = "no_open_challenge";
 
 /** The writers of all slots, by object name. */
@@ -86,6 +109,10 @@ export interface SubscriberSlots {
     request: SlotChallengeRequest,
   ): Promise<Result<SlotVector, SlotChallengeFailure>>;
   answer(object: string, request: SlotAnswerRequest): Promise<Result<SlotWord, SlotAnswerFailure>>;
+  resynchronise(
+    object: string,
+    request: SlotResynchronisation,
+  ): Promise<Result<SlotWord, SlotAnswerFailure | "vectors_unusable">>;
 }
 
 /** How reports reach the same writers. */

@@ -2,8 +2,15 @@
  * The keys of a subscriber: on their way in, checked against the algorithm's row; at rest, wrapped;
  * in use, unwrapped for one function and wiped when it returns.
  */
-import type { Algorithm, Dependencies, KeyMaterial, SubscriberRecord } from "../../dependencies.ts";
-import { concatBytes, decodeHex } from "#protocol/bytes";
+import type {
+  Algorithm,
+  Dependencies,
+  KeyMaterial,
+  SubscriberRecord,
+  Wrapping,
+} from "../../dependencies.ts";
+import { concatBytes, decodeHex, equalBytes } from "#protocol/bytes";
+import type { RowFault } from "#protocol/import";
 
 type Tools = Pick<Dependencies, "vault">;
 
@@ -16,6 +23,14 @@ export type StoredKeys = Pick<
   "wrappedKey" | "wrappedOperator" | "wrappedSsd" | "uimId"
 >;
 
+/** Of a subscriber whose keys another centre has. */
+export const NO_STORED_KEYS: StoredKeys = {
+  wrappedKey: undefined,
+  wrappedOperator: undefined,
+  wrappedSsd: undefined,
+  uimId: undefined,
+};
+
 interface SubscriberName {
   readonly tenant: string;
   readonly imsi: string;
@@ -23,32 +38,46 @@ interface SubscriberName {
 
 const NO_OPERATOR: Uint8Array = new Uint8Array(0);
 
+const subscriberWrapping = (purpose: string): Wrapping<SubscriberName> => ({
+  purpose,
+  context: wrappingContext,
+});
+export const subscriberKeyWrapping = subscriberWrapping("k");
+export const operatorConstantWrapping = subscriberWrapping("opc");
+export const issuedSsdWrapping = subscriberWrapping("ssd");
+/** What is wrong with the keys of a row, and at which of them. */
+export type KeysRead =
+  | { readonly ok: true; readonly keys: SubscriberKeys }
+  | ({ readonly ok: false } & RowFault);
+
 /**
  * The keys in `given`, hex, when they are exactly those of the algorithm: every one in its length,
  * an operator constant or what it is derived from but not both, both halves of SSD or none.
  */
-export function readKeys(
-  algorithm: Algorithm,
-  given: Readonly<Record<string, unknown>>,
-): SubscriberKeys | undefined {
+export function readKeys(algorithm: Algorithm, given: Readonly<Record<string, unknown>>): KeysRead {
   const keys = new Map<string, Uint8Array>();
-  for (const material of algorithm.keys) {
-    for (const name of namesOf(material)) {
-      const value = given[name];
-      if (value === undefined) continue;
-      const bytes = typeof value === "string" ? decodeHex(value) : undefined;
-      if (bytes === undefined || !hasLength(material, bytes)) return undefined;
-      keys.set(name, bytes);
-    }
-  }
-  if (Object.keys(given).some((name) => given[name] !== undefined && !keys.has(name))) {
-    return undefined;
-  }
-  return isComplete(algorithm, keys) ? keys : undefined;
+  const fault = fillKeys(keys, algorithm, given) ?? findGap(algorithm, keys);
+  if (fault === undefined) return { ok: true, keys };
+  for (const secret of keys.values()) secret.fill(0);
+  return { ok: false, ...fault };
 }
 
-function namesOf({ name, from }: KeyMaterial): readonly string[] {
-  return from === undefined ? [name] : [name, from];
+function fillKeys(
+  keys: Map<string, Uint8Array>,
+  algorithm: Algorithm,
+  given: Readonly<Record<string, unknown>>,
+): RowFault | undefined {
+  for (const column of Object.keys(given)) {
+    const value = given[column];
+    if (value === undefined) continue;
+    const material = algorithm.keys.find(({ name, from }) => name === column || from === column);
+    if (material === undefined) return { column, reason: "not_for_algorithm" };
+    const bytes = typeof value === "string" ? decodeHex(value) : undefined;
+    if (bytes === undefined) return { column, reason: "not_hex" };
+    if (!hasLength(material, bytes)) return { column, reason: "wrong_length" };
+    keys.set(column, bytes);
+  }
+  return undefined;
 }
 
 function hasLength({ bytes }: KeyMaterial, value: Uint8Array): boolean {
@@ -58,14 +87,56 @@ function hasLength({ bytes }: KeyMaterial, value: Uint8Array): boolean {
 }
 
 /** SSD of zeros is what a module has that was never updated: everybody knows it. */
-function isComplete(algorithm: Algorithm, keys: SubscriberKeys): boolean {
-  const ssd = algorithm.keys.filter(({ role }) => role === "ssd");
-  const halves = ssd.map(({ name }) => keys.get(name)).filter((half) => half !== undefined);
-  if (halves.length !== 0 && halves.length !== ssd.length) return false;
-  if (halves.some((half) => half.every((byte) => byte === 0))) return false;
-  return algorithm.keys
-    .filter(({ role }) => role !== "ssd")
-    .every((material) => namesOf(material).filter((name) => keys.has(name)).length === 1);
+function findGap(algorithm: Algorithm, keys: SubscriberKeys): RowFault | undefined {
+  const hasSsd = algorithm.keys.some(({ role, name }) => role === "ssd" && keys.has(name));
+  for (const { name, from, role } of algorithm.keys) {
+    const value = keys.get(name);
+    const isDerived = from !== undefined && keys.has(from);
+    if (value !== undefined && isDerived) return { column: from, reason: "one_of_two" };
+    const isOptional = role === "ssd" && !hasSsd;
+    if (value === undefined && !isDerived && !isOptional)
+      return { column: name, reason: "missing" };
+    const isZero = value !== undefined && value.every((byte) => byte === 0);
+    if (role === "ssd" && isZero) return { column: name, reason: "ssd_of_zeros" };
+  }
+  return undefined;
+}
+
+/**
+ * The names of the keys in which a subscriber differs from what readKeys gave; SSD that was not
+ * given says nothing. The time tells no more than the answer does.
+ */
+export function compareKeys(
+  tools: Tools,
+  subscriber: SubscriberRecord,
+  algorithm: Algorithm,
+  keys: SubscriberKeys,
+): string[] {
+  const given = (role: KeyMaterial["role"]): Uint8Array[] =>
+    algorithm.keys
+      .filter((material) => material.role === role)
+      .flatMap(({ name }) => keys.get(name) ?? []);
+  const nameOf = (role: KeyMaterial["role"]): string[] =>
+    algorithm.keys
+      .flatMap((material) => (material.role === role ? [material.name] : []))
+      .slice(0, 1);
+  const [key = NO_OPERATOR] = given("key");
+  const derived = deriveOperator(algorithm, key, keys);
+  const operator = derived ?? given("operator")[0] ?? NO_OPERATOR;
+  const ssd = concatBytes(...given("ssd"));
+  const known = unwrapIssuedSsd(tools, subscriber) ?? NO_OPERATOR;
+  const different = withKeys(tools, subscriber, (knownKey, knownOperator) => [
+    ...(equalBytes(key, knownKey) ? [] : nameOf("key")),
+    ...(equalBytes(operator, knownOperator) ? [] : nameOf("operator")),
+    ...(ssd.length === 0 || equalBytes(ssd, known) ? [] : nameOf("ssd")),
+    ...given("equipment").flatMap((number) =>
+      equalBytes(number, subscriber.uimId ?? NO_OPERATOR) ? [] : nameOf("equipment"),
+    ),
+  ]);
+  derived?.fill(0);
+  ssd.fill(0);
+  known.fill(0);
+  return different;
 }
 
 /** Takes keys that readKeys gave, and wipes them. */
@@ -85,9 +156,9 @@ export function wrapKeys(
   const operator = deriveOperator(algorithm, key, keys) ?? find("operator")[0];
   const ssd = concatBytes(...find("ssd"));
   const stored = {
-    wrappedKey: vault.wrap("k", context, key),
-    wrappedOperator: operator && vault.wrap("opc", context, operator),
-    wrappedSsd: ssd.length === 0 ? undefined : vault.wrap("ssd", context, ssd),
+    wrappedKey: vault.wrap(subscriberKeyWrapping.purpose, context, key),
+    wrappedOperator: operator && vault.wrap(operatorConstantWrapping.purpose, context, operator),
+    wrappedSsd: ssd.length === 0 ? undefined : vault.wrap(issuedSsdWrapping.purpose, context, ssd),
     uimId: find("equipment")[0]?.slice(),
   };
   for (const secret of [...keys.values(), ssd]) secret.fill(0);
@@ -115,9 +186,12 @@ export function withKeys<T>(
 ): T {
   const context = wrappingContext(subscriber);
   const { wrappedKey, wrappedOperator } = subscriber;
-  const key = vault.unwrap("k", context, wrappedKey);
+  if (wrappedKey === undefined) throw new Error("another centre has the subscriber's keys");
+  const key = vault.unwrap(subscriberKeyWrapping.purpose, context, wrappedKey);
   const operator =
-    wrappedOperator === undefined ? NO_OPERATOR : vault.unwrap("opc", context, wrappedOperator);
+    wrappedOperator === undefined
+      ? NO_OPERATOR
+      : vault.unwrap(operatorConstantWrapping.purpose, context, wrappedOperator);
   if (key === undefined || operator === undefined) {
     throw new Error("a subscriber's keys do not unwrap");
   }
@@ -135,7 +209,8 @@ export function unwrapIssuedSsd(
   subscriber: SubscriberRecord,
 ): Uint8Array | undefined {
   if (subscriber.wrappedSsd === undefined) return undefined;
-  const ssd = vault.unwrap("ssd", wrappingContext(subscriber), subscriber.wrappedSsd);
+  const { purpose, context } = issuedSsdWrapping;
+  const ssd = vault.unwrap(purpose, context(subscriber), subscriber.wrappedSsd);
   if (ssd === undefined) throw new Error("a subscriber's SSD does not unwrap");
   return ssd;
 }

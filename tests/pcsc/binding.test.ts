@@ -1,40 +1,52 @@
 /**
  * A whole binding through real readers: pcscd with two virtual readers, the emulated card and USIM
  * as `simlatch emulate` runs them, a platform on Bun, and `simlatch terminal bind` between them.
- *
- * Run on demand, `bun test ./tests/pcsc/binding.ts`: pcscd ends by itself in some runs, when cards
- * come and go quickly, and the reason is not found yet.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type Emulation, emulate, type Platform, SIMLATCH, startTestPlatform } from "./scene.ts";
-import { missingPart, type PcscService, run, startPcscService, waitForCards } from "./service.ts";
+import {
+  missingPart,
+  OPENSC_TOOL,
+  type PcscService,
+  run,
+  sendByOpensc,
+  startPcscService,
+  takeTurn,
+  type Turn,
+  TURN_MS,
+} from "./service.ts";
 
 setDefaultTimeout(60_000);
 
+/** F0 and the name, the applet's AID. */
+const APPLET = `F0${Buffer.from("SIMLATCH").toHex().toUpperCase()}`;
 const SERVED = { verdict: "SUCCESS", cardState: "serving", receipt: "delivered" };
 
 const missing = missingPart(["opensc-tool"]);
 if (missing !== undefined) process.stdout.write(`SKIP ${missing}: binding through PC/SC readers\n`);
 
 describe.skipIf(missing !== undefined)("through real readers", () => {
+  let turn: Turn;
   let service: PcscService;
   let platform: Platform;
   let inserted: Emulation[] = [];
 
   beforeAll(async () => {
+    turn = await takeTurn();
     [service, platform] = await Promise.all([startPcscService(), startTestPlatform()]);
-  });
+  }, TURN_MS);
 
   afterAll(async () => {
-    await takeOut();
+    await Promise.all(inserted.map((part) => part.stop()));
     await service?.stop();
+    await turn?.end();
     await platform?.stop();
   });
 
   async function takeOut(): Promise<void> {
     await Promise.all(inserted.map((part) => part.stop()));
     inserted = [];
-    await waitForCards(false, false);
+    await service.waitForCards(false, false);
   }
 
   async function insert(card: readonly string[], module: string): Promise<Emulation[]> {
@@ -46,7 +58,7 @@ describe.skipIf(missing !== undefined)("through real readers", () => {
     const binds = ["--binds", first.facts["cardId"] ?? ""];
     const atModule = [module, "--vpcd", `127.0.0.1:${modulePort}`, ...enrol, ...binds];
     inserted = [first, await emulate(atModule, platform.environment)];
-    await waitForCards(true, true);
+    await service.waitForCards(true, true);
     return inserted;
   }
 
@@ -56,18 +68,22 @@ describe.skipIf(missing !== undefined)("through real readers", () => {
     return [...SIMLATCH, "terminal", "bind", "--platform", platform.url, ...readers, ...extra];
   };
 
-  test("opensc-tool lists both readers with cards, prints ATRs and selects the MF", async () => {
-    await insert([], "usim");
-    const { stdout: list } = await run(["opensc-tool", "-l"]);
+  test("opensc-tool lists both readers with cards, prints ATRs, selects and reads", async () => {
+    const [card] = await insert([], "usim");
+    const cardId = card?.facts["cardId"] ?? "";
+    const { stdout: list } = await run([...OPENSC_TOOL, "-l"]);
     const rows = list.split("\n").filter((row) => row.includes("Virtual PCD"));
     expect(rows.map((row) => row.includes("Yes"))).toEqual([true, true]);
-    const atrs = await Promise.all(["0", "1"].map((n) => run(["opensc-tool", "-r", n, "-a"])));
+    const atrs = await Promise.all(["0", "1"].map((n) => run([...OPENSC_TOOL, "-r", n, "-a"])));
     expect(atrs.map(({ stdout }) => stdout.trim())).toEqual([
       "3b:68:00:00:53:49:4d:4c:41:54:43:48",
       "3b:97:96:80:1f:c7:80:31:e0:73:f6:21:00:ac",
     ]);
-    const selected = await run(["opensc-tool", "-r", "1", "-s", "00A40004023F00"]);
-    expect(selected.stdout).toContain("SW1=0x90, SW2=0x00");
+    expect((await sendByOpensc(1, "00A40004023F00")).statusWords).toEqual(["9000"]);
+    // The card is no UICC and has no MF; its applet answers with its status, card id first.
+    const told = await sendByOpensc(0, "00A40004023F00", `00A4040009${APPLET}`, "00CA008000");
+    expect(told.statusWords).toEqual(["6A86", "9000", "9000"]);
+    expect(told.stdout).toContain(`85 08 ${cardId.replaceAll(/..(?=.)/g, "$& ")} `);
     const readers = await run([...SIMLATCH, "terminal", "readers", "--json"]);
     const expected = service.readers.map((name) => ({ name, hasCard: true }));
     expect(JSON.parse(readers.stdout)).toEqual(expected);

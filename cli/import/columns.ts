@@ -1,0 +1,74 @@
+/** The columns of the files, and the members of a batch's row that they become. */
+
+export interface Column {
+  readonly name: string;
+  /** In SubscriberRow or CardEnrolment. */
+  readonly member: string;
+  readonly kind: "text" | "number" | "list";
+  /** A key: never shown, and perhaps encrypted under a transport key. */
+  readonly isSecret: boolean;
+}
+
+const column = (name: string, kind: Column["kind"] = "text", isSecret = false): Column => ({
+  name,
+  member: name.replaceAll(/_[a-z]/g, (part) => part.slice(1).toUpperCase()),
+  kind,
+  isSecret,
+});
+const secret = (name: string): Column => column(name, "text", true);
+
+export interface Table {
+  readonly name: "subscribers" | "cards";
+  readonly columns: readonly Column[];
+  /** Names the row, and occurs once in a file. */
+  readonly key: string;
+  readonly required: readonly string[];
+}
+
+export const SUBSCRIBER_TABLE: Table = {
+  name: "subscribers",
+  columns: [
+    column("imsi"),
+    column("mnc_length", "number"),
+    column("msisdn"),
+    column("status"),
+    column("centre"),
+    column("algorithm"),
+    ...["k", "op", "opc", "top", "topc", "ki", "akey"].map(secret),
+    column("uim_id"),
+    ...["ssd_a", "ssd_b", "secret"].map(secret),
+    column("amf"),
+    column("ind_bits", "number"),
+    column("sqn", "number"),
+  ],
+  key: "imsi",
+  required: ["imsi"],
+};
+
+export const CARD_TABLE: Table = {
+  name: "cards",
+  columns: [
+    column("card_id"),
+    column("kind"),
+    column("suite"),
+    column("modes", "list"),
+    column("certificates", "list"),
+    secret("key"),
+    column("key_version", "number"),
+    column("service_public_key"),
+    column("challenge"),
+    column("token"),
+    column("proof"),
+  ],
+  key: "card_id",
+  required: ["card_id"],
+};
+
+export function columnNamed(table: Table, name: string): Column | undefined {
+  return table.columns.find((each) => each.name === name);
+}
+
+/** The column of a member that the platform named; the member itself if there is none. */
+export function columnOfMember(table: Table, member: string): string {
+  return table.columns.find((each) => each.member === member)?.name ?? member;
+}

@@ -1,0 +1,47 @@
+/** What `simlatch relay` is told by its environment. */
+import { GSUP_NAME_PATTERN } from "../access-authentication/authentication-centre/gsup/client.ts";
+import { checkSecret, readGsupAddress, type TcpAddress } from "../bindings.ts";
+import { ConfigurationError, readInteger, type UncheckedEnvironment } from "../environment.ts";
+import type { RelayOptions } from "./relay.ts";
+
+const QUESTIONS_PER_MINUTE = 6000;
+const QUESTIONS_PER_MINUTE_MAX = 1_000_000;
+
+export interface RelayConfiguration extends RelayOptions {
+  readonly address: TcpAddress;
+}
+
+export function checkRelayEnvironment(environment: UncheckedEnvironment): RelayConfiguration {
+  return {
+    address: readGsupAddress(environment),
+    callers: readCallers(environment),
+    questionsPerMinute: readInteger(
+      environment,
+      "SIMLATCH_RELAY_PER_MINUTE",
+      QUESTIONS_PER_MINUTE,
+      1,
+      QUESTIONS_PER_MINUTE_MAX,
+    ),
+  };
+}
+
+/** NAME:KEY, one for each point of presence, with spaces between them. */
+function readCallers(environment: UncheckedEnvironment): ReadonlyMap<string, Uint8Array> {
+  const variable = "SIMLATCH_RELAY_CALLERS";
+  const value = environment[variable];
+  const callers = new Map<string, Uint8Array>();
+  for (const entry of typeof value === "string" ? value.split(/\s+/).filter(Boolean) : []) {
+    const [name = "", key = "", ...rest] = entry.split(":");
+    if (!GSUP_NAME_PATTERN.test(name) || callers.has(name) || rest.length > 0) {
+      throw new ConfigurationError(
+        `Set ${variable} to NAME:KEY of each point of presence, with spaces between them and no ` +
+          "name twice; NAME is its SIMLATCH_GSUP_NAME, KEY its SIMLATCH_GSUP_RELAY_KEY.",
+      );
+    }
+    callers.set(name, checkSecret(variable, key));
+  }
+  if (callers.size === 0) {
+    throw new ConfigurationError(`Set ${variable} to NAME:KEY of at least one point of presence.`);
+  }
+  return callers;
+}

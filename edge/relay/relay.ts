@@ -1,0 +1,125 @@
+/**
+ * The relay beside an HLR: it holds the GSUP connections of points of presence that cannot hold
+ * their own, one for each name, and answers whoever has the key of that name.
+ */
+import {
+  createGsupClient,
+  type GsupClient,
+} from "../access-authentication/authentication-centre/gsup/client.ts";
+import type { OpenStream } from "../access-authentication/authentication-centre/gsup/stream.ts";
+import { wipeVector } from "../access-authentication/authentication-centre/external.ts";
+import type { Clock, Dependencies } from "../dependencies.ts";
+import { createRateLimit } from "../routes/rate-limit.ts";
+import { encodeBase64Url } from "#protocol/bytes";
+import {
+  openQuestion,
+  readEnvelope,
+  readQuestion,
+  RELAY_PATH,
+  SALT_BYTES,
+  sealAnswer,
+  type SealedQuestion,
+} from "./envelope.ts";
+
+/** How far the clocks of caller and relay may be apart. */
+const SKEW_MS = 30_000;
+/** A nonce is remembered for as long as its question could come again. */
+const NONCE_KEPT_MS = 2 * SKEW_MS;
+
+/** What a caller without the right to an answer is told; none of it depends on a subscriber. */
+const REFUSALS = {
+  malformed: 400,
+  unauthorized: 401,
+  not_found: 404,
+  replayed: 409,
+  out_of_time: 409,
+  too_large: 413,
+  quota: 429,
+} as const;
+type Refusal = keyof typeof REFUSALS;
+
+export interface RelayOptions {
+  /** 32 bytes by name of the point of presence. */
+  readonly callers: ReadonlyMap<string, Uint8Array>;
+  /** Questions of one caller. */
+  readonly questionsPerMinute: number;
+}
+
+export interface Relay {
+  fetch(request: Request): Promise<Response>;
+  close(): void;
+}
+
+type Tools = Pick<Dependencies, "clock" | "sleep" | "random" | "log">;
+
+export function createRelay(tools: Tools, open: OpenStream, options: RelayOptions): Relay {
+  const { clock, random, log } = tools;
+  const clients = new Map<string, GsupClient>();
+  const limit = createRateLimit(clock, options.questionsPerMinute);
+  const nonces = createNonces(clock);
+
+  function clientOf(caller: string): GsupClient {
+    const client = clients.get(caller) ?? createGsupClient(tools, open, caller);
+    clients.set(caller, client);
+    return client;
+  }
+
+  function refuse(reason: Refusal, caller = ""): Response {
+    log("relay_question_refused", caller === "" ? { reason } : { reason, caller });
+    return Response.json({ code: reason }, { status: REFUSALS[reason] });
+  }
+
+  /** The caller has proved itself: the name may stand in the log. */
+  function findObjection({ caller, at, nonce }: SealedQuestion): Refusal | undefined {
+    if (Math.abs(clock() - at) > SKEW_MS) return "out_of_time";
+    if (!limit.take(caller)) return "quota";
+    return nonces.take(encodeBase64Url(nonce)) ? undefined : "replayed";
+  }
+
+  return {
+    async fetch(request) {
+      if (new URL(request.url).pathname !== RELAY_PATH || request.method !== "POST") {
+        return refuse("not_found");
+      }
+      const body = await readEnvelope(request).catch(() => "");
+      if (body === undefined) return refuse("too_large");
+      const question = readQuestion(body);
+      if (question === undefined) return refuse("malformed");
+      const key = options.callers.get(question.caller);
+      const query = key && openQuestion(key, question);
+      if (key === undefined || query === undefined) return refuse("unauthorized");
+      const objection = findObjection(question);
+      if (objection !== undefined) return refuse(objection, question.caller);
+      const fetched = await clientOf(question.caller).fetchVectors(query);
+      const sealed = sealAnswer(key, question, random(SALT_BYTES), fetched);
+      if (fetched.ok) for (const vector of fetched.value) wipeVector(vector);
+      else log("relay_answered", { caller: question.caller, reason: fetched.reason });
+      return new Response(sealed, { headers: { "content-type": "application/json" } });
+    },
+    close() {
+      for (const client of clients.values()) client.close();
+    },
+  };
+}
+
+interface Nonces {
+  /** False when it was taken before. */
+  take(nonce: string): boolean;
+}
+
+/** Only of callers that proved themselves, whose questions are limited: memory is, too. */
+function createNonces(clock: Clock): Nonces {
+  const seen = new Map<string, number>();
+  return {
+    take(nonce) {
+      const now = clock();
+      for (const [old, until] of seen) {
+        if (until > now) break;
+        seen.delete(old);
+      }
+      if (seen.has(nonce)) return false;
+      seen.set(nonce, now + NONCE_KEPT_MS);
+      return true;
+    },
+  };
+}
