@@ -88,10 +88,24 @@ export function compileRule(rule: BindingRule): CompiledRule {
 }
 
 /** The same rule where only those find it for whom this member, or the group of cards, holds. */
-export function placeBy(rule: CompiledRule, field: keyof RuleCondition | "group"): CompiledRule {
-  if (field === "group") return { ...rule, openGroup: undefined };
-  const fields = fieldsOf(rule.condition).filter((each) => each !== field);
-  return { ...rule, openChecks: checksOf(fields) };
+export function placeBy(placed: CompiledRule, field: keyof RuleCondition | "group"): CompiledRule {
+  const fields = fieldsOf(placed.condition).filter((each) => each !== field);
+  // Member by member, so that every rule has one shape in memory.
+  return {
+    rule: placed.rule,
+    condition: placed.condition,
+    checks: placed.checks,
+    openChecks: checksOf(fields),
+    tier: placed.tier,
+    openGroup: field === "group" ? undefined : placed.openGroup,
+    isDeny: placed.isDeny,
+    priority: placed.priority,
+    onMismatch: placed.onMismatch,
+    severity: placed.severity,
+    from: placed.from,
+    until: placed.until,
+    needsProfile: placed.needsProfile,
+  };
 }
 
 /** The least of all members: one that fails outweighs one that is not known. */

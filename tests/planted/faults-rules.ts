@@ -18,9 +18,18 @@ const RANDOM_RULES =
 export const RULE_FAULTS: readonly Fault[] = [
   {
     invariant: "I2",
-    what: "what denies for all cards is not looked at, so that what allows wins",
+    what: "what denies a card of its own is not looked for",
     source: VERIFICATION,
-    find: "  searchDenying(tally, shared.index, subject, at);\n",
+    find: "if (own !== undefined) searchDenying(tally, own.index, subject, at);",
+    replace: "",
+    file: DECISION,
+    test: RANDOM_RULES,
+  },
+  {
+    invariant: "I2",
+    what: "a rule for a group counts for every card",
+    source: VERIFICATION,
+    find: "if (openGroup !== undefined && !subject.cardGroups.includes(openGroup)) continue;",
     replace: "",
     file: DECISION,
     test: RANDOM_RULES,
