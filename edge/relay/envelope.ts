@@ -9,6 +9,7 @@ import * as v from "valibot";
 import type { CentreFailure, FetchedVector, VectorQuery } from "../dependencies.ts";
 import { VECTORS_PER_QUERY_MAX } from "../access-authentication/authentication-centre/external.ts";
 import { GSUP_NAME_PATTERN } from "../access-authentication/authentication-centre/gsup/client.ts";
+import { parseJson, readBounded } from "../peers/bounded-body.ts";
 import { base64Url, imsi } from "../routes/fields.ts";
 import { type Bytes, concatBytes, encodeAscii, encodeBase64Url } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
@@ -126,32 +127,19 @@ export function openAnswer(
   return "reason" in content ? failure(content.reason) : success(content.vectors);
 }
 
-/** A body of either direction; undefined when there is more of it than any has. */
+/** A body of either direction; undefined when there is more than any has. */
 export async function readEnvelope({
   body,
 }: Pick<Request | Response, "body">): Promise<string | undefined> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let length = 0;
-  for await (const chunk of body ?? []) {
-    length += chunk.length;
-    if (length > BODY_BYTES_MAX) return undefined;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+  const bytes = body === null ? new Uint8Array(0) : await readBounded(body, BODY_BYTES_MAX);
+  return bytes && new TextDecoder().decode(bytes);
 }
 
 function parse<Schema extends v.GenericSchema>(
   schema: Schema,
   text: string,
 ): v.InferOutput<Schema> | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const parsed = v.safeParse(schema, value);
+  const parsed = v.safeParse(schema, parseJson(text));
   return parsed.success ? parsed.output : undefined;
 }
 
