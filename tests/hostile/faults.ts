@@ -179,12 +179,12 @@ export const PATCHES: readonly Patch[] = [
     replace: 'if (begun !== undefined && !isPlanted("two fronts", "two bodies")) {',
   },
   {
-    source: "edge/state/card-deciding.ts",
-    find: "return { success: false, lock: false, lease: NO_LEASE, reason, ruleVersion: 0",
+    source: "edge/state/card-judging.ts",
+    find: '  return { ...nothing, reason, strength: "" };',
     replace:
-      'const lock = (isPlanted("claim locks") && reason === "imsi_changed") ||\n' +
+      '  const locks = (isPlanted("claim locks") && reason === "imsi_changed") ||\n' +
       '    (isPlanted("RES locks") && reason === "response_mismatch");\n' +
-      "  return { success: false, lock, lease: NO_LEASE, reason, ruleVersion: 0",
+      '  return { ...nothing, mismatch: locks ? "lock" : undefined, reason, strength: "" };',
   },
   {
     source: "edge/state/subscriber-judging.ts",
