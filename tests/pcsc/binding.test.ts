@@ -3,6 +3,10 @@
  * as `simlatch emulate` runs them, a platform on Bun, and `simlatch terminal bind` between them.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { hasSwtpm, startSwtpm } from "#tests/mtm/swtpm";
 import { type Emulation, emulate, type Platform, SIMLATCH, startTestPlatform } from "./scene.ts";
 import {
   missingPart,
@@ -20,6 +24,7 @@ setDefaultTimeout(60_000);
 
 /** F0 and the name, the applet's AID. */
 const APPLET = `F0${Buffer.from("SIMLATCH").toHex().toUpperCase()}`;
+const TPM_CARD_ID = "4D544D0000000007";
 const SERVED = { verdict: "SUCCESS", cardState: "serving", receipt: "delivered" };
 
 const missing = missingPart(["opensc-tool"]);
@@ -105,6 +110,45 @@ describe.skipIf(missing !== undefined)("through real readers", () => {
       expect(JSON.parse(stdout)).toMatchObject(SERVED);
     });
   }
+
+  test.skipIf(!hasSwtpm("a TPM beside a USIM in a reader"))(
+    "a TPM is the card beside the USIM in a reader, and signs a file while it serves",
+    async () => {
+      // The tenant is there from its first card on.
+      await insert([], "usim");
+      await takeOut();
+      const folder = mkdtempSync(join(tmpdir(), "simlatch-pcsc-mtm-"));
+      const swtpm = await startSwtpm();
+      try {
+        await swtpm.hangUp();
+        const vpcd = ["--vpcd", `127.0.0.1:${service.ports[1]}`];
+        const usim = ["usim", ...vpcd, "--platform", platform.url, "--binds", TPM_CARD_ID];
+        inserted = [await emulate(usim, platform.environment)];
+        await service.waitForCards(false, true);
+        const [card, document] = [join(folder, "card.json"), join(folder, "contract")];
+        writeFileSync(document, "pay 100 to the plumber");
+        const chip = ["--tpm", `tcp:127.0.0.1:${swtpm.port}`];
+        const mtm = (verb: string, ...args: readonly string[]) =>
+          run([...SIMLATCH, "mtm", verb, ...chip, ...args], platform.environment);
+        const keys = await mtm("keys", "--card-id", TPM_CARD_ID, "--json");
+        const { endorsementKey }: { readonly endorsementKey: string } = JSON.parse(keys.stdout);
+        const enrolment = ["--endorsement-key", endorsementKey, "--url", platform.url];
+        const enrolled = await mtm("enrol", "--card-id", TPM_CARD_ID, ...enrolment, "--out", card);
+        expect([enrolled.code, enrolled.stderr]).toEqual([0, ""]);
+        const beside = ["--platform", platform.url, "--module-reader", service.readers[1]];
+        const bound = await mtm("bind", "--card", card, ...beside, "--sign", document, "--json");
+        expect([bound.code, bound.stderr]).toEqual([0, ""]);
+        expect(JSON.parse(bound.stdout)).toMatchObject({
+          ...SERVED,
+          served: [`signed ${document}`],
+        });
+        expect(readFileSync(`${document}.sig`)).toHaveLength(64);
+      } finally {
+        await swtpm.stop();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
 
   test("a person sees the steps; a reader without its card, or none, has its exit code", async () => {
     await insert([], "usim");
