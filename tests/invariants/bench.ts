@@ -50,6 +50,8 @@ export function readDurable(
 
 function readFile(path: string, query: string): Record<string, unknown>[] {
   const database = new Database(path, { readonly: true });
+  // Whose file it is may be about to commit.
+  database.run("PRAGMA busy_timeout = 5000");
   try {
     return database.query<Record<string, unknown>, []>(query).all();
   } finally {
