@@ -3,7 +3,7 @@
  * platform, the steps as they are printed, and the exit code.
  */
 import { parseArgs } from "node:util";
-import { DEFAULT_TENANT, TENANT_PATTERN } from "#protocol/identifiers";
+import { DEFAULT_TENANT } from "#protocol/identifiers";
 import { describeStep, type StepReport } from "#protocol/steps";
 import { MODULE_KIND_NUMBERS, type ModuleKindName } from "#protocol/suites";
 import { bind, type BindingOutcome, type BindOptions } from "#terminal/bind";
@@ -15,7 +15,7 @@ import { TpmConnectionError } from "#terminal/tpm-connection";
 import type { CardTransport } from "#terminal/transport";
 import { createUimModule } from "#terminal/uim";
 import { createUsimModule } from "#terminal/usim";
-import { DEFAULT_PLATFORM_URL } from "./admin-call.ts";
+import { checkTenant, DEFAULT_PLATFORM_URL } from "./admin-call.ts";
 import { EXIT, UsageError } from "./command.ts";
 import { createPaint, printLine, printNote } from "./output.ts";
 import { formatOutcome, formatStep } from "./step-table.ts";
@@ -67,7 +67,7 @@ export function readBindingRun(values: BindingValues): BindingRun {
 
 /** Throws UsageError. */
 export function readTenant(tenant: string): string {
-  if (!TENANT_PATTERN.test(tenant)) throw new UsageError("a tenant is 1 to 32 of a-z, 0-9 and -");
+  checkTenant(tenant);
   return tenant;
 }
 

@@ -1,14 +1,16 @@
 import { parseArgs } from "node:util";
 import type { EnrolmentChallenge } from "#protocol/admin";
 import { encodeCsvRecord } from "#protocol/csv";
-import { CARD_ID_PATTERN, TENANT_PATTERN } from "#protocol/identifiers";
+import { CARD_ID_PATTERN } from "#protocol/identifiers";
 import type { CardPage, SubscriberPage } from "#protocol/import";
 import {
   ADMIN_ADVICE,
   type AdminProblem,
   adminUrl,
   callAdmin,
+  checkTenant,
   DEFAULT_PLATFORM_URL,
+  readAdminKey,
 } from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { CARD_TABLE } from "./import/columns.ts";
@@ -48,22 +50,18 @@ not, 2 usage, 3 the key is missing or not the platform's.`,
     });
     const [name, file, ...rest] = positionals;
     const { tenant, url } = values;
-    if (tenant !== undefined && !TENANT_PATTERN.test(tenant)) {
-      throw new UsageError("a tenant is named by 1 to 32 of a-z, 0-9 and -");
-    }
+    checkTenant(tenant);
     const wantsFile = name === "challenges";
     if (rest.length > 0 || (file !== undefined) !== wantsFile) {
       throw new UsageError("say subscribers, cards, or challenges and a file of card ids");
     }
-    const exporter = { url, tenant, adminKey: process.env["SIMLATCH_ADMIN_KEY"] ?? "" };
     adminUrl(url, "");
     if (name !== "subscribers" && name !== "cards" && !wantsFile) {
       throw new UsageError("say subscribers, cards or challenges");
     }
-    if (exporter.adminKey === "") {
-      printNote("simlatch export: set SIMLATCH_ADMIN_KEY to the platform's administration key");
-      return EXIT.configuration;
-    }
+    const adminKey = readAdminKey("export");
+    if (adminKey === undefined) return EXIT.configuration;
+    const exporter = { url, tenant, adminKey };
     if (file !== undefined) return exportChallenges(exporter, file);
     return name === "cards"
       ? exportPages(exporter, "cards", CARD_COLUMNS, readCards)

@@ -1,12 +1,12 @@
 import { createWriteStream } from "node:fs";
 import { parseArgs } from "node:util";
-import { TENANT_PATTERN } from "#protocol/identifiers";
 import { CARD_BATCH_ROWS_MAX, SUBSCRIBER_BATCH_ROWS_MAX } from "#protocol/import";
 import {
   ADMIN_ADVICE,
   type AdminProblem,
   adminUrl,
   callAdmin,
+  checkTenant,
   DEFAULT_PLATFORM_URL,
   readAdminKey,
 } from "./admin-call.ts";
@@ -114,9 +114,7 @@ interface Settings {
 /** Undefined, and said why, when the transport key does not serve. */
 async function readSettings(table: Table, values: Values): Promise<Settings | undefined> {
   const { tenant, plain, update } = values;
-  if (tenant !== undefined && !TENANT_PATTERN.test(tenant)) {
-    throw new UsageError("a tenant is named by 1 to 32 of a-z, 0-9 and -");
-  }
+  checkTenant(tenant);
   if (table === CARD_TABLE && update) throw new UsageError("a registered card is never changed");
   if (!plain.every((name) => columnNamed(table, name)?.isSecret === true)) {
     throw new UsageError("--plain wants the column of a key");

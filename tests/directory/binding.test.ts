@@ -3,63 +3,33 @@
  * is asked about a proven number only, and what it does not say refuses and never locks.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { startPlatform } from "#cli/platform-host";
-import { encodeBase64Url, encodeHex } from "#protocol/bytes";
-import { createFleet, type Fleet, type FleetCard, type FleetSubscriber } from "#tests/fleet/fleet";
-import { random } from "#tests/platform/rig";
+import type { Fleet, FleetCard, FleetSubscriber } from "#tests/fleet/fleet";
+import { createLiveRig, GENEROUS, type LiveRig } from "#tests/platform/live-rig";
 import { openScene, PROFILE, type Scene, SECRET } from "./scene.ts";
 
 describe.each([false, true])("edge %p", (edge) => {
-  const deployment = random(16);
-  const adminKey = encodeBase64Url(random(32));
-  const lines: string[] = [];
-  let folder = "";
   let customers: Scene;
-  let platform: Awaited<ReturnType<typeof startPlatform>>;
+  let platform: LiveRig;
   let fleet: Fleet;
   let card: FleetCard;
   let subscriber: FleetSubscriber;
   let msisdn = "";
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "simlatch-directory-"));
     customers = await openScene();
-    platform = await startPlatform({
-      edge,
-      folder,
-      hostname: "127.0.0.1",
-      port: 0,
-      writeLine: (line) => lines.push(line),
-      environment: {
-        SIMLATCH_MASTER_KEY: encodeBase64Url(random(32)),
-        SIMLATCH_DEPLOYMENT: encodeHex(deployment),
-        SIMLATCH_ADMIN_KEY: adminKey,
-        SIMLATCH_CHALLENGES_PER_CARD_HOUR: "100",
-        SIMLATCH_CHALLENGES_PER_PAIR_HOUR: "100",
-        SIMLATCH_CHALLENGES_PER_IMSI_HOUR: "100",
-        SIMLATCH_DIRECTORY_URL: `${customers.peer.url}/lookup`,
-        SIMLATCH_DIRECTORY_SECRET: SECRET,
-        SIMLATCH_DIRECTORY_TIMEOUT_MS: "300",
-        SIMLATCH_DIRECTORY_CACHE_SECONDS: "0",
-        SIMLATCH_DIRECTORY_FAILURES: "1000",
-      },
+    platform = await createLiveRig(edge, {
+      ...GENEROUS,
+      SIMLATCH_DIRECTORY_URL: `${customers.peer.url}/lookup`,
+      SIMLATCH_DIRECTORY_SECRET: SECRET,
+      SIMLATCH_DIRECTORY_TIMEOUT_MS: "300",
+      SIMLATCH_DIRECTORY_CACHE_SECONDS: "0",
+      SIMLATCH_DIRECTORY_FAILURES: "1000",
     });
-    fleet = await createFleet({
-      platformUrl: platform.url,
-      adminKey,
-      deployment,
-      fetch: (url, init) => fetch(url, init),
-      now: () => Date.now(),
-      random,
-    });
+    ({ fleet } = platform);
   }, 60_000);
   afterAll(async () => {
-    await platform.stop();
+    await platform.dispose();
     await customers.stop();
-    rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 
   beforeEach(async () => {
@@ -130,7 +100,7 @@ describe.each([false, true])("edge %p", (edge) => {
   });
 
   test("the log has reasons, and neither numbers nor the secret", () => {
-    const log = lines.join("\n");
+    const log = platform.log.join("\n");
     expect(log).toContain('"event":"directory_failed","reason":"timed_out"');
     for (const number of customers.customers.keys()) expect(log).not.toContain(number);
     expect(log).not.toContain(SECRET);

@@ -4,11 +4,11 @@ import { createGsupClient } from "#edge/access-authentication/authentication-cen
 import { bunTcp } from "#edge/tcp-bun";
 import { bindOnce, expectVerdict, makePair } from "./bindings.ts";
 import { hasOsmoHlr, type OsmoHlr, startOsmoHlr } from "./osmo-hlr.ts";
-import { type BunPlatform, startBunPlatform } from "./platform.ts";
+import { createLiveRig, GENEROUS, type LiveRig } from "#tests/platform/live-rig";
 
 describe.skipIf(!hasOsmoHlr("bindings on a real HLR"))("gsup: Bun and osmo-hlr", () => {
   let hlr: OsmoHlr;
-  let platform: BunPlatform;
+  let platform: LiveRig;
 
   /** A line of the log that was not there before. */
   async function untilLogged(reason: string): Promise<void> {
@@ -18,7 +18,7 @@ describe.skipIf(!hasOsmoHlr("bindings on a real HLR"))("gsup: Bun and osmo-hlr",
 
   beforeAll(async () => {
     hlr = await startOsmoHlr();
-    platform = await startBunPlatform({ SIMLATCH_GSUP_ADDRESS: hlr.address });
+    platform = await createLiveRig(false, { SIMLATCH_GSUP_ADDRESS: hlr.address, ...GENEROUS });
   }, 60_000);
   afterAll(async () => {
     await platform.dispose();

@@ -1,11 +1,10 @@
 /** M3, M13: the same bindings with the platform in workerd: through the relay, and by connect(). */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { encodeBase64Url } from "#protocol/bytes";
-import { createEdgeRig, type EdgeRig } from "#tests/platform/edge-rig";
+import { createLiveRig, GENEROUS, type LiveRig } from "#tests/platform/live-rig";
 import { random } from "#tests/platform/rig";
 import { expectVerdict, makePair } from "./bindings.ts";
 import { hasOsmoHlr, type OsmoHlr, startOsmoHlr } from "./osmo-hlr.ts";
-import { GENEROUS } from "./platform.ts";
 import { type RelayProgram, startRelayProgram } from "./relay-program.ts";
 
 const NAME = "edge-fra";
@@ -14,13 +13,13 @@ describe.skipIf(!hasOsmoHlr("bindings on workerd"))("gsup: workerd and osmo-hlr"
   describe.each(["relay", "connect()"] as const)("through %s", (way) => {
     let hlr: OsmoHlr;
     let relay: RelayProgram | undefined;
-    let rig: EdgeRig;
+    let rig: LiveRig;
 
     beforeAll(async () => {
       hlr = await startOsmoHlr();
       const key = encodeBase64Url(random(32));
       relay = way === "relay" ? await startRelayProgram(hlr.address, `${NAME}:${key}`) : undefined;
-      rig = await createEdgeRig({
+      rig = await createLiveRig(true, {
         ...GENEROUS,
         SIMLATCH_GSUP_NAME: NAME,
         ...(relay === undefined

@@ -1,7 +1,7 @@
 /** A whole binding of a TPM with the platform in workerd, as the edge runs it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ecdsaP256 } from "#edge/suites/p256";
-import { createEdgeRig, type EdgeRig } from "#tests/platform/edge-rig";
+import { createLiveRig, type LiveRig } from "#tests/platform/live-rig";
 import { CARD_ID, HOME } from "./bench.ts";
 import { bindMtm, enrolMtm } from "./mtm-phone.ts";
 import { refusalOf } from "./scene.ts";
@@ -14,11 +14,11 @@ const WORLD = {
 const DOCUMENT = Uint8Array.of(4, 5, 6);
 
 describe.skipIf(!hasSwtpm("MTM cards on workerd"))("on workerd", () => {
-  let rig: EdgeRig;
+  let rig: LiveRig;
   let tpm: SoftwareTpm;
 
   beforeAll(async () => {
-    rig = await createEdgeRig();
+    rig = await createLiveRig(true);
     tpm = await startSwtpm();
   }, 60_000);
   afterAll(async () => {

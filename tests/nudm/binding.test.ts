@@ -3,26 +3,15 @@
  * and in workerd over HTTP/1.1, configured by its environment alone.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { startPlatform } from "#cli/platform-host";
-import { encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { bind, type BindingOutcome } from "#terminal/bind";
 import { createCardApplet } from "#terminal/card";
 import { createPlatformClient } from "#terminal/platform-client";
 import { createResStarModule } from "#terminal/res-star";
-import {
-  connectCard,
-  createFleet,
-  type Fleet,
-  type FleetCard,
-  type FleetSubscriber,
-} from "#tests/fleet/fleet";
+import { connectCard, type Fleet, type FleetCard, type FleetSubscriber } from "#tests/fleet/fleet";
 import { listen, type Peer } from "#tests/emulators/udm/listen";
 import { createUdm, type Udm } from "#tests/emulators/udm/udm";
 import type { UdmSubscriber } from "#tests/emulators/udm/vectors";
-import { random } from "#tests/platform/rig";
+import { createLiveRig, GENEROUS, type LiveRig } from "#tests/platform/live-rig";
 import { CLIENT, INSTANCE, NETWORK } from "./scene.ts";
 
 const HOSTS = [
@@ -34,13 +23,9 @@ const METHODS = { aka5g: "5G_AKA", prime: "EAP_AKA_PRIME", hss: "UMTS_AKA" } as 
 type CentreName = keyof typeof METHODS;
 
 describe.each(HOSTS)("edge $edge, $protocol", ({ edge, protocol }) => {
-  const deployment = random(16);
-  const adminKey = encodeBase64Url(random(32));
   const subscribers = new Map<string, UdmSubscriber>();
-  const lines: string[] = [];
-  let folder = "";
   let peers: Record<CentreName, { readonly udm: Udm; readonly peer: Peer }>;
-  let platform: Awaited<ReturnType<typeof startPlatform>>;
+  let platform: LiveRig;
   let fleet: Fleet;
   let card: FleetCard;
 
@@ -74,44 +59,24 @@ describe.each(HOSTS)("edge $edge, $protocol", ({ edge, protocol }) => {
   }
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "simlatch-nudm-"));
     peers = {
       aka5g: await startUdm("aka5g"),
       prime: await startUdm("prime"),
       hss: await startUdm("hss"),
     };
-    platform = await startPlatform({
-      edge,
-      folder,
-      hostname: "127.0.0.1",
-      port: 0,
-      writeLine: (line) => lines.push(line),
-      environment: {
-        SIMLATCH_MASTER_KEY: encodeBase64Url(random(32)),
-        SIMLATCH_DEPLOYMENT: encodeHex(deployment),
-        SIMLATCH_ADMIN_KEY: adminKey,
-        SIMLATCH_CHALLENGES_PER_CARD_HOUR: "100",
-        SIMLATCH_IMSIS_PER_CARD_HOUR: "100",
-        SIMLATCH_NUDM_CENTRES: "aka5g,prime,hss",
-        ...describeCentre("aka5g"),
-        ...describeCentre("prime"),
-        ...describeCentre("hss"),
-      },
+    platform = await createLiveRig(edge, {
+      ...GENEROUS,
+      SIMLATCH_NUDM_CENTRES: "aka5g,prime,hss",
+      ...describeCentre("aka5g"),
+      ...describeCentre("prime"),
+      ...describeCentre("hss"),
     });
-    fleet = await createFleet({
-      platformUrl: platform.url,
-      adminKey,
-      deployment,
-      fetch: (url, init) => fetch(url, init),
-      now: () => Date.now(),
-      random,
-    });
+    ({ fleet } = platform);
     card = await fleet.addCard();
   }, 60_000);
   afterAll(async () => {
-    await platform.stop();
+    await platform.dispose();
     for (const { peer } of Object.values(peers)) await peer.stop();
-    rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 
   async function addSubscriber(centre: CentreName, seqMs = 0): Promise<FleetSubscriber> {
@@ -218,7 +183,7 @@ describe.each(HOSTS)("edge $edge, $protocol", ({ edge, protocol }) => {
     const error = await run(subscriber).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "unavailable" });
     expect(await eventsOf("decided")).toHaveLength(decided);
-    expect(lines.join("\n")).toContain(
+    expect(platform.log.join("\n")).toContain(
       '"event":"nudm_failed","centre":"prime","reason":"timed_out"',
     );
     peers.prime.peer.heal();
@@ -234,7 +199,7 @@ describe.each(HOSTS)("edge $edge, $protocol", ({ edge, protocol }) => {
 
   test("no request and no answer contradicted the schema; no IMSI, key or secret is in the log", () => {
     for (const { udm } of Object.values(peers)) expect(udm.violations).toEqual([]);
-    const log = lines.join("\n");
+    const log = platform.log.join("\n");
     expect(log).toContain("nudm_failed");
     expect(log).not.toContain(CLIENT.secret);
     for (const [imsi, { k }] of subscribers) {

@@ -3,22 +3,16 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { encodeBase64Url } from "#protocol/bytes";
 import { suiteNamed } from "#protocol/suites";
 import type { FleetCard, FleetSubscriber } from "#tests/fleet/fleet";
-import { createEdgeRig, type EdgeRig } from "./edge-rig.ts";
+import { createLiveRig, GENEROUS, type LiveRig } from "./live-rig.ts";
 import { bytesOf, createExchange } from "./exchange.ts";
 
-const ENVIRONMENT = {
-  SIMLATCH_SLOTS: "2",
-  SIMLATCH_CHALLENGES_PER_CARD_HOUR: "100",
-  SIMLATCH_CHALLENGES_PER_PAIR_HOUR: "100",
-  SIMLATCH_CHALLENGES_PER_IMSI_HOUR: "100",
-};
 const TWO = ["Ada", "Grace"] as const;
-let rig: EdgeRig;
+let rig: LiveRig;
 let card: FleetCard;
 let own: FleetSubscriber;
 
 beforeAll(async () => {
-  rig = await createEdgeRig(ENVIRONMENT);
+  rig = await createLiveRig(true, { SIMLATCH_SLOTS: "2", ...GENEROUS });
   card = await rig.fleet.addCard();
   own = await rig.fleet.addSubscriber({ operator: "46001" });
   await rig.fleet.addRule(card, { imsi: own.imsi }, "lock");

@@ -1,12 +1,12 @@
 /** The single writers in workerd: what was acknowledged is there after a restart, byte for byte. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createEdgeRig, type EdgeRig } from "./edge-rig.ts";
+import { createLiveRig, type LiveRig } from "./live-rig.ts";
 import { createExchange } from "./exchange.ts";
 
-let rig: EdgeRig;
+let rig: LiveRig;
 
 beforeAll(async () => {
-  rig = await createEdgeRig();
+  rig = await createLiveRig(true);
 }, 60_000);
 afterAll(() => rig.dispose(), 60_000);
 

@@ -1,28 +1,41 @@
-/** The platform in workerd with a fleet of its own, under the real clock. */
+/** The platform as it is started, on Bun or in workerd, under the real clock, with a fleet. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type RunningHost, startEdge } from "#cli/edge-host";
+import type { RunningHost } from "#cli/edge-host";
+import { startPlatform } from "#cli/platform-host";
 import { encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { createFleet, type Fleet } from "#tests/fleet/fleet";
 import { type Answer, random } from "./rig.ts";
 
-export interface EdgeRig {
+export interface LiveRig {
   readonly url: string;
   /** 16 bytes. */
   readonly deployment: Uint8Array;
   readonly fleet: Fleet;
+  /** Lines that the platform wrote. */
+  readonly log: readonly string[];
   /** To /v1/bindings. */
   post(path: string, body: unknown): Promise<Answer>;
-  /** Ends the Worker and starts it on what it stored; the address is another one then. */
+  /** Ends it and starts it on what it stored; the address is another one then. */
   restart(): Promise<void>;
   dispose(): Promise<void>;
 }
 
-export async function createEdgeRig(
+/** For tests that ask the same card and IMSI again and again. */
+export const GENEROUS = {
+  SIMLATCH_CHALLENGES_PER_CARD_HOUR: "1000",
+  SIMLATCH_CHALLENGES_PER_PAIR_HOUR: "1000",
+  SIMLATCH_CHALLENGES_PER_IMSI_HOUR: "1000",
+  SIMLATCH_IMSIS_PER_CARD_HOUR: "1000",
+};
+
+export async function createLiveRig(
+  edge: boolean,
   environment: Readonly<Record<string, string>> = {},
-): Promise<EdgeRig> {
-  const folder = mkdtempSync(join(tmpdir(), "simlatch-workerd-"));
+): Promise<LiveRig> {
+  const folder = mkdtempSync(join(tmpdir(), "simlatch-live-"));
+  const log: string[] = [];
   const deployment = random(16);
   const adminKey = encodeBase64Url(random(32));
   const settings = {
@@ -32,10 +45,17 @@ export async function createEdgeRig(
     ...environment,
   };
   const start = (): Promise<RunningHost> =>
-    startEdge({ environment: settings, folder, port: 0, writeLine: () => undefined });
-  let edge = await start();
+    startPlatform({
+      edge,
+      environment: settings,
+      folder,
+      hostname: "127.0.0.1",
+      port: 0,
+      writeLine: (line) => log.push(line),
+    });
+  let host = await start();
   const fleet = await createFleet({
-    platformUrl: edge.url,
+    platformUrl: host.url,
     adminKey,
     deployment,
     fetch: (url, init) => fetch(url, init),
@@ -44,12 +64,13 @@ export async function createEdgeRig(
   });
   return {
     get url() {
-      return edge.url;
+      return host.url;
     },
     deployment,
     fleet,
+    log,
     async post(path, body) {
-      const response = await fetch(`${edge.url}/v1/bindings${path}`, {
+      const response = await fetch(`${host.url}/v1/bindings${path}`, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify(body),
@@ -58,11 +79,11 @@ export async function createEdgeRig(
       return { status: response.status, text, json: text === "" ? {} : JSON.parse(text) };
     },
     async restart() {
-      await edge.stop();
-      edge = await start();
+      await host.stop();
+      host = await start();
     },
     async dispose() {
-      await edge.stop();
+      await host.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
