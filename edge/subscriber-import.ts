@@ -45,9 +45,10 @@ export async function importSubscribers(
       return { outcome: { outcome: "refused", column, reason } };
     }
     const { row } = each;
-    if (seen.has(row.imsi)) return refuse("imsi", "duplicate_in_batch");
+    const decision = seen.has(row.imsi)
+      ? refuse("imsi", "duplicate_in_batch")
+      : decide(tools, batch, row, known.get(row.imsi));
     seen.add(row.imsi);
-    const decision = decide(tools, batch, row, known.get(row.imsi));
     for (const secret of row.profile.keys.values()) secret.fill(0);
     return decision;
   });

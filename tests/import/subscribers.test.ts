@@ -108,6 +108,27 @@ test("the same rows again change nothing, whether OP or OPc is given", async () 
   expect(await platform.dump()).toBe(before);
 });
 
+test("a subscriber whose keys another centre has gets none by an import", async () => {
+  await send([ROW]);
+  const known = await find(1);
+  if (known === undefined) throw new Error("nothing was imported");
+  const { subscribers } = platform.dependencies.repositories;
+  const elsewhere = { ...known, imsi: imsiOf(2), centre: "hlr", algorithm: "USIM" };
+  const keyless = { ...elsewhere, wrappedKey: undefined, wrappedOperator: undefined };
+  expect(await subscribers.insert(keyless)).toBe("inserted");
+  const row = { ...ROW, imsi: imsiOf(2) };
+  for (const update of [false, true]) {
+    const [outcome] = await send([row], { update });
+    expect(outcome).toMatchObject({ outcome: "conflict" });
+    expect(outcome).toHaveProperty("changes[0]", {
+      column: "centre",
+      from: "hlr",
+      to: "embedded",
+    });
+  }
+  expect(await find(2)).toMatchObject({ centre: "hlr", algorithm: "USIM", wrappedKey: undefined });
+});
+
 test("a row that differs is a conflict, and with update it is taken", async () => {
   await send([{ ...FULL, status: "active" }]);
   const next = { ...FULL, status: "active", msisdn: "46701", amf: "0000", k: keyOf(1) };
