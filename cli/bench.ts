@@ -14,7 +14,7 @@ const SAMPLES = { full: 1_000_000, short: 2000, min: 1000, max: 10_000_000 };
 
 export const benchCommand: Command = {
   name: "bench",
-  summary: "measure the cryptographic core against its peers, and its timing",
+  summary: "measure the core, rules, imports and vectors, beside their peers",
   help: `Usage: simlatch bench core [--seconds N] [--short] [--json] [--write NAME]
        simlatch bench rules [--seconds N] [--short] [--json] [--write NAME]
        simlatch bench import [--rows N] [--short] [--json] [--write NAME]
