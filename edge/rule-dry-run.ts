@@ -6,20 +6,13 @@
  */
 import type { DryRunCount, DryRunLine } from "#protocol/admin-rules";
 import { failure } from "#protocol/result";
-import type { BindingRule } from "#protocol/rules";
 import { moduleKindOf } from "./access-authentication/challenge-form.ts";
 import { openFacts } from "./binding-verification/decision-facts.ts";
+import { compileRules } from "./binding-verification/rule-index.ts";
 import type { RuleSubject } from "./binding-verification/rule-match.ts";
 import { pagesOf } from "./binding-verification/rule-source.ts";
-import {
-  compileRules,
-  indexOwn,
-  indexShared,
-  type OwnRules,
-  type RuleVerdict,
-  type SharedRules,
-  verifyRules,
-} from "./binding-verification/rule-verification.ts";
+import type { RuleTable } from "./binding-verification/rule-table.ts";
+import { type RuleVerdict, verifyRules } from "./binding-verification/rule-verification.ts";
 import { explain } from "./binding-verification/verify.ts";
 import type { CardDetails, Dependencies } from "./dependencies.ts";
 import { readRules } from "./rule-activation.ts";
@@ -36,17 +29,10 @@ const PAIRS_DEFAULT = 100_000;
 const BINDINGS_DEFAULT = 10_000;
 const CHANGES_DEFAULT = 1000;
 
-/** A whole version, in memory. */
-interface WholeSet {
-  readonly own: ReadonlyMap<string, OwnRules | undefined>;
-  readonly shared: SharedRules;
-  readonly needsProfile: boolean;
-}
-
-/** The same version twice: as pairs are judged, and as decisions are. */
+/** A whole version twice, in memory: as pairs are judged, and as decisions are. */
 interface ComparedVersion {
-  readonly forPairs: WholeSet;
-  readonly forBindings: WholeSet;
+  readonly forPairs: RuleTable;
+  readonly forBindings: RuleTable;
 }
 
 interface Count {
@@ -101,22 +87,11 @@ async function readVersion(
   const unclaimed = valid
     .filter(({ effect, claims }) => effect !== "deny" || claims === undefined)
     .map(({ claims: _claims, ...rule }) => rule);
-  return { forPairs: indexAll(unclaimed, now), forBindings: indexAll(valid, now) };
+  return { forPairs: compileRules(unclaimed, now, now), forBindings: compileRules(valid, now, now) };
 }
 
-function indexAll(rules: readonly BindingRule[], now: number): WholeSet {
-  const compiled = compileRules(rules, now, now);
-  const byCard = Map.groupBy(compiled, ({ rule: { target } }) =>
-    "card" in target ? target.card : "",
-  );
-  const shared = indexShared(byCard.get("") ?? []);
-  byCard.delete("");
-  const own = new Map([...byCard].map(([card, members]) => [card, indexOwn(members)] as const));
-  return { own, shared, needsProfile: compiled.some((rule) => rule.needsProfile) };
-}
-
-function judge(set: WholeSet, subject: RuleSubject, at: number): RuleVerdict {
-  return verifyRules({ own: set.own.get(subject.cardId), shared: set.shared }, subject, at);
+function judge(shared: RuleTable, subject: RuleSubject, at: number): RuleVerdict {
+  return verifyRules({ shared }, subject, at);
 }
 
 /** As many cards as subscribers, or all there are of the fewer. */

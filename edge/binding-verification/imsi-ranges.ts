@@ -10,16 +10,14 @@ export interface Cover<Rule> {
   readonly next: Cover<Rule> | undefined;
 }
 
-export interface RangeOrder<Rule> {
-  readonly rangeOf: (rule: Rule) => { readonly from: string; readonly to: string };
+export interface RangeTools<Rule> {
+  /** The first number and the last; empty when the last is below. */
+  readonly rangeOf: (rule: Rule) => { readonly first: number; readonly last: number };
   /** Sorts, and drops what stands behind a rule that ends every search. */
   readonly order: (rules: readonly Rule[]) => readonly Rule[];
 }
 
-/** By length of the IMSI: digits of another length are another number. */
-export type ImsiRanges<Rule> = ReadonlyMap<number, Pieces<Rule>>;
-
-interface Pieces<Rule> {
+export interface Pieces<Rule> {
   /** First number of each piece, ascending. */
   readonly starts: Float64Array;
   readonly covers: readonly (Cover<Rule> | undefined)[];
@@ -27,21 +25,6 @@ interface Pieces<Rule> {
 
 /** Lists up to this length are copied down the tree. */
 const COPIED_MAX = 32;
-
-export function buildRanges<Rule>(
-  rules: readonly Rule[],
-  tools: RangeOrder<Rule>,
-): ImsiRanges<Rule> {
-  const byLength = Map.groupBy(rules, (rule) => tools.rangeOf(rule).from.length);
-  return new Map(
-    [...byLength].map(([length, ofLength]) => [length, buildPieces(ofLength, tools)] as const),
-  );
-}
-
-export function findCover<Rule>(ranges: ImsiRanges<Rule>, imsi: string): Cover<Rule> | undefined {
-  const pieces = ranges.get(imsi.length);
-  return pieces?.covers[pieceOf(pieces.starts, Number(imsi))];
-}
 
 /** The last piece that does not start after `number`; -1 before the first. */
 function pieceOf(starts: Float64Array, number: number): number {
@@ -55,10 +38,10 @@ function pieceOf(starts: Float64Array, number: number): number {
   return low - 1;
 }
 
-function buildPieces<Rule>(rules: readonly Rule[], tools: RangeOrder<Rule>): Pieces<Rule> {
+export function cutRanges<Rule>(rules: readonly Rule[], tools: RangeTools<Rule>): Pieces<Rule> {
   const ranges = rules.map((rule) => {
-    const { from, to } = tools.rangeOf(rule);
-    return { rule, first: Number(from), end: Number(to) + 1 };
+    const { first, last } = tools.rangeOf(rule);
+    return { rule, first, end: last + 1 };
   });
   const cuts = ranges.flatMap(({ first, end }) => [first, end]);
   const starts = Float64Array.from(new Set(cuts)).toSorted();
@@ -89,7 +72,7 @@ function addTo<Rule>(nodes: Map<number, Rule[]>, node: number, rule: Rule): void
 function extend<Rule>(
   above: Cover<Rule> | undefined,
   own: readonly Rule[] | undefined,
-  { order }: RangeOrder<Rule>,
+  { order }: RangeTools<Rule>,
 ): Cover<Rule> | undefined {
   if (own === undefined) return above;
   const merged = order([...own, ...(above?.rules ?? [])]);
@@ -97,4 +80,37 @@ function extend<Rule>(
     return { rules: merged, next: above?.next };
   }
   return { rules: order(own), next: above };
+}
+
+/** Pieces as decisions look them up: a number leads to what is kept of its piece. */
+export interface PieceTable {
+  /** First number of each block of pieces, so few that they stay at hand. */
+  readonly blocks: Float64Array;
+  /** Pairs of the first number of a piece and what is kept of it. */
+  readonly pieces: Float64Array;
+}
+
+/** Two cache lines of pairs. */
+const BLOCK_PIECES = 8;
+/** Of a number in no range. */
+export const NO_PIECE = -1;
+
+/** `kept`: not negative, or NO_PIECE. */
+export function tabulate(starts: Float64Array, kept: readonly number[]): PieceTable {
+  const blocks = Math.ceil(starts.length / BLOCK_PIECES);
+  const pieces = new Float64Array(2 * BLOCK_PIECES * blocks).fill(Number.POSITIVE_INFINITY);
+  for (const [piece, start] of starts.entries()) {
+    pieces[2 * piece] = start;
+    pieces[2 * piece + 1] = kept[piece] ?? NO_PIECE;
+  }
+  return { blocks: starts.filter((_start, piece) => piece % BLOCK_PIECES === 0), pieces };
+}
+
+export function findPiece({ blocks, pieces }: PieceTable, number: number): number {
+  const block = pieceOf(blocks, number);
+  if (block < 0) return NO_PIECE;
+  let at = 2 * BLOCK_PIECES * block;
+  const last = at + 2 * (BLOCK_PIECES - 1);
+  while (at < last && (pieces[at + 2] ?? 0) <= number) at += 2;
+  return pieces[at + 1] ?? NO_PIECE;
 }

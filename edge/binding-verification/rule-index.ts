@@ -1,183 +1,353 @@
-/**
- * Rules of one card, or those that cards share, found by what subscriber and card are: a map by one
- * attribute each, a tree of IMSI ranges, and a list of what names no such attribute.
- */
-import type { RuleCondition, RuleTarget } from "#protocol/rules";
-import { type CompiledRule, compareRules, placeBy } from "./compiled-rule.ts";
-import { buildRanges, type ImsiRanges } from "./imsi-ranges.ts";
-import { networkSubsetOf, type RuleSubject } from "./rule-match.ts";
+/** Rules on their way into a table: in the order of decisions, each under what finds it. */
+import type { BindingRule, RuleCondition, RuleTarget } from "#protocol/rules";
+import { hasTerms, numberOf, rankOf, severityOf, tierOf, writeRecord } from "./compiled-rule.ts";
+import { type Cover, cutRanges, NO_PIECE, type PieceTable, tabulate } from "./imsi-ranges.ts";
+import {
+  type AttributeName,
+  ATTRIBUTES,
+  fieldsOf,
+  MAY_BE_UNKNOWN,
+  needsProfile,
+} from "./rule-match.ts";
+import {
+  bucketOf,
+  hashOf,
+  keepPiece,
+  type KeyedAttribute,
+  nameOf,
+  type RuleTable,
+  type RuleTerms,
+  tagOf,
+} from "./rule-table.ts";
 
-/** What a subscriber has of an attribute; undefined when that is not known. */
-type Values = string | readonly string[] | undefined;
-
-interface Attribute {
-  readonly field: keyof RuleCondition | "group";
-  /** What a rule is found by. */
-  readonly keyOf: (condition: RuleCondition, target: RuleTarget) => string | undefined;
-  readonly valuesOf: (subject: RuleSubject) => Values;
+/** A rule that is being compiled. */
+interface Draft {
+  readonly rule: BindingRule;
+  readonly rank: number;
+  readonly severity: number;
+  /** Place in the order of decisions. */
+  order: number;
+  /** Of its record; 0 until it is written. */
+  place: number;
 }
 
-const NONE: readonly string[] = [];
-
-function profileMember(
-  member: "company" | "corporate" | "serviceProvider" | "homeRegion" | "level",
-): Attribute {
-  return {
-    field: member,
-    keyOf: (condition) => condition[member],
-    valuesOf: ({ profile }) => (profile.ok ? (profile.value[member] ?? NONE) : undefined),
-  };
-}
-
-/** A rule stands under the first of these that it has, the one that fewest subscribers share. */
-const ATTRIBUTES: readonly Attribute[] = [
-  { field: "imsi", keyOf: ({ imsi }) => imsi, valuesOf: ({ imsi }) => imsi },
-  { field: "msisdn", keyOf: ({ msisdn }) => msisdn, valuesOf: ({ msisdn }) => msisdn },
+/** A rule is found by the first of these that it has, the one that fewest subjects share. */
+const KEYS: readonly (AttributeName & keyof RuleCondition)[] = ["imsi", "msisdn"];
+const KEYS_AFTER_RANGES: readonly AttributeName[] = [
+  "company",
+  "userGroup",
+  "corporate",
+  "serviceProvider",
+  "group",
+  "homeRegion",
+  "networkSubset",
+  "level",
+  "services",
+  "operator",
 ];
-const ATTRIBUTES_AFTER_RANGES: readonly Attribute[] = [
-  profileMember("company"),
-  {
-    field: "userGroup",
-    keyOf: ({ userGroup }) => userGroup,
-    valuesOf: ({ profile }) => (profile.ok ? profile.value.userGroups : undefined),
-  },
-  profileMember("corporate"),
-  profileMember("serviceProvider"),
-  {
-    field: "group",
-    keyOf: (_condition, target) => ("group" in target ? target.group : undefined),
-    valuesOf: ({ cardGroups }) => cardGroups,
-  },
-  profileMember("homeRegion"),
-  {
-    field: "networkSubset",
-    keyOf: ({ networkSubset }) => networkSubset,
-    valuesOf: networkSubsetOf,
-  },
-  profileMember("level"),
-  {
-    field: "services",
-    keyOf: ({ services }) => services?.[0],
-    valuesOf: ({ profile }) => (profile.ok ? profile.value.services : undefined),
-  },
-  { field: "operator", keyOf: ({ operator }) => operator, valuesOf: ({ operator }) => operator },
-];
-const ALL_ATTRIBUTES = [...ATTRIBUTES, ...ATTRIBUTES_AFTER_RANGES];
-
-export interface AttributeMap {
-  readonly valuesOf: Attribute["valuesOf"];
-  readonly byValue: ReadonlyMap<string, readonly CompiledRule[]>;
-  /** For a subscriber of whom the attribute is not known. */
-  readonly everyRule: readonly CompiledRule[];
-}
-
-/** Rules of one effect. All lists in the order of decisions. */
-export interface RuleLookup {
-  /** The highest of its rules. */
-  readonly priority: number;
-  readonly maps: readonly AttributeMap[];
-  readonly ranges: ImsiRanges<CompiledRule> | undefined;
-  readonly rest: readonly CompiledRule[];
-}
-
-/** What denies is apart from what allows: there is little of it, and it is looked at first. */
-export interface RuleIndex {
-  readonly denying: RuleLookup | undefined;
-  readonly allowing: RuleLookup | undefined;
-  readonly needsProfile: boolean;
-}
 
 /** Up to this many rules a look at each of them is the quickest. */
 const UNINDEXED_MAX = 8;
-const NO_RANGES: ImsiRanges<CompiledRule> | undefined = undefined;
+const NO_PLACES = new Uint32Array(0);
+const NO_BUCKETS = new Uint32Array(1);
+const NO_TERMS: ReadonlyMap<number, RuleTerms> = new Map();
 
-export function buildIndex(rules: readonly CompiledRule[]): RuleIndex {
-  const denying = rules.filter(({ isDeny }) => isDeny);
-  const allowing = rules.filter(({ isDeny }) => !isDeny);
+/** Leaves out what is over at `now` and what begins after `horizon`. */
+export function compileRules(
+  rules: readonly BindingRule[],
+  now: number,
+  horizon: number,
+): RuleTable {
+  const drafts: Draft[] = [];
+  for (const rule of rules) {
+    const { validFrom = Number.NEGATIVE_INFINITY, validUntil = Number.POSITIVE_INFINITY } = rule;
+    if (validUntil <= now || validFrom > horizon) continue;
+    drafts.push({ rule, rank: rankOf(rule), severity: severityOf(rule), order: 0, place: 0 });
+  }
+  drafts.sort(compareDrafts);
+  for (const [order, draft] of drafts.entries()) draft.order = order;
+  return buildTable(drafts);
+}
+
+function buildTable(drafts: Draft[]): RuleTable {
+  const isIndexed = drafts.length > UNINDEXED_MAX;
+  const fewOf = isIndexed ? findCardsOfFew(drafts) : new Set<string>();
+  const places = isIndexed
+    ? Map.groupBy(drafts, (draft) => placeOf(draft, fewOf))
+    : new Map<string, Draft[]>([[REST, drafts]]);
+  const writer = createWriter(drafts);
+  const runs = findKeyed(places);
+  const buckets = runs.length === 0 ? NO_BUCKETS : writeRuns(writer, runs);
+  const from = writer.length();
+  for (const draft of places.get(REST) ?? []) writer.write(draft);
+  const end = writer.length();
+  const ranged = places.get(RANGE);
+  const covers: number[] = [0];
+  const ranges = ranged === undefined ? undefined : writeRanges(writer, ranged, covers);
+  const mildest = writeMildest(writer, drafts, fewOf);
+  const withTerms = drafts.filter(({ rule }) => hasTerms(rule));
   return {
-    denying: buildLookup(denying),
-    allowing: buildLookup(allowing),
-    needsProfile: rules.some((rule) => rule.needsProfile),
+    code: writer.finish(),
+    buckets,
+    keyed: listKeyed(runs),
+    ranges,
+    covers: Uint32Array.from(covers),
+    rest: [from, end],
+    mildest,
+    ids: writer.ids,
+    terms:
+      withTerms.length === 0
+        ? NO_TERMS
+        : new Map(withTerms.map(({ order, rule }) => [order, termsOf(rule)] as const)),
+    needsProfile: drafts.some(({ rule: { condition } }) => needsProfile(condition)),
   };
 }
 
-function buildLookup(rules: readonly CompiledRule[]): RuleLookup | undefined {
-  const sorted = rules.toSorted(compareRules);
-  const [highest] = sorted;
-  if (highest === undefined) return undefined;
-  const { priority } = highest;
-  if (rules.length <= UNINDEXED_MAX) {
-    return { priority, maps: [], ranges: NO_RANGES, rest: sorted };
+function termsOf({ claims, validFrom, validUntil, lease }: BindingRule): RuleTerms {
+  return { claims, validFrom, validUntil, lease };
+}
+
+/** Highest priority first; there what denies before what allows; there the mildest first. */
+function compareDrafts(one: Draft, other: Draft): number {
+  if (one.rank !== other.rank) return other.rank - one.rank;
+  const byScope =
+    one.rule.effect === "deny"
+      ? one.severity - other.severity
+      : tierOf(one.rule.target) - tierOf(other.rule.target);
+  return byScope || compareIds(one.rule.id, other.rule.id);
+}
+
+export function compareIds(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other);
+}
+
+interface Writer {
+  readonly ids: string;
+  length(): number;
+  write(draft: Draft): void;
+  /** All of them behind one head. */
+  writeRun(tag: number, drafts: readonly Draft[]): void;
+  finish(): Uint16Array;
+}
+
+function createWriter(drafts: readonly Draft[]): Writer {
+  const idPlaces = new Uint32Array(drafts.length + 1);
+  for (const [order, { rule }] of drafts.entries()) {
+    idPlaces[order + 1] = (idPlaces[order] ?? 0) + rule.id.length;
   }
-  const byPlace = Map.groupBy(sorted, placeOf);
-  const ranged = byPlace.get("range");
+  let code = new Uint16Array(64 * Math.max(1, drafts.length));
+  // Place 0 is no record's.
+  let length = 1;
+  const append = (units: readonly number[]): void => {
+    if (length + units.length > code.length) {
+      const larger = new Uint16Array(2 * code.length + units.length);
+      larger.set(code);
+      code = larger;
+    }
+    code.set(units, length);
+    length += units.length;
+  };
+  const write = (draft: Draft): void => {
+    if (draft.place !== 0) return;
+    draft.place = length;
+    append(writeRecord(draft.rule, { order: draft.order, id: idPlaces[draft.order] ?? 0 }));
+  };
   return {
-    priority,
-    maps: ALL_ATTRIBUTES.flatMap((attribute) => {
-      const members = byPlace.get(attribute);
-      return members === undefined ? [] : [mapBy(attribute, members)];
-    }),
-    ranges: ranged === undefined ? NO_RANGES : indexRanges(ranged),
-    rest: byPlace.get("rest") ?? [],
+    ids: drafts.map(({ rule }) => rule.id).join(""),
+    length: () => length,
+    write,
+    writeRun(tag, members) {
+      const head = length;
+      append([tag, 0, 0]);
+      for (const draft of members) write(draft);
+      code[head + 1] = length - head;
+      code[head + 2] = (length - head) >>> 16;
+    },
+    finish: () => code.slice(0, length),
   };
 }
 
-function placeOf({ condition, rule: { target } }: CompiledRule): Attribute | "range" | "rest" {
-  const has = ({ keyOf }: Attribute): boolean => keyOf(condition, target) !== undefined;
-  const first = ATTRIBUTES.find(has);
-  if (first !== undefined) return first;
-  if (condition.imsiRange !== undefined) return "range";
-  return ATTRIBUTES_AFTER_RANGES.find(has) ?? "rest";
-}
+const RANGE = "range";
+const REST = "rest";
 
-function mapBy(attribute: Attribute, rules: readonly CompiledRule[]): AttributeMap {
-  const { keyOf, valuesOf, field } = attribute;
-  const groups = Map.groupBy(
-    rules,
-    ({ condition, rule: { target } }) => keyOf(condition, target) ?? "",
-  );
-  const byValue = new Map<string, readonly CompiledRule[]>();
-  for (const [value, members] of groups) {
-    // Of several services the first one finds the rule, which asks for all of them.
-    const placed = members.map((rule) => (field === "services" ? rule : placeBy(rule, field)));
-    byValue.set(value, dropUnreachable(placed));
+/** Cards with so few rules that all of them are looked at together. */
+function findCardsOfFew(drafts: readonly Draft[]): Set<string> {
+  const counts = new Map<string, number>();
+  for (const { rule } of drafts) {
+    if (!("card" in rule.target)) continue;
+    const { card } = rule.target;
+    counts.set(card, (counts.get(card) ?? 0) + 1);
   }
-  return { valuesOf, byValue, everyRule: rules };
+  return new Set([...counts].filter(([, count]) => count <= UNINDEXED_MAX).map(([card]) => card));
 }
 
-function indexRanges(rules: readonly CompiledRule[]): ImsiRanges<CompiledRule> {
-  const placed = rules.map((rule) => placeBy(rule, "imsiRange"));
-  return buildRanges(placed, {
-    rangeOf: ({ condition }) => condition.imsiRange ?? { from: "1", to: "0" },
-    order: (members) => dropUnreachable(members.toSorted(compareRules)),
+/** The attribute and its value, RANGE or REST. */
+function placeOf({ rule: { condition, target } }: Draft, fewOf: ReadonlySet<string>): string {
+  if ("card" in target && fewOf.has(target.card)) return `card ${target.card}`;
+  for (const key of KEYS) {
+    const value = keyOf(key, condition, target);
+    if (value !== undefined) return `${key} ${value}`;
+  }
+  if (condition.imsiRange !== undefined) return RANGE;
+  for (const key of KEYS_AFTER_RANGES) {
+    const value = keyOf(key, condition, target);
+    if (value !== undefined) return `${key} ${value}`;
+  }
+  return REST;
+}
+
+function keyOf(
+  name: AttributeName,
+  condition: RuleCondition,
+  target: RuleTarget,
+): string | undefined {
+  if (name === "card") return "card" in target ? target.card : undefined;
+  if (name === "group") return "group" in target ? target.group : undefined;
+  // Of several services the first one finds the rule, which asks for all of them.
+  if (name === "services") return condition.services?.[0];
+  const wanted = condition[name];
+  return typeof wanted === "string" ? wanted : undefined;
+}
+
+/** Rules that are found by one value of an attribute. */
+interface Run {
+  readonly attribute: number;
+  readonly hash: number;
+  readonly members: readonly Draft[];
+}
+
+function findKeyed(places: ReadonlyMap<string, readonly Draft[]>): Run[] {
+  const runs: Run[] = [];
+  for (const [place, members] of places) {
+    if (place === RANGE || place === REST) continue;
+    const space = place.indexOf(" ");
+    const attribute = ATTRIBUTES.findIndex((name) => name === place.slice(0, space));
+    const hash = hashOf(attribute, place.slice(space + 1));
+    runs.push({ attribute, hash, members: dropUnreachable(members, ATTRIBUTES[attribute]) });
+  }
+  return runs.sort((one, other) => one.hash - other.hash);
+}
+
+/** In the order of hashes, which is that of buckets. */
+function writeRuns(writer: Writer, runs: readonly Run[]): Uint32Array {
+  const buckets = new Uint32Array(runs.length + 1);
+  let bucket = 0;
+  for (const { hash, members } of runs) {
+    const at = writer.length();
+    for (; bucket <= bucketOf(hash, runs.length); bucket++) buckets[bucket] = at;
+    writer.writeRun(tagOf(hash), members);
+  }
+  return buckets.fill(writer.length(), bucket);
+}
+
+function listKeyed(runs: readonly Run[]): KeyedAttribute[] {
+  return [...Map.groupBy(runs, ({ attribute }) => attribute)].map(([attribute, members]) => {
+    const name = ATTRIBUTES[attribute];
+    if (name === undefined || !MAY_BE_UNKNOWN.has(name)) return { attribute, every: NO_PLACES };
+    const drafts = members.flatMap((run) => run.members).toSorted(byOrder);
+    return { attribute, every: Uint32Array.from(drafts, ({ place }) => place) };
   });
+}
+
+const byOrder = (one: Draft, other: Draft): number => one.order - other.order;
+
+function writeRanges(writer: Writer, rules: readonly Draft[], covers: number[]): PieceTable {
+  const { starts, covers: drafts } = cutRanges(rules, {
+    rangeOf: ({ rule: { condition } }) => ({
+      first: numberOf(condition.imsiRange?.from ?? ""),
+      last: numberOf(condition.imsiRange?.to ?? ""),
+    }),
+    order: (members) => dropUnreachable(members.toSorted(byOrder), "imsiRange"),
+  });
+  const lists = new Map<Cover<Draft>, number>();
+  const listOf = (cover: Cover<Draft>): number => {
+    const known = lists.get(cover);
+    if (known !== undefined) return known;
+    for (const draft of cover.rules) writer.write(draft);
+    const next = cover.next === undefined ? 0 : listOf(cover.next);
+    const list = covers.length;
+    covers.push(next);
+    for (const { place } of cover.rules) covers.push(place);
+    covers.push(0);
+    lists.set(cover, list);
+    return list;
+  };
+  const keep = (cover: Cover<Draft> | undefined): number => {
+    if (cover === undefined) return NO_PIECE;
+    const [first] = cover.rules;
+    const isOnly = cover.rules.length === 1 && cover.next === undefined;
+    if (!isOnly || first === undefined) return keepPiece(listOf(cover), true);
+    writer.write(first);
+    return keepPiece(first.place, false);
+  };
+  return tabulate(starts, drafts.map(keep));
+}
+
+/** Those that allow, by whom they name, as far as one of them may say what a mismatch is told. */
+function writeMildest(
+  writer: Writer,
+  drafts: readonly Draft[],
+  fewOf: ReadonlySet<string>,
+): ReadonlyMap<string, readonly number[]> {
+  const allowing = drafts.filter(
+    ({ rule: { target, effect } }) =>
+      effect !== "deny" && !("card" in target && fewOf.has(target.card)),
+  );
+  const mildest = new Map<string, readonly number[]>();
+  for (const [name, members] of Map.groupBy(allowing, ({ rule }) => nameOf(rule.target))) {
+    let last: Draft | undefined;
+    for (const draft of members) {
+      const isMilder = last === undefined || compareMildness(draft, last) < 0;
+      if (isMilder && isLasting(draft)) last = draft;
+    }
+    const told = members
+      .filter((draft) => last === undefined || compareMildness(draft, last) <= 0)
+      .toSorted(compareMildness);
+    for (const draft of told) writer.write(draft);
+    mildest.set(name, told.map(({ place }) => place));
+  }
+  return mildest;
+}
+
+/** Who decides what is told when nothing allows: the mildest, then the first by its id. */
+function compareMildness(one: Draft, other: Draft): number {
+  return one.severity - other.severity || compareIds(one.rule.id, other.rule.id);
+}
+
+function isLasting({ rule: { validFrom, validUntil } }: Draft): boolean {
+  return validFrom === undefined && validUntil === undefined;
 }
 
 /**
  * In one place of an index a rule that asks for nothing else matches everybody who comes there, so
  * that nothing of lower priority is ever looked at, nor a second such rule under the same terms.
  */
-function dropUnreachable(sorted: readonly CompiledRule[]): readonly CompiledRule[] {
-  const end = sorted.find(isAlwaysMatching);
+function dropUnreachable(
+  sorted: readonly Draft[],
+  found: AttributeName | undefined,
+): readonly Draft[] {
+  const end = sorted.find((draft) => isAlwaysMatching(draft, found));
   if (end === undefined) return sorted;
+  const priority = end.rank >>> 1;
   return sorted.filter(
-    (rule) =>
-      rule === end ||
-      rule.priority > end.priority ||
-      (rule.priority === end.priority && !(isAlwaysMatching(rule) && isSameKind(rule, end))),
+    (draft) =>
+      draft === end ||
+      draft.rank >>> 1 > priority ||
+      (draft.rank >>> 1 === priority && !(isAlwaysMatching(draft, found) && isSameKind(draft, end))),
   );
 }
 
-function isAlwaysMatching(placed: CompiledRule): boolean {
-  const { openChecks, openGroup, rule, from, until } = placed;
-  const isLasting = from === Number.NEGATIVE_INFINITY && until === Number.POSITIVE_INFINITY;
-  if (openGroup !== undefined || rule.claims !== undefined) return false;
-  return openChecks.length === 0 && isLasting;
+/** `found`: what finds the rule, so that it holds; of several services only the first does. */
+function isAlwaysMatching(draft: Draft, found: AttributeName | undefined): boolean {
+  const { target, condition, claims } = draft.rule;
+  const isOpen = "card" in target ? found !== "card" : "group" in target && found !== "group";
+  if (isOpen || claims !== undefined || !isLasting(draft)) return false;
+  return fieldsOf(condition).every((field) => field === found && field !== "services");
 }
 
 /** Both deny, the first is the milder; or both allow whoever proves the same. */
-function isSameKind(one: CompiledRule, other: CompiledRule): boolean {
-  return one.isDeny
-    ? other.isDeny
-    : !other.isDeny && one.rule.minimumStrength === other.rule.minimumStrength;
+function isSameKind({ rule: one }: Draft, { rule: other }: Draft): boolean {
+  return one.effect === "deny"
+    ? other.effect === "deny"
+    : other.effect !== "deny" && one.minimumStrength === other.minimumStrength;
 }

@@ -43,64 +43,53 @@ export interface Claims {
 export const MATCH = { no: 0, unknown: 1, yes: 2 } as const;
 export type Match = (typeof MATCH)[keyof typeof MATCH];
 
-export interface ConditionCheck {
-  readonly field: keyof RuleCondition;
-  readonly test: (condition: RuleCondition, subject: RuleSubject) => Match;
+/** What a subject has of an attribute: one text, several or none; undefined: nobody knows. */
+export type Values = string | readonly string[] | undefined;
+
+const NONE: readonly string[] = [];
+
+/** Of a profile that could not be had nothing is known. */
+function ofProfile(
+  valuesOf: (profile: SubscriberProfile) => string | readonly string[] | undefined,
+): (subject: RuleSubject) => Values {
+  return ({ profile }) => (profile.ok ? (valuesOf(profile.value) ?? NONE) : undefined);
 }
 
-const known = (holds: boolean): Match => (holds ? MATCH.yes : MATCH.no);
-const orUnknown = (value: string | undefined, wanted: string | undefined): Match =>
-  value === undefined ? MATCH.unknown : known(value === wanted);
+/**
+ * What a rule asks for holds when the subject has it. The members of a condition, in the order in
+ * which decisions name them, then the targets; records have an attribute as its place here.
+ */
+export const VALUES_OF = {
+  imsi: ({ imsi }) => imsi,
+  /** Asked for by its ends, not by texts. */
+  imsiRange: ({ imsi }) => imsi,
+  msisdn: ({ msisdn }) => msisdn,
+  operator: ({ operator }) => operator,
+  networkSubset: (subject) => networkSubsetOf(subject),
+  serviceProvider: ofProfile(({ serviceProvider }) => serviceProvider),
+  corporate: ofProfile(({ corporate }) => corporate),
+  homeRegion: ofProfile(({ homeRegion }) => homeRegion),
+  userGroup: ofProfile(({ userGroups }) => userGroups),
+  level: ofProfile(({ level }) => level),
+  company: ofProfile(({ company }) => company),
+  /** Asked for as the card's own company. */
+  sameCompany: ofProfile(({ company }) => company),
+  services: ofProfile(({ services }) => services),
+  moduleKind: ({ moduleKind }) => moduleKind,
+  card: ({ cardId }) => cardId,
+  group: ({ cardGroups }) => cardGroups,
+} as const satisfies Readonly<
+  Record<keyof RuleCondition | "card" | "group", (subject: RuleSubject) => Values>
+>;
 
-/** A member of the profile; of a profile that could not be had nothing is known. */
-function profileCheck(
-  field: keyof RuleCondition,
-  test: (condition: RuleCondition, profile: SubscriberProfile) => boolean,
-): ConditionCheck {
-  return {
-    field,
-    test: (condition, { profile }) =>
-      profile.ok ? known(test(condition, profile.value)) : MATCH.unknown,
-  };
-}
+export type AttributeName = keyof typeof VALUES_OF;
 
-/** In the order in which decisions name them. */
-export const CONDITION_CHECKS: readonly ConditionCheck[] = [
-  { field: "imsi", test: (condition, { imsi }) => known(imsi === condition.imsi) },
-  { field: "imsiRange", test: (condition, { imsi }) => known(isInRange(condition, imsi)) },
-  { field: "msisdn", test: (condition, { msisdn }) => orUnknown(msisdn, condition.msisdn) },
-  { field: "operator", test: (condition, { operator }) => known(operator === condition.operator) },
-  {
-    field: "networkSubset",
-    test: (condition, subject) => orUnknown(networkSubsetOf(subject), condition.networkSubset),
-  },
-  profileCheck("serviceProvider", (condition, profile) => {
-    return profile.serviceProvider === condition.serviceProvider;
-  }),
-  profileCheck("corporate", (condition, profile) => profile.corporate === condition.corporate),
-  profileCheck("homeRegion", (condition, profile) => profile.homeRegion === condition.homeRegion),
-  profileCheck("userGroup", ({ userGroup }, profile) => {
-    return userGroup !== undefined && profile.userGroups.includes(userGroup);
-  }),
-  profileCheck("level", (condition, profile) => profile.level === condition.level),
-  profileCheck("company", (condition, profile) => profile.company === condition.company),
-  {
-    field: "sameCompany",
-    test: (_condition, { cardCompany, profile }) => {
-      if (cardCompany === undefined) return MATCH.no;
-      return profile.ok ? known(profile.value.company === cardCompany) : MATCH.unknown;
-    },
-  },
-  profileCheck("services", ({ services = [] }, profile) =>
-    services.every((service) => profile.services.includes(service)),
-  ),
-  {
-    field: "moduleKind",
-    test: (condition, { moduleKind }) => known(moduleKind === condition.moduleKind),
-  },
-];
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the literal above
+export const ATTRIBUTES = Object.keys(VALUES_OF) as readonly AttributeName[];
+const MEMBERS = ATTRIBUTES.filter((name) => name !== "card" && name !== "group");
 
-const PROFILE_FIELDS: ReadonlySet<string> = new Set([
+/** Said by the subscriber directory. */
+const PROFILE_FIELDS: ReadonlySet<AttributeName> = new Set([
   "networkSubset",
   "serviceProvider",
   "corporate",
@@ -110,23 +99,19 @@ const PROFILE_FIELDS: ReadonlySet<string> = new Set([
   "company",
   "sameCompany",
   "services",
-] satisfies (keyof RuleCondition)[]);
+] as const);
+
+/** What nobody may know of a subject. */
+export const MAY_BE_UNKNOWN: ReadonlySet<AttributeName> = new Set([...PROFILE_FIELDS, "msisdn"]);
 
 /** Whether the subscriber directory has to be asked. */
 export function needsProfile(condition: RuleCondition): boolean {
   return fieldsOf(condition).some((field) => PROFILE_FIELDS.has(field));
 }
 
-/** The members that a condition has, in the order of the checks. */
+/** The members that a condition has, in the order in which decisions name them. */
 export function fieldsOf(condition: RuleCondition): (keyof RuleCondition)[] {
-  return CONDITION_CHECKS.map(({ field }) => field).filter(
-    (field) => condition[field] !== undefined,
-  );
-}
-
-function isInRange({ imsiRange: range }: RuleCondition, imsi: string): boolean {
-  if (range === undefined || imsi.length !== range.from.length) return false;
-  return imsi >= range.from && imsi <= range.to;
+  return MEMBERS.filter((field) => condition[field] !== undefined);
 }
 
 /**

@@ -4,14 +4,9 @@
  * gets at least that one.
  */
 import type { Dependencies, Page } from "../dependencies.ts";
-import {
-  compileRules,
-  indexOwn,
-  indexShared,
-  type OwnRules,
-  type RuleSet,
-  type SharedRules,
-} from "./rule-verification.ts";
+import { compileRules } from "./rule-index.ts";
+import type { RuleTable } from "./rule-table.ts";
+import type { RuleSet } from "./rule-verification.ts";
 import { openRule } from "./sealed-rules.ts";
 
 export interface LoadedRules {
@@ -39,7 +34,7 @@ const PAGE_ROWS = 1000;
 
 interface CompiledShared {
   readonly version: number;
-  readonly rules: SharedRules;
+  readonly rules: RuleTable;
   readonly compiledAt: number;
 }
 
@@ -50,7 +45,8 @@ interface KeptShared {
 }
 
 interface KeptOwn {
-  readonly rules: OwnRules | undefined;
+  /** Undefined for a card that no rule names. */
+  readonly rules: RuleTable | undefined;
   readonly compiledAt: number;
 }
 
@@ -91,7 +87,7 @@ export function createRuleSource(): RuleSource {
     tenant: string,
     version: number,
     cardId: string,
-  ): Promise<OwnRules | undefined> {
+  ): Promise<RuleTable | undefined> {
     const key = `${tenant}/${version}/${cardId}`;
     const now = tools.clock();
     const known = own.get(key);
@@ -115,7 +111,7 @@ export function createRuleSource(): RuleSource {
       return {
         version,
         set: { own: ofCard, shared: rules },
-        needsProfile: rules.index.needsProfile || ofCard?.index.needsProfile === true,
+        needsProfile: rules.needsProfile || ofCard?.needsProfile === true,
       };
     },
   };
@@ -133,15 +129,14 @@ async function loadShared(
 ): Promise<CompiledShared> {
   const { rules } = tools.repositories;
   const compiledAt = tools.clock();
-  const compiled = [];
+  const read = [];
   for await (const page of pagesOf(
     (after) => rules.findShared(tenant, version, after),
     ({ id }) => id,
   )) {
-    const opened = page.map((rule) => openRule(tools, tenant, rule));
-    compiled.push(...compileRules(opened, compiledAt, compiledAt + COMPILED_MS));
+    read.push(...page.map((rule) => openRule(tools, tenant, rule)));
   }
-  return { version, rules: indexShared(compiled), compiledAt };
+  return { version, rules: compileRules(read, compiledAt, compiledAt + COMPILED_MS), compiledAt };
 }
 
 async function loadOwn(
@@ -152,9 +147,9 @@ async function loadOwn(
 ): Promise<KeptOwn> {
   const compiledAt = tools.clock();
   const stored = await tools.repositories.rules.findOwn(tenant, version, cardId);
+  if (stored.length === 0) return { rules: undefined, compiledAt };
   const opened = stored.map((rule) => openRule(tools, tenant, rule));
-  const compiled = compileRules(opened, compiledAt, compiledAt + COMPILED_MS);
-  return { rules: indexOwn(compiled), compiledAt };
+  return { rules: compileRules(opened, compiledAt, compiledAt + COMPILED_MS), compiledAt };
 }
 
 /** All rows in the order of their keys, a page at a time, until one is empty. */

@@ -2,21 +2,30 @@
  * Rule verification, pure: which rule decides about a card beside a proven subscriber, and why
  * (docs/rules.md). Default deny; the highest priority decides; there, what denies wins.
  */
-import type { BindingRule, LeaseTerms, MismatchAction, RuleField } from "#protocol/rules";
+import type { LeaseTerms, MismatchAction, RuleField, RuleTarget } from "#protocol/rules";
 import {
-  type CompiledRule,
-  compareIds,
-  compareMildness,
-  compileRule,
+  actionAt,
   fieldWith,
+  hasTermsAt,
+  idAt,
+  isDenyAt,
   isStrongEnough,
-  matchRule,
-  TIER,
-  type Tier,
+  matchRecord,
+  namesCard,
+  orderAt,
+  rankAt,
+  severityAt,
+  sizeAt,
 } from "./compiled-rule.ts";
-import { findCover } from "./imsi-ranges.ts";
-import { MATCH, type Match, matchClaims, type RuleSubject } from "./rule-match.ts";
-import { buildIndex, type RuleIndex, type RuleLookup } from "./rule-index.ts";
+import { ATTRIBUTES, MATCH, type Match, matchClaims, type RuleSubject } from "./rule-match.ts";
+import {
+  findCandidates,
+  findRuns,
+  hashOf,
+  nameOf,
+  type RuleTable,
+  type RuleTerms,
+} from "./rule-table.ts";
 
 export type RuleRefusal =
   | "no_rule_for_card"
@@ -43,264 +52,228 @@ export type RuleVerdict =
 
 type Refusal = Extract<RuleVerdict, { allowed: false }>;
 
-/** Found by index; and the mildest of those that allow first, to say what a mismatch is told. */
-export interface OwnRules {
-  readonly index: RuleIndex;
-  readonly mildest: readonly CompiledRule[];
-}
-
-export interface SharedRules {
-  readonly index: RuleIndex;
-  readonly mildestByGroup: ReadonlyMap<string, readonly CompiledRule[]>;
-  readonly mildestOfAll: readonly CompiledRule[];
-}
-
-/** Rules that name one card, and those of its tenant for groups and for all cards. */
+/**
+ * Rules that name one card, and those of its tenant for groups and for all cards; or all of a
+ * tenant's rules in one table.
+ */
 export interface RuleSet {
-  readonly own: OwnRules | undefined;
-  readonly shared: SharedRules;
+  readonly own?: RuleTable | undefined;
+  readonly shared: RuleTable;
 }
 
-/** Leaves out what is over at `now` and what begins after `horizon`. */
-export function compileRules(
-  rules: readonly BindingRule[],
-  now: number,
-  horizon: number,
-): CompiledRule[] {
-  return rules
-    .filter(
-      ({ validFrom, validUntil }) =>
-        (validUntil ?? Number.POSITIVE_INFINITY) > now &&
-        (validFrom ?? Number.NEGATIVE_INFINITY) <= horizon,
-    )
-    .map(compileRule);
+/** What a rule that matches or may match comes to; of equal priority the first decides. */
+const OUTCOME = {
+  denying: 0,
+  unknownDenying: 1,
+  allowing: 2,
+  unclaimed: 3,
+  weak: 4,
+  unknown: 5,
+  none: 6,
+} as const;
+type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME];
+
+/** A look through a table, and the rule that decides as far as it has come. */
+interface Search {
+  readonly table: RuleTable;
+  readonly subject: RuleSubject;
+  /** Unix milliseconds. */
+  readonly at: number;
+  outcome: Outcome;
+  /** Its record. */
+  place: number;
+  /** Ranks below this change nothing any more. */
+  leastRank: number;
+  /** Nor does anything behind this in the order of decisions. */
+  lastOrder: number;
 }
-
-/** Undefined for a card that no rule names. */
-export function indexOwn(rules: readonly CompiledRule[]): OwnRules | undefined {
-  return rules.length === 0 ? undefined : { index: buildIndex(rules), mildest: byMildness(rules) };
-}
-
-export function indexShared(rules: readonly CompiledRule[]): SharedRules {
-  const groups = Map.groupBy(rules, ({ openGroup }) => openGroup);
-  const mildestByGroup = new Map<string, readonly CompiledRule[]>();
-  for (const [group, members] of groups) {
-    if (group !== undefined) mildestByGroup.set(group, byMildness(members));
-  }
-  const mildestOfAll = byMildness(groups.get(undefined) ?? []);
-  return { index: buildIndex(rules), mildestByGroup, mildestOfAll };
-}
-
-function byMildness(rules: readonly CompiledRule[]): readonly CompiledRule[] {
-  return rules.filter(({ isDeny }) => !isDeny).toSorted(compareMildness);
-}
-
-/** `last`: no rule of equal priority behind it in the same list can change the tally. */
-type Counted = "skipped" | "counted" | "last";
-
-/** What the rules of the highest priority that match, or may match, come to. */
-interface Tally {
-  priority: number;
-  denying: CompiledRule | undefined;
-  allowing: CompiledRule | undefined;
-  weak: CompiledRule | undefined;
-  unclaimed: CompiledRule | undefined;
-  unknown: CompiledRule | undefined;
-  unknownDenying: CompiledRule | undefined;
-}
-
-const NO_PRIORITY = -1;
 
 /** `at` in Unix milliseconds. */
-export function verifyRules(set: RuleSet, subject: RuleSubject, at: number): RuleVerdict {
-  const tally: Tally = {
-    priority: NO_PRIORITY,
-    denying: undefined,
-    allowing: undefined,
-    weak: undefined,
-    unclaimed: undefined,
-    unknown: undefined,
-    unknownDenying: undefined,
+export function verifyRules({ own, shared }: RuleSet, subject: RuleSubject, at: number): RuleVerdict {
+  if (own === undefined) {
+    const only = search(shared, subject, at, 0);
+    return only.outcome === OUTCOME.none ? mismatch([shared], subject, at) : conclude(only);
+  }
+  const closer = search(own, subject, at, 0);
+  const wider = search(shared, subject, at, leastRankAfter(closer));
+  const decided = decideBetween(closer, wider);
+  return decided.outcome === OUTCOME.none ? mismatch([own, shared], subject, at) : conclude(decided);
+}
+
+function search(table: RuleTable, subject: RuleSubject, at: number, leastRank: number): Search {
+  const found: Search = {
+    table,
+    subject,
+    at,
+    outcome: OUTCOME.none,
+    place: 0,
+    leastRank,
+    lastOrder: Number.POSITIVE_INFINITY,
   };
-  const { own, shared } = set;
-  if (own !== undefined) searchDenying(tally, own.index, subject, at);
-  searchDenying(tally, shared.index, subject, at);
-  if (own !== undefined) searchAllowing(tally, own.index, TIER.card, subject, at);
-  searchAllowing(tally, shared.index, TIER.group, subject, at);
-  if (tally.priority === NO_PRIORITY) return mismatch(set, subject, at);
-  return conclude(tally, subject, at);
+  const { code } = table;
+  const { runs, covers, unknown } = findCandidates(table, subject);
+  for (let run = 0; run < runs.length; run += 2) {
+    const end = runs[run + 1] ?? 0;
+    for (let place = runs[run] ?? 0; place < end; place += sizeAt(code, place)) {
+      if (isBehind(found, place)) break;
+      count(found, place);
+    }
+  }
+  for (const list of covers) {
+    for (let next = list; ; next++) {
+      const place = table.covers[next] ?? 0;
+      if (place === 0 || isBehind(found, place)) break;
+      count(found, place);
+    }
+  }
+  for (const places of unknown) searchUnknown(found, places);
+  return found;
 }
 
-function searchDenying(
-  tally: Tally,
-  { denying }: RuleIndex,
-  subject: RuleSubject,
-  at: number,
-): void {
-  if (denying !== undefined && denying.priority >= tally.priority) {
-    searchLookup(tally, denying, subject, at);
+/** None of these matches for certain, so that the first that may match stands for all. */
+function searchUnknown(found: Search, places: Uint32Array): void {
+  for (const place of places) {
+    if (isBehind(found, place)) return;
+    if (count(found, place)) return;
   }
 }
 
-/** After what denies; the card's own before shared ones. `tier`: the closest of the index. */
-function searchAllowing(
-  tally: Tally,
-  { allowing }: RuleIndex,
-  tier: Tier,
-  subject: RuleSubject,
-  at: number,
-): void {
-  if (allowing === undefined || allowing.priority < tally.priority) return;
-  if (allowing.priority === tally.priority && isSettledFor(tally, tier)) return;
-  searchLookup(tally, allowing, subject, at);
+/** Nothing from this rule on, in a list in the order of decisions, changes who decides. */
+function isBehind({ table: { code }, leastRank, lastOrder }: Search, place: number): boolean {
+  return rankAt(code, place) < leastRank || orderAt(code, place) > lastOrder;
 }
 
-/** Nothing that allows in this scope can change the tally without a higher priority. */
-function isSettledFor({ denying, unknownDenying, allowing }: Tally, tier: Tier): boolean {
-  if (denying !== undefined || unknownDenying !== undefined) return true;
-  return allowing !== undefined && allowing.tier < tier;
+const NO_TERMS: RuleTerms = {};
+
+function termsOf({ code, terms }: RuleTable, place: number): RuleTerms {
+  return hasTermsAt(code, place) ? (terms.get(orderAt(code, place)) ?? NO_TERMS) : NO_TERMS;
 }
 
-function searchLookup(tally: Tally, index: RuleLookup, subject: RuleSubject, at: number): void {
-  for (const { valuesOf, byValue, everyRule } of index.maps) {
-    const values = valuesOf(subject);
-    if (values === undefined) search(tally, everyRule, subject, at, true);
-    else if (typeof values === "string") search(tally, byValue.get(values), subject, at);
-    else for (const value of values) search(tally, byValue.get(value), subject, at);
-  }
-  if (index.ranges !== undefined) {
-    let cover = findCover(index.ranges, subject.imsi);
-    for (; cover !== undefined; cover = cover.next) search(tally, cover.rules, subject, at);
-  }
-  search(tally, index.rest, subject, at);
+function isValid({ validFrom, validUntil }: RuleTerms, at: number): boolean {
+  return !(validFrom !== undefined && at < validFrom) && !(validUntil !== undefined && at >= validUntil);
 }
 
-/**
- * A list in the order of decisions, up to the rule behind which nothing can change the tally.
- * `isUnknown`: none of it matches for certain, so that the first one that may stands for all.
- */
-function search(
-  tally: Tally,
-  rules: readonly CompiledRule[] | undefined,
-  subject: RuleSubject,
-  at: number,
-  isUnknown = false,
-): void {
-  if (rules === undefined) return;
-  for (const rule of rules) {
-    if (rule.priority < tally.priority) return;
-    if (at < rule.from || at >= rule.until) continue;
-    const { openGroup } = rule;
-    if (openGroup !== undefined && !subject.cardGroups.includes(openGroup)) continue;
-    const match = matchRule(rule, subject);
-    if (match === MATCH.no) continue;
-    const counted = rule.isDeny
-      ? countDenying(tally, rule, match, subject, at)
-      : countAllowing(tally, rule, match, subject, at);
-    if (counted === "last" || (isUnknown && counted === "counted")) return;
-  }
+/** Whether the rule counts; then it may be the one that decides. */
+function count(found: Search, place: number): boolean {
+  const { table, subject, at } = found;
+  const terms = termsOf(table, place);
+  if (!isValid(terms, at)) return false;
+  const match = matchRecord(table.code, place, subject);
+  if (match === MATCH.no) return false;
+  const outcome = outcomeOf(found, place, terms, match);
+  if (outcome === OUTCOME.none) return false;
+  if (isBefore(found, outcome, place)) keep(found, outcome, place);
+  return true;
 }
 
-function raise(tally: Tally, priority: number): void {
-  if (priority === tally.priority) return;
-  tally.priority = priority;
-  tally.denying = undefined;
-  tally.allowing = undefined;
-  tally.weak = undefined;
-  tally.unclaimed = undefined;
-  tally.unknown = undefined;
-  tally.unknownDenying = undefined;
-}
-
-function countDenying(
-  tally: Tally,
-  rule: CompiledRule,
+function outcomeOf(
+  { table: { code }, subject, at }: Search,
+  place: number,
+  { claims }: RuleTerms,
   match: Match,
-  subject: RuleSubject,
-  at: number,
-): Counted {
-  const claimed = matchClaims(rule.rule.claims, subject.claims, at).match;
-  if (claimed === MATCH.no) return "skipped";
-  raise(tally, rule.priority);
-  if (match === MATCH.unknown || claimed === MATCH.unknown) {
-    tally.unknownDenying = first(tally.unknownDenying, rule, compareMildness);
-    return "counted";
+): Outcome {
+  const claimed = matchClaims(claims, subject.claims, at).match;
+  if (isDenyAt(code, place)) {
+    if (claimed === MATCH.no) return OUTCOME.none;
+    const isUnknown = match === MATCH.unknown || claimed === MATCH.unknown;
+    return isUnknown ? OUTCOME.unknownDenying : OUTCOME.denying;
   }
-  tally.denying = first(tally.denying, rule, compareMildness);
-  return "last";
+  if (match === MATCH.unknown) return OUTCOME.unknown;
+  if (!isStrongEnough(code, place, subject)) return OUTCOME.weak;
+  return claimed === MATCH.yes ? OUTCOME.allowing : OUTCOME.unclaimed;
 }
 
-function countAllowing(
-  tally: Tally,
-  rule: CompiledRule,
-  match: Match,
-  subject: RuleSubject,
-  at: number,
-): Counted {
-  raise(tally, rule.priority);
-  if (match === MATCH.unknown) tally.unknown = first(tally.unknown, rule, compareCloseness);
-  else if (!isStrongEnough(rule.rule, subject))
-    tally.weak = first(tally.weak, rule, compareCloseness);
-  else if (matchClaims(rule.rule.claims, subject.claims, at).match !== MATCH.yes) {
-    tally.unclaimed = first(tally.unclaimed, rule, compareCloseness);
-  } else {
-    tally.allowing = first(tally.allowing, rule, compareCloseness);
-    return "last";
-  }
-  return "counted";
+const priorityAt = (code: Uint16Array, place: number): number => rankAt(code, place) >>> 1;
+
+function isBefore(found: Search, outcome: Outcome, place: number): boolean {
+  if (found.outcome === OUTCOME.none) return true;
+  const { code } = found.table;
+  const higher = priorityAt(code, place) - priorityAt(code, found.place);
+  if (higher !== 0) return higher > 0;
+  if (outcome !== found.outcome) return outcome < found.outcome;
+  return orderAt(code, place) < orderAt(code, found.place);
 }
 
-function first(
-  one: CompiledRule | undefined,
-  other: CompiledRule,
-  compare: (one: CompiledRule, other: CompiledRule) => number,
-): CompiledRule {
-  return one === undefined || compare(other, one) < 0 ? other : one;
+function keep(found: Search, outcome: Outcome, place: number): void {
+  const { code } = found.table;
+  found.outcome = outcome;
+  found.place = place;
+  found.leastRank = leastRankBeside(code, place, outcome <= OUTCOME.unknownDenying);
+  if (outcome === OUTCOME.denying || outcome === OUTCOME.allowing) {
+    found.lastOrder = orderAt(code, place);
+  }
 }
 
-/** Of several that allow, the one that names the card most closely gives the lease. */
-function compareCloseness(one: CompiledRule, other: CompiledRule): number {
-  return one.tier - other.tier || compareIds(one, other);
+/** Of equal priority all may still decide, or only what denies. */
+function leastRankBeside(code: Uint16Array, place: number, isDenyOnly: boolean): number {
+  return 2 * priorityAt(code, place) + (isDenyOnly ? 1 : 0);
 }
 
-function conclude(tally: Tally, subject: RuleSubject, at: number): RuleVerdict {
-  const { denying, unknownDenying, allowing, unclaimed, weak, unknown } = tally;
-  if (denying !== undefined) {
-    const [field] = denying.checks;
-    const { onMismatch } = denying;
-    return {
-      ...refusal("rule_denies", denying, field?.field),
-      action: onMismatch,
-      isMismatch: true,
-    };
-  }
-  if (unknownDenying !== undefined) return unknownRefusal(unknownDenying, subject, at);
-  if (allowing !== undefined) {
-    return { allowed: true, rule: allowing.rule.id, lease: allowing.rule.lease ?? {} };
-  }
-  if (unclaimed !== undefined) {
-    const { field } = matchClaims(unclaimed.rule.claims, subject.claims, at);
-    return refusal("claim_mismatch", unclaimed, field);
-  }
-  if (weak !== undefined) return refusal("strength_too_low", weak, "minimumStrength");
-  if (unknown === undefined) throw new Error("a priority without a rule");
-  return unknownRefusal(unknown, subject, at);
+/** Once a rule of the card's own allows, may deny or denies, what allows others as well is nothing. */
+function leastRankAfter({ table: { code }, outcome, place }: Search): number {
+  if (outcome === OUTCOME.none) return 0;
+  return leastRankBeside(code, place, outcome <= OUTCOME.allowing);
 }
 
-function unknownRefusal(rule: CompiledRule, subject: RuleSubject, at: number): Refusal {
-  const field =
-    fieldWith(rule, subject, MATCH.unknown) ??
-    matchClaims(rule.rule.claims, subject.claims, at).field;
-  return refusal("attribute_unknown", rule, field);
+/** `closer` names the card itself, so that what allows there comes first. */
+function decideBetween(closer: Search, wider: Search): Search {
+  if (wider.outcome === OUTCOME.none) return closer;
+  if (closer.outcome === OUTCOME.none) return wider;
+  const higher =
+    priorityAt(closer.table.code, closer.place) - priorityAt(wider.table.code, wider.place);
+  if (higher !== 0) return higher > 0 ? closer : wider;
+  if (closer.outcome !== wider.outcome) return closer.outcome < wider.outcome ? closer : wider;
+  const isDenying = closer.outcome <= OUTCOME.unknownDenying;
+  return isDenying && compareMildness(wider, closer) < 0 ? wider : closer;
 }
+
+type Found = Pick<Search, "table" | "place">;
+
+/** The mildest, then the first by its id. */
+function compareMildness(one: Found, other: Found): number {
+  const milder = severityAt(one.table.code, one.place) - severityAt(other.table.code, other.place);
+  if (milder !== 0) return milder;
+  const [oneId, otherId] = [idOf(one), idOf(other)];
+  return oneId < otherId ? -1 : Number(oneId > otherId);
+}
+
+const idOf = ({ table: { code, ids }, place }: Found): string => idAt(code, place, ids);
+
+function conclude(decided: Search): RuleVerdict {
+  const { table, place, outcome, subject, at } = decided;
+  const { code } = table;
+  const terms = termsOf(table, place);
+  switch (outcome) {
+    case OUTCOME.denying: {
+      const refused = refusal("rule_denies", decided, fieldWith(code, place, subject));
+      return { ...refused, action: actionAt(code, place), isMismatch: true };
+    }
+    case OUTCOME.allowing:
+      return { allowed: true, rule: idOf(decided), lease: terms.lease ?? NO_LIMITS };
+    case OUTCOME.unclaimed: {
+      const { field } = matchClaims(terms.claims, subject.claims, at);
+      return refusal("claim_mismatch", decided, field);
+    }
+    case OUTCOME.weak:
+      return refusal("strength_too_low", decided, "minimumStrength");
+    default: {
+      const field =
+        fieldWith(code, place, subject, MATCH.unknown) ??
+        matchClaims(terms.claims, subject.claims, at).field;
+      return refusal("attribute_unknown", decided, field);
+    }
+  }
+}
+
+const NO_LIMITS: LeaseTerms = {};
 
 function refusal(
   reason: RuleRefusal,
-  rule: CompiledRule | undefined,
+  found: Found | undefined,
   field: RuleField | undefined,
 ): Refusal {
-  const id = rule?.rule.id;
-  return { allowed: false, reason, action: "refuse", isMismatch: false, rule: id, field };
+  const rule = found && idOf(found);
+  return { allowed: false, reason, action: "refuse", isMismatch: false, rule, field };
 }
 
 /**
@@ -308,32 +281,54 @@ function refusal(
  * the mildest of them, because a lock is the harder error to undo. A card that no rule names never
  * locks.
  */
-function mismatch(set: RuleSet, subject: RuleSubject, at: number): Refusal {
-  const rule = findDeciding(set, subject, at);
-  if (rule === undefined) return refusal("no_rule_for_card", undefined, undefined);
-  const field = fieldWith(rule, subject, MATCH.no);
-  return {
-    ...refusal("no_rule_allows", rule, field),
-    action: rule.onMismatch,
-    isMismatch: true,
-  };
+function mismatch(tables: readonly RuleTable[], subject: RuleSubject, at: number): Refusal {
+  const found = findMildest(tables, subject, at);
+  if (found === undefined) return refusal("no_rule_for_card", undefined, undefined);
+  const { table, place } = found;
+  const field = fieldWith(table.code, place, subject, MATCH.no);
+  const action = actionAt(table.code, place);
+  return { ...refusal("no_rule_allows", found, field), action, isMismatch: true };
 }
 
-function findDeciding(
-  { own, shared }: RuleSet,
-  { cardGroups }: RuleSubject,
+function findMildest(
+  tables: readonly RuleTable[],
+  subject: RuleSubject,
   at: number,
-): CompiledRule | undefined {
-  const ofCard = own && findValid(own.mildest, at);
-  if (ofCard !== undefined) return ofCard;
-  let ofGroups: CompiledRule | undefined;
-  for (const group of cardGroups) {
-    const rule = findValid(shared.mildestByGroup.get(group) ?? [], at);
-    if (rule !== undefined) ofGroups = first(ofGroups, rule, compareMildness);
+): Found | undefined {
+  const groups = subject.cardGroups.map((group) => ({ group }));
+  for (const targets of [[{ card: subject.cardId }], groups, [{ all: true } as const]]) {
+    const naming = targets.flatMap((target) =>
+      tables.flatMap((table) =>
+        findAllowing(table, target, subject).map((place) => ({ table, place })),
+      ),
+    );
+    const [mildest] = naming
+      .filter(({ table, place }) => isValid(termsOf(table, place), at))
+      .toSorted(compareMildness);
+    if (mildest !== undefined) return mildest;
   }
-  return ofGroups ?? findValid(shared.mildestOfAll, at);
+  return undefined;
 }
 
-function findValid(rules: readonly CompiledRule[], at: number): CompiledRule | undefined {
-  return rules.find(({ from, until }) => at >= from && at < until);
+const CARD = ATTRIBUTES.indexOf("card");
+
+/** Records of those that allow and name this target; the mildest of them at least. */
+function findAllowing(
+  table: RuleTable,
+  target: RuleTarget,
+  subject: RuleSubject,
+): readonly number[] {
+  const listed = table.mildest.get(nameOf(target));
+  if (listed !== undefined || !("card" in target)) return listed ?? [];
+  const { code } = table;
+  const runs: number[] = [];
+  findRuns(table, hashOf(CARD, target.card), runs);
+  const places: number[] = [];
+  for (let run = 0; run < runs.length; run += 2) {
+    const end = runs[run + 1] ?? 0;
+    for (let place = runs[run] ?? 0; place < end; place += sizeAt(code, place)) {
+      if (!isDenyAt(code, place) && namesCard(code, place, subject)) places.push(place);
+    }
+  }
+  return places;
 }

@@ -1,14 +1,10 @@
 /** The compiled decision is the one that looking at every rule gives. */
 import { expect, test } from "bun:test";
-import { buildRanges, findCover } from "#edge/binding-verification/imsi-ranges";
-import { matchRule } from "#edge/binding-verification/compiled-rule";
+import { matchRecord, numberOf } from "#edge/binding-verification/compiled-rule";
+import { cutRanges, findPiece, NO_PIECE, tabulate } from "#edge/binding-verification/imsi-ranges";
+import { compileRules } from "#edge/binding-verification/rule-index";
 import type { RuleSubject } from "#edge/binding-verification/rule-match";
-import {
-  compileRules,
-  indexOwn,
-  indexShared,
-  verifyRules,
-} from "#edge/binding-verification/rule-verification";
+import { verifyRules } from "#edge/binding-verification/rule-verification";
 import { createRuleFleet } from "./rule-fleet.ts";
 import { createSeeded } from "#tests/terminal/seeded";
 import { makeRandomRule, makeRandomSubject } from "./random-rules.ts";
@@ -28,9 +24,11 @@ test("random rules and subjects: rule, field, lease and lock are those of the re
     const at = NOON + seeded.below(86_400_000);
     const sample = makeRandomSubject(seeded);
     const set = compileFor(rules, sample, at);
+    const whole = compileRules(rules, at, at);
     for (let i = 0; i < SUBJECTS; i++) {
       const subject = makeRandomSubject(seeded);
       const verdict = verifyRules(set, subject, at);
+      expect(verifyRules({ shared: whole }, subject, at)).toEqual(verdict);
       const expected = referenceVerdict(rules, subject, at);
       if (!Bun.deepEquals(verdict, expected)) {
         expect({ seed, i, subject, verdict }).toEqual({ seed, i, subject, verdict: expected });
@@ -62,16 +60,22 @@ test("ranges: a number is found in exactly the ranges that it is in", () => {
       // With a second member none of them makes another one unreachable.
       return makeRule({ id: `r${id}`, condition: { imsiRange: { from, to }, level: "gold" } });
     });
-    const compiled = compileRules(rules, NOON, NOON);
-    const ranges = buildRanges(compiled, {
-      rangeOf: ({ condition }) => condition.imsiRange ?? { from: "1", to: "0" },
+    const { starts, covers } = cutRanges(rules, {
+      rangeOf: ({ condition: { imsiRange: range } }) => ({
+        first: numberOf(range?.from ?? "1"),
+        last: numberOf(range?.to ?? "0"),
+      }),
       order: (members) => members,
     });
+    const table = tabulate(
+      starts,
+      covers.map((cover, piece) => (cover === undefined ? NO_PIECE : piece)),
+    );
     for (let i = 0; i < 20; i++) {
       const imsi = String(99_990 + seeded.below(520));
       const found: string[] = [];
-      for (let cover = findCover(ranges, imsi); cover !== undefined; cover = cover.next) {
-        found.push(...cover.rules.map(({ rule }) => rule.id));
+      for (let cover = covers[findPiece(table, numberOf(imsi))]; cover; cover = cover.next) {
+        found.push(...cover.rules.map(({ id }) => id));
       }
       const inside = rules.filter(
         ({ condition: { imsiRange: range } }) =>
@@ -79,7 +83,7 @@ test("ranges: a number is found in exactly the ranges that it is in", () => {
       );
       expect(found.toSorted()).toEqual(inside.map(({ id }) => id).toSorted());
     }
-    expect(findCover(ranges, "1000000")).toBe(undefined);
+    expect(findPiece(table, numberOf("1000000"))).toBe(NO_PIECE);
   }
 });
 
@@ -144,16 +148,13 @@ test("I8: what is not known, not strong enough or only claimed never locks", () 
 });
 
 test("a match is the least of its members", () => {
-  const [rule] = compileRules(
-    [makeRule({ condition: { operator: "46003", level: "gold" } })],
-    NOON,
-    NOON,
-  );
-  if (rule === undefined) throw new Error("no rule");
+  const rules = [makeRule({ condition: { operator: "46003", level: "gold" } })];
+  const { code, rest } = compileRules(rules, NOON, NOON);
   const unknown = { ok: false, reason: "directory_unavailable" } as const;
+  const match = (subject: RuleSubject): number => matchRecord(code, rest[0], subject);
   // The operator is wrong whatever the level is.
-  expect(matchRule(rule, makeSubject({ profile: unknown }))).toBe(0);
-  expect(matchRule(rule, makeSubject({ operator: "46003", profile: unknown }))).toBe(1);
+  expect(match(makeSubject({ profile: unknown }))).toBe(0);
+  expect(match(makeSubject({ operator: "46003", profile: unknown }))).toBe(1);
 });
 
 test("a decision looks at no more of the subject beside many rules than beside few", () => {
@@ -161,7 +162,7 @@ test("a decision looks at no more of the subject beside many rules than beside f
     const fleet = createRuleFleet(size);
     const rules = Array.from({ length: size }, (_, index) => fleet.rule(index));
     const byCard = Map.groupBy(rules, ({ target }) => ("card" in target ? target.card : ""));
-    const shared = indexShared(compileRules(byCard.get("") ?? [], NOON, NOON));
+    const shared = compileRules(byCard.get("") ?? [], NOON, NOON);
     const seeded = createSeeded(5);
     let count = 0;
     const counting: ProxyHandler<RuleSubject> = {
@@ -172,7 +173,7 @@ test("a decision looks at no more of the subject beside many rules than beside f
     };
     for (let i = 0; i < 500; i++) {
       const subject = fleet.subject(() => seeded.below(1 << 20) / (1 << 20));
-      const own = indexOwn(compileRules(byCard.get(subject.cardId) ?? [], NOON, NOON));
+      const own = compileRules(byCard.get(subject.cardId) ?? [], NOON, NOON);
       verifyRules({ own, shared }, new Proxy(subject, counting), NOON);
     }
     return count / 500;

@@ -1,9 +1,7 @@
 /** Rules judged without a platform around them. */
+import { compileRules } from "#edge/binding-verification/rule-index";
 import type { RuleSubject } from "#edge/binding-verification/rule-match";
 import {
-  compileRules,
-  indexOwn,
-  indexShared,
   type RuleSet,
   type RuleVerdict,
   verifyRules,
@@ -43,10 +41,9 @@ export function compileFor(
   { cardId }: Pick<RuleSubject, "cardId">,
   at: number,
 ): RuleSet {
-  const compiled = compileRules(rules, at, at);
-  const isOwn = ({ rule: { target } }: (typeof compiled)[number]): boolean => "card" in target;
-  const own = compiled.filter(({ rule: { target } }) => "card" in target && target.card === cardId);
-  return { own: indexOwn(own), shared: indexShared(compiled.filter((rule) => !isOwn(rule))) };
+  const own = rules.filter(({ target }) => "card" in target && target.card === cardId);
+  const shared = rules.filter(({ target }) => !("card" in target));
+  return { own: compileRules(own, at, at), shared: compileRules(shared, at, at) };
 }
 
 export function verifyRuleList(
