@@ -87,7 +87,10 @@ async function readVersion(
   const unclaimed = valid
     .filter(({ effect, claims }) => effect !== "deny" || claims === undefined)
     .map(({ claims: _claims, ...rule }) => rule);
-  return { forPairs: compileRules(unclaimed, now, now), forBindings: compileRules(valid, now, now) };
+  return {
+    forPairs: compileRules(unclaimed, now, now),
+    forBindings: compileRules(valid, now, now),
+  };
 }
 
 function judge(shared: RuleTable, subject: RuleSubject, at: number): RuleVerdict {

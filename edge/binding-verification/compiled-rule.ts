@@ -30,7 +30,7 @@ import {
 
 /** How closely a rule's target names a card: the card itself, a group of it, all cards. */
 export const TIER = { card: 0, group: 1, all: 2 } as const;
-type Tier = (typeof TIER)[keyof typeof TIER];
+export type Tier = (typeof TIER)[keyof typeof TIER];
 
 const HEAD = { size: 0, rank: 1, flags: 2, severity: 3, order: 4, id: 6, units: 8 };
 const TIER_MASK = 3;
@@ -159,8 +159,7 @@ const pairAt = (code: Uint16Array, at: number): number =>
 export const sizeAt = (code: Uint16Array, at: number): number => unitAt(code, at + HEAD.size);
 export const rankAt = (code: Uint16Array, at: number): number => unitAt(code, at + HEAD.rank);
 export const isDenyAt = (code: Uint16Array, at: number): boolean => (rankAt(code, at) & 1) === 1;
-const tierAt = (code: Uint16Array, at: number): number =>
-  unitAt(code, at + HEAD.flags) & TIER_MASK;
+const tierAt = (code: Uint16Array, at: number): number => unitAt(code, at + HEAD.flags) & TIER_MASK;
 export const hasTermsAt = (code: Uint16Array, at: number): boolean =>
   (unitAt(code, at + HEAD.flags) & HAS_TERMS) !== 0;
 export const severityAt = (code: Uint16Array, at: number): number =>

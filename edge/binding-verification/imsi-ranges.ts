@@ -82,35 +82,61 @@ function extend<Rule>(
   return { rules: order(own), next: above };
 }
 
-/** Pieces as decisions look them up: a number leads to what is kept of its piece. */
+/** Pieces as decisions look them up: by a tree of few levels, the wider ones small. */
 export interface PieceTable {
-  /** First number of each block of pieces, so few that they stay at hand. */
-  readonly blocks: Float64Array;
-  /** Pairs of the first number of a piece and what is kept of it. */
-  readonly pieces: Float64Array;
+  /** First numbers of every 16th of the level below, the widest level first. */
+  readonly levels: readonly Float64Array[];
+  /** Sixteen bytes a piece: its first number, then two words that are kept of it. */
+  readonly numbers: Float64Array;
+  readonly words: Uint32Array;
 }
 
-/** Two cache lines of pairs. */
-const BLOCK_PIECES = 8;
-/** Of a number in no range. */
-export const NO_PIECE = -1;
+const FAN = 16;
+const PIECE_NUMBERS = 2;
+const PIECE_WORDS = 4;
 
-/** `kept`: not negative, or NO_PIECE. */
-export function tabulate(starts: Float64Array, kept: readonly number[]): PieceTable {
-  const blocks = Math.ceil(starts.length / BLOCK_PIECES);
-  const pieces = new Float64Array(2 * BLOCK_PIECES * blocks).fill(Number.POSITIVE_INFINITY);
-  for (const [piece, start] of starts.entries()) {
-    pieces[2 * piece] = start;
-    pieces[2 * piece + 1] = kept[piece] ?? NO_PIECE;
+export interface KeptPiece {
+  readonly first: number;
+  readonly rest: number;
+}
+
+/** `kept`: two words for each piece. */
+export function tabulate(starts: Float64Array, kept: readonly KeptPiece[]): PieceTable {
+  const numbers = new Float64Array(PIECE_NUMBERS * starts.length);
+  const words = new Uint32Array(numbers.buffer);
+  for (const [piece, { first, rest }] of kept.entries()) {
+    numbers[PIECE_NUMBERS * piece] = starts[piece] ?? 0;
+    words[PIECE_WORDS * piece + 2] = first;
+    words[PIECE_WORDS * piece + 3] = rest;
   }
-  return { blocks: starts.filter((_start, piece) => piece % BLOCK_PIECES === 0), pieces };
+  const levels: Float64Array[] = [];
+  for (let level = starts; level.length > FAN; levels.unshift(level)) {
+    level = level.filter((_start, place) => place % FAN === 0);
+  }
+  return { levels, numbers, words };
 }
 
-export function findPiece({ blocks, pieces }: PieceTable, number: number): number {
-  const block = pieceOf(blocks, number);
-  if (block < 0) return NO_PIECE;
-  let at = 2 * BLOCK_PIECES * block;
-  const last = at + 2 * (BLOCK_PIECES - 1);
-  while (at < last && (pieces[at + 2] ?? 0) <= number) at += 2;
-  return pieces[at + 1] ?? NO_PIECE;
+/** -1 before the first piece. */
+export function findPiece({ levels, numbers }: PieceTable, number: number): number {
+  let from = 0;
+  for (const level of levels) {
+    const end = Math.min(from + FAN, level.length);
+    let place = from;
+    while (place < end && (level[place] ?? 0) <= number) place += 1;
+    if (place === 0) return -1;
+    from = FAN * (place - 1);
+  }
+  const end = Math.min(from + FAN, numbers.length / PIECE_NUMBERS);
+  let piece = from;
+  while (piece < end && (numbers[PIECE_NUMBERS * piece] ?? 0) <= number) piece += 1;
+  return piece - 1;
+}
+
+/** Zero before the first piece. */
+export function firstOf({ words }: PieceTable, piece: number): number {
+  return words[PIECE_WORDS * piece + 2] ?? 0;
+}
+
+export function restOf({ words }: PieceTable, piece: number): number {
+  return words[PIECE_WORDS * piece + 3] ?? 0;
 }

@@ -1,7 +1,7 @@
 /** Rules on their way into a table: in the order of decisions, each under what finds it. */
 import type { BindingRule, RuleCondition, RuleTarget } from "#protocol/rules";
 import { hasTerms, numberOf, rankOf, severityOf, tierOf, writeRecord } from "./compiled-rule.ts";
-import { type Cover, cutRanges, NO_PIECE, type PieceTable, tabulate } from "./imsi-ranges.ts";
+import { type Cover, cutRanges, type KeptPiece, type PieceTable, tabulate } from "./imsi-ranges.ts";
 import {
   type AttributeName,
   ATTRIBUTES,
@@ -10,14 +10,14 @@ import {
   needsProfile,
 } from "./rule-match.ts";
 import {
-  bucketOf,
+  EMPTY,
   hashOf,
-  keepPiece,
+  homeOf,
   type KeyedAttribute,
   nameOf,
   type RuleTable,
   type RuleTerms,
-  tagOf,
+  SLOT_WORDS,
 } from "./rule-table.ts";
 
 /** A rule that is being compiled. */
@@ -49,7 +49,6 @@ const KEYS_AFTER_RANGES: readonly AttributeName[] = [
 /** Up to this many rules a look at each of them is the quickest. */
 const UNINDEXED_MAX = 8;
 const NO_PLACES = new Uint32Array(0);
-const NO_BUCKETS = new Uint32Array(1);
 const NO_TERMS: ReadonlyMap<number, RuleTerms> = new Map();
 
 /** Leaves out what is over at `now` and what begins after `horizon`. */
@@ -77,7 +76,7 @@ function buildTable(drafts: Draft[]): RuleTable {
     : new Map<string, Draft[]>([[REST, drafts]]);
   const writer = createWriter(drafts);
   const runs = findKeyed(places);
-  const buckets = runs.length === 0 ? NO_BUCKETS : writeRuns(writer, runs);
+  const { slots, homes } = writeRuns(writer, runs);
   const from = writer.length();
   for (const draft of places.get(REST) ?? []) writer.write(draft);
   const end = writer.length();
@@ -88,7 +87,8 @@ function buildTable(drafts: Draft[]): RuleTable {
   const withTerms = drafts.filter(({ rule }) => hasTerms(rule));
   return {
     code: writer.finish(),
-    buckets,
+    slots,
+    homes,
     keyed: listKeyed(runs),
     ranges,
     covers: Uint32Array.from(covers),
@@ -124,9 +124,10 @@ export function compareIds(one: string, other: string): number {
 interface Writer {
   readonly ids: string;
   length(): number;
-  write(draft: Draft): void;
-  /** All of them behind one head. */
-  writeRun(tag: number, drafts: readonly Draft[]): void;
+  /** Once; the place of its record. */
+  write(draft: Draft): number;
+  /** All of them behind their length. */
+  writeRun(drafts: readonly Draft[]): void;
   finish(): Uint16Array;
 }
 
@@ -147,21 +148,23 @@ function createWriter(drafts: readonly Draft[]): Writer {
     code.set(units, length);
     length += units.length;
   };
-  const write = (draft: Draft): void => {
-    if (draft.place !== 0) return;
-    draft.place = length;
-    append(writeRecord(draft.rule, { order: draft.order, id: idPlaces[draft.order] ?? 0 }));
+  const write = (draft: Draft): number => {
+    if (draft.place === 0) {
+      draft.place = length;
+      append(writeRecord(draft.rule, { order: draft.order, id: idPlaces[draft.order] ?? 0 }));
+    }
+    return draft.place;
   };
   return {
     ids: drafts.map(({ rule }) => rule.id).join(""),
     length: () => length,
     write,
-    writeRun(tag, members) {
+    writeRun(members) {
       const head = length;
-      append([tag, 0, 0]);
+      append([0, 0]);
       for (const draft of members) write(draft);
-      code[head + 1] = length - head;
-      code[head + 2] = (length - head) >>> 16;
+      code[head] = length - head;
+      code[head + 1] = (length - head) >>> 16;
     },
     finish: () => code.slice(0, length),
   };
@@ -225,19 +228,25 @@ function findKeyed(places: ReadonlyMap<string, readonly Draft[]>): Run[] {
     const hash = hashOf(attribute, place.slice(space + 1));
     runs.push({ attribute, hash, members: dropUnreachable(members, ATTRIBUTES[attribute]) });
   }
-  return runs.sort((one, other) => one.hash - other.hash);
+  return runs;
 }
 
-/** In the order of hashes, which is that of buckets. */
-function writeRuns(writer: Writer, runs: readonly Run[]): Uint32Array {
-  const buckets = new Uint32Array(runs.length + 1);
-  let bucket = 0;
-  for (const { hash, members } of runs) {
-    const at = writer.length();
-    for (; bucket <= bucketOf(hash, runs.length); bucket++) buckets[bucket] = at;
-    writer.writeRun(tagOf(hash), members);
+/** Homes for a run. */
+const HOMES_PER_RUN = 1.6;
+
+function writeRuns(writer: Writer, runs: readonly Run[]): Pick<RuleTable, "slots" | "homes"> {
+  const byHash = [...Map.groupBy(runs, ({ hash }) => hash)].sort(([one], [other]) => one - other);
+  const homes = Math.ceil(HOMES_PER_RUN * byHash.length);
+  const slots = new Int32Array(SLOT_WORDS * (homes + byHash.length + 1)).fill(EMPTY);
+  let next = 0;
+  for (const [hash, alike] of byHash) {
+    const slot = Math.max(next, homeOf(hash, homes));
+    slots[SLOT_WORDS * slot] = hash;
+    slots[SLOT_WORDS * slot + 1] = writer.length();
+    writer.writeRun(alike.flatMap(({ members }) => members).toSorted(byOrder));
+    next = slot + 1;
   }
-  return buckets.fill(writer.length(), bucket);
+  return { slots: slots.slice(0, SLOT_WORDS * (Math.max(next, homes) + 1)), homes };
 }
 
 function listKeyed(runs: readonly Run[]): KeyedAttribute[] {
@@ -260,25 +269,25 @@ function writeRanges(writer: Writer, rules: readonly Draft[], covers: number[]):
     order: (members) => dropUnreachable(members.toSorted(byOrder), "imsiRange"),
   });
   const lists = new Map<Cover<Draft>, number>();
-  const listOf = (cover: Cover<Draft>): number => {
-    const known = lists.get(cover);
+  const listOf = (cover: Cover<Draft>, skipped: number): number => {
+    const known = skipped === 0 ? lists.get(cover) : undefined;
     if (known !== undefined) return known;
-    for (const draft of cover.rules) writer.write(draft);
-    const next = cover.next === undefined ? 0 : listOf(cover.next);
+    const next = cover.next === undefined ? 0 : listOf(cover.next, 0);
     const list = covers.length;
-    covers.push(next);
-    for (const { place } of cover.rules) covers.push(place);
-    covers.push(0);
-    lists.set(cover, list);
+    covers.push(next, ...cover.rules.slice(skipped).map(writer.write), 0);
+    if (skipped === 0) lists.set(cover, list);
     return list;
   };
-  const keep = (cover: Cover<Draft> | undefined): number => {
-    if (cover === undefined) return NO_PIECE;
-    const [first] = cover.rules;
+  const kept = new Map<Cover<Draft>, KeptPiece>();
+  const keep = (cover: Cover<Draft> | undefined): KeptPiece => {
+    const [first] = cover?.rules ?? [];
+    if (cover === undefined || first === undefined) return { first: 0, rest: 0 };
+    const known = kept.get(cover);
+    if (known !== undefined) return known;
     const isOnly = cover.rules.length === 1 && cover.next === undefined;
-    if (!isOnly || first === undefined) return keepPiece(listOf(cover), true);
-    writer.write(first);
-    return keepPiece(first.place, false);
+    const piece = { first: writer.write(first), rest: isOnly ? 0 : listOf(cover, 1) };
+    kept.set(cover, piece);
+    return piece;
   };
   return tabulate(starts, drafts.map(keep));
 }
@@ -303,8 +312,7 @@ function writeMildest(
     const told = members
       .filter((draft) => last === undefined || compareMildness(draft, last) <= 0)
       .toSorted(compareMildness);
-    for (const draft of told) writer.write(draft);
-    mildest.set(name, told.map(({ place }) => place));
+    mildest.set(name, told.map(writer.write));
   }
   return mildest;
 }
@@ -333,7 +341,8 @@ function dropUnreachable(
     (draft) =>
       draft === end ||
       draft.rank >>> 1 > priority ||
-      (draft.rank >>> 1 === priority && !(isAlwaysMatching(draft, found) && isSameKind(draft, end))),
+      (draft.rank >>> 1 === priority &&
+        !(isAlwaysMatching(draft, found) && isSameKind(draft, end))),
   );
 }
 

@@ -46,14 +46,8 @@ export type Match = (typeof MATCH)[keyof typeof MATCH];
 /** What a subject has of an attribute: one text, several or none; undefined: nobody knows. */
 export type Values = string | readonly string[] | undefined;
 
+/** Known to be none. */
 const NONE: readonly string[] = [];
-
-/** Of a profile that could not be had nothing is known. */
-function ofProfile(
-  valuesOf: (profile: SubscriberProfile) => string | readonly string[] | undefined,
-): (subject: RuleSubject) => Values {
-  return ({ profile }) => (profile.ok ? (valuesOf(profile.value) ?? NONE) : undefined);
-}
 
 /**
  * What a rule asks for holds when the subject has it. The members of a condition, in the order in
@@ -66,15 +60,16 @@ export const VALUES_OF = {
   msisdn: ({ msisdn }) => msisdn,
   operator: ({ operator }) => operator,
   networkSubset: (subject) => networkSubsetOf(subject),
-  serviceProvider: ofProfile(({ serviceProvider }) => serviceProvider),
-  corporate: ofProfile(({ corporate }) => corporate),
-  homeRegion: ofProfile(({ homeRegion }) => homeRegion),
-  userGroup: ofProfile(({ userGroups }) => userGroups),
-  level: ofProfile(({ level }) => level),
-  company: ofProfile(({ company }) => company),
+  serviceProvider: ({ profile }) =>
+    profile.ok ? (profile.value.serviceProvider ?? NONE) : undefined,
+  corporate: ({ profile }) => (profile.ok ? (profile.value.corporate ?? NONE) : undefined),
+  homeRegion: ({ profile }) => (profile.ok ? (profile.value.homeRegion ?? NONE) : undefined),
+  userGroup: ({ profile }) => (profile.ok ? profile.value.userGroups : undefined),
+  level: ({ profile }) => (profile.ok ? (profile.value.level ?? NONE) : undefined),
+  company: ({ profile }) => (profile.ok ? (profile.value.company ?? NONE) : undefined),
   /** Asked for as the card's own company. */
-  sameCompany: ofProfile(({ company }) => company),
-  services: ofProfile(({ services }) => services),
+  sameCompany: ({ profile }) => (profile.ok ? (profile.value.company ?? NONE) : undefined),
+  services: ({ profile }) => (profile.ok ? profile.value.services : undefined),
   moduleKind: ({ moduleKind }) => moduleKind,
   card: ({ cardId }) => cardId,
   group: ({ cardGroups }) => cardGroups,

@@ -1,11 +1,11 @@
 /**
  * Compiled rules, of one card or of many, in a few flat arrays, and which of them a decision has to
- * look at. Rules that are found by an attribute stand in runs, one run for each value, and the runs
- * in buckets by a hash of the value. So what has to be looked at is a few places of memory, none of
- * which has to be read before another one is known.
+ * look at. Rules that are found by an attribute stand in runs, one run for each value; a table of
+ * hashes says where. Beside many rules a decision takes as long as its reads wait for memory, so
+ * there are few of them, and those that do not need each other are made together.
  */
 import type { LeaseTerms, RuleClaims, RuleTarget } from "#protocol/rules";
-import { findPiece, NO_PIECE, type PieceTable } from "./imsi-ranges.ts";
+import { findPiece, firstOf, type PieceTable, restOf } from "./imsi-ranges.ts";
 import { numberOf } from "./compiled-rule.ts";
 import { ATTRIBUTES, type RuleSubject, VALUES_OF } from "./rule-match.ts";
 
@@ -18,10 +18,14 @@ export interface RuleTerms {
 }
 
 export interface RuleTable {
-  /** Records (compiled-rule.ts), and in front of each run three units: tag, length with these. */
+  /** Records (compiled-rule.ts); in front of each run its length, low unit first. */
   readonly code: Uint16Array;
-  /** Where each bucket begins in `code`; one more than there are buckets. */
-  readonly buckets: Uint32Array;
+  /**
+   * Slots of two words, a hash and the place of its run in `code`: ascending, each hash at its home
+   * among `homes` or behind it without a gap. The last one is empty.
+   */
+  readonly slots: Int32Array;
+  readonly homes: number;
   /** Attributes by whose values rules are found. */
   readonly keyed: readonly KeyedAttribute[];
   readonly ranges: PieceTable | undefined;
@@ -46,10 +50,10 @@ export interface KeyedAttribute {
 }
 
 const FNV_PRIME = 0x01000193;
-const TAG_MASK = 0xffff;
-const RANGE_OF_HASH = 2 ** 32;
+const HASHES = 2 ** 32;
+const LEAST_HASH = -(2 ** 31);
 
-/** 32 bits: the high ones choose the bucket, the low 16 are the tag. */
+/** 32 bits, signed. */
 export function hashOf(attribute: number, text: string): number {
   let hash = Math.imul(attribute + 1, 0x9e3779b1);
   for (let at = 0; at < text.length; at++) {
@@ -57,54 +61,119 @@ export function hashOf(attribute: number, text: string): number {
   }
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   hash = Math.imul(hash ^ (hash >>> 12), 0x297a2d39);
-  return (hash ^ (hash >>> 15)) >>> 0;
+  return hash ^ (hash >>> 15);
 }
 
-export const tagOf = (hash: number): number => hash & TAG_MASK;
+/** A hash and a place. */
+export const SLOT_WORDS = 2;
+/** The hash of an empty slot, below none. */
+export const EMPTY = 0x7fff_ffff;
 
-export function bucketOf(hash: number, buckets: number): number {
-  return Math.floor((hash * buckets) / RANGE_OF_HASH);
+/** The slot of this hash, or the first of those in front of it. */
+export function homeOf(hash: number, homes: number): number {
+  return Math.floor(((hash - LEAST_HASH) * homes) / HASHES);
 }
 
 /** Units in front of a run. */
-export const RUN_HEAD = 3;
+export const RUN_HEAD = 2;
 
-/** Where a decision finds what may match a subject. */
+/**
+ * Where a decision finds what may match a subject. Each list is as long as its count says, so that
+ * the next decision finds room in it.
+ */
 export interface Candidates {
   /** Runs of records: from, to before, from, to before ... */
   readonly runs: number[];
+  runCount: number;
   /** Places in `covers` where more records of the subject's piece are. */
   readonly covers: number[];
+  coverCount: number;
   /** Records found by what is not known of the subject. */
   readonly unknown: Uint32Array[];
+  unknownCount: number;
+  readonly hashes: number[];
+  hashCount: number;
+  readonly slots: number[];
+}
+
+export function createCandidates(): Candidates {
+  return {
+    runs: [],
+    runCount: 0,
+    covers: [],
+    coverCount: 0,
+    unknown: [],
+    unknownCount: 0,
+    hashes: [],
+    hashCount: 0,
+    slots: [],
+  };
 }
 
 const VALUES = ATTRIBUTES.map((name) => VALUES_OF[name]);
 
-export function findCandidates(table: RuleTable, subject: RuleSubject): Candidates {
-  const found: Candidates = { runs: [], covers: [], unknown: [] };
-  const hashes: number[] = [];
+export function findCandidates(table: RuleTable, subject: RuleSubject, found: Candidates): void {
+  found.runCount = 0;
+  found.coverCount = 0;
+  found.unknownCount = 0;
+  found.hashCount = 0;
   for (const { attribute, every } of table.keyed) {
     const values = VALUES[attribute]?.(subject);
-    if (values === undefined) found.unknown.push(every);
-    else if (typeof values === "string") hashes.push(hashOf(attribute, values));
-    else for (const value of values) hashes.push(hashOf(attribute, value));
+    if (values === undefined) found.unknown[found.unknownCount++] = every;
+    else if (typeof values === "string") addHash(found, attribute, values);
+    else for (const value of values) addHash(found, attribute, value);
   }
+  if (found.hashCount > 0) findRuns(table, found);
   if (table.ranges !== undefined) findCovers(table, table.ranges, subject, found);
-  for (const hash of hashes) findRuns(table, hash, found.runs);
   const [from, end] = table.rest;
-  if (from < end) found.runs.push(from, end);
-  return found;
+  if (from < end) addRun(found, from, end);
 }
 
-export function findRuns({ code, buckets }: RuleTable, hash: number, runs: number[]): void {
-  const bucket = bucketOf(hash, buckets.length - 1);
-  const tag = tagOf(hash);
-  const end = buckets[bucket + 1] ?? 0;
-  for (let at = buckets[bucket] ?? 0; at < end; ) {
-    const next = at + ((code[at + 1] ?? 0) | ((code[at + 2] ?? 0) << 16));
-    if (code[at] === tag) runs.push(at + RUN_HEAD, next);
-    at = next;
+function addHash(found: Candidates, attribute: number, value: string): void {
+  found.hashes[found.hashCount++] = hashOf(attribute, value);
+}
+
+function addRun(found: Candidates, from: number, end: number): void {
+  found.runs[found.runCount++] = from;
+  found.runs[found.runCount++] = end;
+}
+
+/** Runs of records that this card's own ones are among. */
+export function findRunsOfCard(table: RuleTable, card: string, found: Candidates): void {
+  found.runCount = 0;
+  found.hashCount = 0;
+  if (table.homes === 0) return;
+  addHash(found, CARD, card);
+  findRuns(table, found);
+}
+
+const CARD = ATTRIBUTES.indexOf("card");
+
+/**
+ * Each step is made for all hashes before the next one, so that the reads of one step wait for
+ * memory together.
+ */
+function findRuns({ code, slots, homes }: RuleTable, found: Candidates): void {
+  const { hashes, hashCount } = found;
+  for (let index = 0; index < hashCount; index++) {
+    found.slots[index] = slots[SLOT_WORDS * homeOf(hashes[index] ?? 0, homes)] ?? 0;
+  }
+  let count = 0;
+  for (let index = 0; index < hashCount; index++) {
+    const hash = hashes[index] ?? 0;
+    let slot = SLOT_WORDS * homeOf(hash, homes);
+    let other = found.slots[index] ?? 0;
+    while (other < hash) {
+      slot += SLOT_WORDS;
+      other = slots[slot] ?? 0;
+    }
+    const place = slots[slot + 1] ?? 0;
+    if (other === hash && place !== 0) found.slots[count++] = place;
+  }
+  for (let index = 0; index < count; index++) {
+    const place = found.slots[index] ?? 0;
+    const length = (code[place] ?? 0) | ((code[place + 1] ?? 0) << 16);
+    addRun(found, place + RUN_HEAD, place + length);
   }
 }
 
@@ -114,23 +183,20 @@ export function nameOf(target: RuleTarget): string {
   return "group" in target ? `group ${target.group}` : "all";
 }
 
-/** What is kept of a piece: twice the place of its only record, or of its list and one more. */
-export function keepPiece(place: number, isList: boolean): number {
-  return 2 * place + (isList ? 1 : 0);
-}
-
 function findCovers(
   { covers }: RuleTable,
   ranges: PieceTable,
   { imsi }: RuleSubject,
   found: Candidates,
 ): void {
-  const kept = findPiece(ranges, numberOf(imsi));
-  if (kept === NO_PIECE) return;
-  const place = Math.floor(kept / 2);
-  if (kept % 2 === 0) {
-    found.runs.push(place, place + 1);
-    return;
+  const piece = findPiece(ranges, numberOf(imsi));
+  const first = firstOf(ranges, piece);
+  if (first === 0) return;
+  addRun(found, first, first + 1);
+  const rest = restOf(ranges, piece);
+  if (rest === 0) return;
+  found.covers[found.coverCount++] = rest + 1;
+  for (let list = covers[rest] ?? 0; list !== 0; list = covers[list] ?? 0) {
+    found.covers[found.coverCount++] = list + 1;
   }
-  for (let list = place; list !== 0; list = covers[list] ?? 0) found.covers.push(list + 1);
 }

@@ -2,7 +2,7 @@
  * Rule verification, pure: which rule decides about a card beside a proven subscriber, and why
  * (docs/rules.md). Default deny; the highest priority decides; there, what denies wins.
  */
-import type { LeaseTerms, MismatchAction, RuleField, RuleTarget } from "#protocol/rules";
+import type { LeaseTerms, MismatchAction, RuleField } from "#protocol/rules";
 import {
   actionAt,
   fieldWith,
@@ -16,12 +16,14 @@ import {
   rankAt,
   severityAt,
   sizeAt,
+  TIER,
+  type Tier,
 } from "./compiled-rule.ts";
-import { ATTRIBUTES, MATCH, type Match, matchClaims, type RuleSubject } from "./rule-match.ts";
+import { MATCH, type Match, matchClaims, type RuleSubject } from "./rule-match.ts";
 import {
+  createCandidates,
   findCandidates,
-  findRuns,
-  hashOf,
+  findRunsOfCard,
   nameOf,
   type RuleTable,
   type RuleTerms,
@@ -89,7 +91,11 @@ interface Search {
 }
 
 /** `at` in Unix milliseconds. */
-export function verifyRules({ own, shared }: RuleSet, subject: RuleSubject, at: number): RuleVerdict {
+export function verifyRules(
+  { own, shared }: RuleSet,
+  subject: RuleSubject,
+  at: number,
+): RuleVerdict {
   if (own === undefined) {
     const only = search(shared, subject, at, 0);
     return only.outcome === OUTCOME.none ? mismatch([shared], subject, at) : conclude(only);
@@ -97,8 +103,14 @@ export function verifyRules({ own, shared }: RuleSet, subject: RuleSubject, at: 
   const closer = search(own, subject, at, 0);
   const wider = search(shared, subject, at, leastRankAfter(closer));
   const decided = decideBetween(closer, wider);
-  return decided.outcome === OUTCOME.none ? mismatch([own, shared], subject, at) : conclude(decided);
+  return decided.outcome === OUTCOME.none
+    ? mismatch([own, shared], subject, at)
+    : conclude(decided);
 }
+
+/** What each search fills anew; none begins before the one before it has ended. */
+const candidates = createCandidates();
+const NO_PLACES = new Uint32Array(0);
 
 function search(table: RuleTable, subject: RuleSubject, at: number, leastRank: number): Search {
   const found: Search = {
@@ -111,22 +123,25 @@ function search(table: RuleTable, subject: RuleSubject, at: number, leastRank: n
     lastOrder: Number.POSITIVE_INFINITY,
   };
   const { code } = table;
-  const { runs, covers, unknown } = findCandidates(table, subject);
-  for (let run = 0; run < runs.length; run += 2) {
+  findCandidates(table, subject, candidates);
+  const { runs, runCount, covers, coverCount, unknown, unknownCount } = candidates;
+  for (let run = 0; run < runCount; run += 2) {
     const end = runs[run + 1] ?? 0;
     for (let place = runs[run] ?? 0; place < end; place += sizeAt(code, place)) {
       if (isBehind(found, place)) break;
       count(found, place);
     }
   }
-  for (const list of covers) {
-    for (let next = list; ; next++) {
+  for (let cover = 0; cover < coverCount; cover++) {
+    for (let next = covers[cover] ?? 0; ; next++) {
       const place = table.covers[next] ?? 0;
       if (place === 0 || isBehind(found, place)) break;
       count(found, place);
     }
   }
-  for (const places of unknown) searchUnknown(found, places);
+  for (let list = 0; list < unknownCount; list++) {
+    searchUnknown(found, unknown[list] ?? NO_PLACES);
+  }
   return found;
 }
 
@@ -150,7 +165,9 @@ function termsOf({ code, terms }: RuleTable, place: number): RuleTerms {
 }
 
 function isValid({ validFrom, validUntil }: RuleTerms, at: number): boolean {
-  return !(validFrom !== undefined && at < validFrom) && !(validUntil !== undefined && at >= validUntil);
+  return (
+    !(validFrom !== undefined && at < validFrom) && !(validUntil !== undefined && at >= validUntil)
+  );
 }
 
 /** Whether the rule counts; then it may be the one that decides. */
@@ -295,36 +312,39 @@ function findMildest(
   subject: RuleSubject,
   at: number,
 ): Found | undefined {
-  const groups = subject.cardGroups.map((group) => ({ group }));
-  for (const targets of [[{ card: subject.cardId }], groups, [{ all: true } as const]]) {
-    const naming = targets.flatMap((target) =>
-      tables.flatMap((table) =>
-        findAllowing(table, target, subject).map((place) => ({ table, place })),
-      ),
-    );
-    const [mildest] = naming
-      .filter(({ table, place }) => isValid(termsOf(table, place), at))
-      .toSorted(compareMildness);
+  for (const tier of [TIER.card, TIER.group, TIER.all]) {
+    let mildest: Found | undefined;
+    for (const table of tables) {
+      for (const place of findAllowing(table, tier, subject)) {
+        if (!isValid(termsOf(table, place), at)) continue;
+        const found = { table, place };
+        if (mildest === undefined || compareMildness(found, mildest) < 0) mildest = found;
+      }
+    }
     if (mildest !== undefined) return mildest;
   }
   return undefined;
 }
 
-const CARD = ATTRIBUTES.indexOf("card");
+const NONE: readonly number[] = [];
 
-/** Records of those that allow and name this target; the mildest of them at least. */
-function findAllowing(
-  table: RuleTable,
-  target: RuleTarget,
-  subject: RuleSubject,
-): readonly number[] {
-  const listed = table.mildest.get(nameOf(target));
-  if (listed !== undefined || !("card" in target)) return listed ?? [];
+/** Records of those that allow and name the card so closely; the mildest of them at least. */
+function findAllowing(table: RuleTable, tier: Tier, subject: RuleSubject): readonly number[] {
+  const { cardId, cardGroups } = subject;
+  const { mildest } = table;
+  if (tier === TIER.all) return mildest.get(nameOf({ all: true })) ?? NONE;
+  if (tier === TIER.group) {
+    return cardGroups.flatMap((group) => mildest.get(nameOf({ group })) ?? NONE);
+  }
+  return mildest.get(nameOf({ card: cardId })) ?? findOwn(table, subject);
+}
+
+function findOwn(table: RuleTable, subject: RuleSubject): readonly number[] {
   const { code } = table;
-  const runs: number[] = [];
-  findRuns(table, hashOf(CARD, target.card), runs);
   const places: number[] = [];
-  for (let run = 0; run < runs.length; run += 2) {
+  findRunsOfCard(table, subject.cardId, candidates);
+  const { runs, runCount } = candidates;
+  for (let run = 0; run < runCount; run += 2) {
     const end = runs[run + 1] ?? 0;
     for (let place = runs[run] ?? 0; place < end; place += sizeAt(code, place)) {
       if (!isDenyAt(code, place) && namesCard(code, place, subject)) places.push(place);

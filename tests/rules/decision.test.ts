@@ -1,7 +1,13 @@
 /** The compiled decision is the one that looking at every rule gives. */
 import { expect, test } from "bun:test";
 import { matchRecord, numberOf } from "#edge/binding-verification/compiled-rule";
-import { cutRanges, findPiece, NO_PIECE, tabulate } from "#edge/binding-verification/imsi-ranges";
+import {
+  cutRanges,
+  findPiece,
+  firstOf,
+  restOf,
+  tabulate,
+} from "#edge/binding-verification/imsi-ranges";
 import { compileRules } from "#edge/binding-verification/rule-index";
 import type { RuleSubject } from "#edge/binding-verification/rule-match";
 import { verifyRules } from "#edge/binding-verification/rule-verification";
@@ -69,12 +75,17 @@ test("ranges: a number is found in exactly the ranges that it is in", () => {
     });
     const table = tabulate(
       starts,
-      covers.map((cover, piece) => (cover === undefined ? NO_PIECE : piece)),
+      covers.map((_cover, piece) => ({ first: piece + 1, rest: 2 * piece })),
     );
     for (let i = 0; i < 20; i++) {
       const imsi = String(99_990 + seeded.below(520));
       const found: string[] = [];
-      for (let cover = covers[findPiece(table, numberOf(imsi))]; cover; cover = cover.next) {
+      const piece = findPiece(table, numberOf(imsi));
+      expect([firstOf(table, piece), restOf(table, piece)]).toEqual([
+        piece + 1,
+        2 * Math.max(0, piece),
+      ]);
+      for (let cover = covers[piece]; cover !== undefined; cover = cover.next) {
         found.push(...cover.rules.map(({ id }) => id));
       }
       const inside = rules.filter(
@@ -83,7 +94,7 @@ test("ranges: a number is found in exactly the ranges that it is in", () => {
       );
       expect(found.toSorted()).toEqual(inside.map(({ id }) => id).toSorted());
     }
-    expect(findPiece(table, numberOf("1000000"))).toBe(NO_PIECE);
+    expect(covers[findPiece(table, numberOf("1000000"))]).toBe(undefined);
   }
 });
 
