@@ -3,6 +3,7 @@
  * cut the numbers into pieces, a segment tree says which ranges cover a piece, and what no
  * decision can ever look at is left out on the way down.
  */
+import { countUpTo } from "./covering-ranges.ts";
 
 /** Rules of a piece, in the order of decisions; `next` holds those that were too many to copy. */
 export interface Cover<Rule> {
@@ -27,16 +28,7 @@ export interface Pieces<Rule> {
 const COPIED_MAX = 32;
 
 /** The last piece that does not start after `number`; -1 before the first. */
-function pieceOf(starts: Float64Array, number: number): number {
-  let low = 0;
-  let high = starts.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((starts[middle] ?? 0) <= number) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
+const pieceOf = (starts: Float64Array, number: number): number => countUpTo(starts, number) - 1;
 
 export function cutRanges<Rule>(rules: readonly Rule[], tools: RangeTools<Rule>): Pieces<Rule> {
   const ranges = rules.map((rule) => {

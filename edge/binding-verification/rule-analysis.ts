@@ -1,12 +1,14 @@
 /**
  * What is odd about a set of rules, before it is in use: rules that can never match, rules that
  * another one always comes before or contradicts, and a set that locks out everybody. It reports
- * nothing that is not so, and does not find everything that is: conditions are compared by their
- * members, ranges by their ends.
+ * nothing that is not so, and does not find everything that is: conditions are compared member by
+ * member, a range or an IMSI with the ranges that it is within.
  */
 import type { RuleFinding } from "#protocol/admin-rules";
 import type { BindingRule, RuleCondition } from "#protocol/rules";
 import type { Dependencies } from "../dependencies.ts";
+import { numberOf, rankOf } from "./compiled-rule.ts";
+import { findAround, type RankedRange } from "./covering-ranges.ts";
 import { fieldsOf } from "./rule-match.ts";
 
 type Tools = Pick<Dependencies, "repositories" | "clock">;
@@ -118,6 +120,7 @@ function findCovered(rules: readonly BindingRule[]): Covering[] {
       claims === undefined && validFrom === undefined && validUntil === undefined,
   );
   const byContent = Map.groupBy(lasting, (rule) => contentKey(rule.target, rule.condition));
+  const byRange = findInWiderRange(rules, lasting);
   return rules.flatMap((rule) => {
     for (const key of coveringKeys(rule)) {
       for (const by of byContent.get(key) ?? []) {
@@ -126,8 +129,51 @@ function findCovered(rules: readonly BindingRule[]): Covering[] {
         if (finding !== undefined) return [{ finding, rule: rule.id, by: by.id, isDead: true }];
       }
     }
-    return [];
+    const by = byRange.get(rule);
+    const finding = by && relate(rule, by);
+    return finding === undefined ? [] : [{ finding, rule: rule.id, by: by?.id, isDead: true }];
   });
+}
+
+/** For a rule of an IMSI or of a range one that asks for a range around it, and for no more else. */
+function findInWiderRange(
+  rules: readonly BindingRule[],
+  lasting: readonly BindingRule[],
+): Map<BindingRule, BindingRule> {
+  const wide = Map.groupBy(
+    lasting.filter(({ condition }) => condition.imsiRange !== undefined),
+    ({ target, condition }) => contentKey(target, withoutRange(condition)),
+  );
+  const narrow = new Map<string, BindingRule[]>();
+  for (const rule of wide.size === 0 ? [] : rules) {
+    const { imsi, imsiRange } = rule.condition;
+    if (imsi === undefined && imsiRange === undefined) continue;
+    for (const key of coveringKeys({ ...rule, condition: withoutRange(rule.condition) })) {
+      if (!wide.has(key)) continue;
+      const others = narrow.get(key);
+      if (others === undefined) narrow.set(key, [rule]);
+      else others.push(rule);
+    }
+  }
+  const found = new Map<BindingRule, BindingRule>();
+  for (const [key, members] of narrow) {
+    const outer = wide.get(key)?.map((rule) => rankRange(rule, rule.condition.imsiRange)) ?? [];
+    const inner = members.map((rule) => {
+      const { imsi, imsiRange } = rule.condition;
+      return rankRange(rule, imsi === undefined ? imsiRange : { from: imsi, to: imsi });
+    });
+    for (const [rule, by] of findAround(outer, inner)) if (!found.has(rule)) found.set(rule, by);
+  }
+  return found;
+}
+
+const withoutRange = (condition: RuleCondition): RuleCondition =>
+  Object.assign({}, condition, { imsiRange: undefined });
+
+/** One of higher rank has a higher priority, or the same and denies what the other allows. */
+function rankRange(rule: BindingRule, range: RuleCondition["imsiRange"]): RankedRange<BindingRule> {
+  const [first, last] = [numberOf(range?.from ?? ""), numberOf(range?.to ?? "")];
+  return { rule, first, last, rank: rankOf(rule) };
 }
 
 function relate(rule: BindingRule, by: BindingRule): Finding | undefined {

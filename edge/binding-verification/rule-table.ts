@@ -6,7 +6,7 @@
  */
 import type { LeaseTerms, RuleClaims, RuleTarget } from "#protocol/rules";
 import { findPiece, firstOf, type PieceTable, restOf } from "./imsi-ranges.ts";
-import { numberOf } from "./compiled-rule.ts";
+import { numberOf, sizeAt } from "./compiled-rule.ts";
 import { ATTRIBUTES, type RuleSubject, VALUES_OF } from "./rule-match.ts";
 
 /** What few rules have; Unix milliseconds, valid from `validFrom` to before `validUntil`. */
@@ -123,8 +123,9 @@ export function findCandidates(table: RuleTable, subject: RuleSubject, found: Ca
     else if (typeof values === "string") addHash(found, attribute, values);
     else for (const value of values) addHash(found, attribute, value);
   }
-  if (found.hashCount > 0) findRuns(table, found);
+  readSlots(table, found);
   if (table.ranges !== undefined) findCovers(table, table.ranges, subject, found);
+  findRuns(table, found);
   const [from, end] = table.rest;
   if (from < end) addRun(found, from, end);
 }
@@ -144,20 +145,27 @@ export function findRunsOfCard(table: RuleTable, card: string, found: Candidates
   found.hashCount = 0;
   if (table.homes === 0) return;
   addHash(found, CARD, card);
+  readSlots(table, found);
   findRuns(table, found);
 }
 
 const CARD = ATTRIBUTES.indexOf("card");
 
 /**
- * Each step is made for all hashes before the next one, so that the reads of one step wait for
- * memory together.
+ * The first look of each hash, so that these reads wait for memory together, and while the ranges
+ * are searched.
  */
+function readSlots(
+  { slots, homes }: RuleTable,
+  { hashes, hashCount, slots: firsts }: Candidates,
+): void {
+  for (let index = 0; index < hashCount; index++) {
+    firsts[index] = slots[SLOT_WORDS * homeOf(hashes[index] ?? 0, homes)] ?? 0;
+  }
+}
+
 function findRuns({ code, slots, homes }: RuleTable, found: Candidates): void {
   const { hashes, hashCount } = found;
-  for (let index = 0; index < hashCount; index++) {
-    found.slots[index] = slots[SLOT_WORDS * homeOf(hashes[index] ?? 0, homes)] ?? 0;
-  }
   let count = 0;
   for (let index = 0; index < hashCount; index++) {
     const hash = hashes[index] ?? 0;
@@ -184,7 +192,7 @@ export function nameOf(target: RuleTarget): string {
 }
 
 function findCovers(
-  { covers }: RuleTable,
+  { code, covers }: RuleTable,
   ranges: PieceTable,
   { imsi }: RuleSubject,
   found: Candidates,
@@ -192,7 +200,7 @@ function findCovers(
   const piece = findPiece(ranges, numberOf(imsi));
   const first = firstOf(ranges, piece);
   if (first === 0) return;
-  addRun(found, first, first + 1);
+  addRun(found, first, first + sizeAt(code, first));
   const rest = restOf(ranges, piece);
   if (rest === 0) return;
   found.covers[found.coverCount++] = rest + 1;

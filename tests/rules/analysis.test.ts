@@ -1,5 +1,6 @@
 /** What is odd about a draft is said before it is in use, and nothing that is not so. */
 import { expect, test } from "bun:test";
+import { findAround } from "#edge/binding-verification/covering-ranges";
 import { analyseRules } from "#edge/binding-verification/rule-analysis";
 import type { Dependencies, RegisteredCard, SubscriberRecord } from "#edge/dependencies";
 import type { RuleFinding } from "#protocol/admin-rules";
@@ -94,6 +95,71 @@ test("contradicted: at equal priority something denies all that it allows", asyn
     { finding: "locks_out_everybody" },
   ]);
   expect(await analyse([{ ...open, priority: 1 }, deny])).toEqual([]);
+});
+
+const range = (from: string, to: string) => ({ imsiRange: { from, to } });
+
+test("shadowed: a range, or an IMSI, within a wider range of higher priority", async () => {
+  const wide = odd({
+    id: "wide",
+    target: { all: true },
+    condition: range("460010", "460019"),
+    priority: 1,
+  });
+  const shadowed = [{ finding: "shadowed", rule: "odd", by: "wide" } as const];
+  expect(await analyse([odd({ condition: range("460012", "460013") }), wide])).toEqual(shadowed);
+  expect(await analyse([odd({ condition: range("460010", "460019") }), wide])).toEqual(shadowed);
+  const narrower = { ...range("460012", "460013"), level: "gold" };
+  expect(await analyse([odd({ condition: narrower }), wide])).toEqual(shadowed);
+  const single = odd({ condition: { imsi: "460012", level: "gold" } });
+  expect(await analyse([single, wide], true)).toEqual(shadowed);
+});
+
+test("not shadowed: a range that reaches out, comes first, or is behind a stricter one", async () => {
+  const wide = odd({ id: "wide", condition: range("460010", "460019"), priority: 1 });
+  const inside = odd({ condition: range("460012", "460013") });
+  for (const rules of [
+    [odd({ condition: range("460012", "460020") }), wide],
+    [odd({ condition: range("4600120", "4600130") }), wide],
+    [odd({ condition: { imsi: "460020" } }), wide],
+    [{ ...inside, priority: 1 }, wide],
+    [{ ...inside, target: { all: true } } as const, wide],
+    [inside, { ...wide, condition: { ...wide.condition, level: "gold" } }],
+    [inside, { ...wide, claims: { countries: ["CN"] } }],
+    [inside, { ...wide, validUntil: NOON + DAY_MS }],
+  ]) {
+    expect(await analyse(rules, true)).toEqual([]);
+  }
+});
+
+test("contradicted: a range within one of equal priority that denies", async () => {
+  const deny = odd({ id: "deny", effect: "deny", condition: range("460010", "460019") });
+  const contradicted = [{ finding: "contradicted", rule: "odd", by: "deny" } as const];
+  expect(await analyse([open, odd({ condition: range("460012", "460013") }), deny])).toEqual(
+    contradicted,
+  );
+  const single = odd({ condition: { imsi: "460012" } });
+  expect(await analyse([open, single, deny], true)).toEqual(contradicted);
+  // Two that deny do not contradict each other.
+  expect(await analyse([open, { ...single, effect: "deny" }, deny], true)).toEqual([]);
+});
+
+test("ranges within ranges: those that looking at each pair finds", () => {
+  const seeded = createSeeded(11);
+  for (let round = 0; round < 200; round++) {
+    const ranges = Array.from({ length: 40 }, (_, rule) => {
+      const first = seeded.below(60);
+      return { rule, first, last: first + seeded.below(20), rank: seeded.below(6) };
+    });
+    const isAround = (one: (typeof ranges)[number], other: (typeof ranges)[number]): boolean =>
+      other.rank > one.rank && other.first <= one.first && other.last >= one.last;
+    const found = findAround(ranges, ranges);
+    for (const [place, one] of ranges.entries()) {
+      const by = ranges[found.get(place) ?? -1];
+      if (by !== undefined) expect(isAround(one, by)).toBe(true);
+      expect(by !== undefined).toBe(ranges.some((other) => isAround(one, other)));
+    }
+  }
 });
 
 test("what is said to decide nothing decides nothing", async () => {
