@@ -110,8 +110,8 @@ function readSubject({ cardId, cardGroups, imsi, operator, profile }: RuleSubjec
 }
 
 function createTurns({ list, mask }: Subjects): {
-  next(): RuleSubject;
-  prepare(count: number): void;
+  readonly next: () => RuleSubject;
+  readonly prepare: (count: number) => void;
 } {
   let turn = 0;
   const at = (index: number): RuleSubject => {

@@ -45,6 +45,7 @@ const LENGTH_SHIFT = 5;
 const DIGIT_BITS = 4;
 const DIGIT_MASK = 15;
 const DIGITS_SHIFT = 2;
+const DIGITS_OF_UNIT = 4;
 const RANGE_END_UNITS = 4;
 const HEX_PATTERN = /^[0-9A-F]*$/;
 const CODE_OF_0 = 48;
@@ -136,12 +137,19 @@ function writeText(units: number[], attribute: AttributeName, text: string): voi
   const isWide = !HEX_PATTERN.test(text);
   const head = ATTRIBUTES.indexOf(attribute) | (text.length << LENGTH_SHIFT);
   units.push(isWide ? head | IS_WIDE : head);
-  for (let at = 0; at < text.length; at += isWide ? 1 : 4) {
-    units.push(isWide ? text.charCodeAt(at) : Number.parseInt(reverse(text.slice(at, at + 4)), 16));
+  if (isWide) {
+    for (let at = 0; at < text.length; at++) units.push(text.charCodeAt(at));
+    return;
+  }
+  for (let at = 0; at < text.length; at += DIGITS_OF_UNIT) {
+    const lowestLast = text
+      .slice(at, at + DIGITS_OF_UNIT)
+      .split("")
+      .toReversed()
+      .join("");
+    units.push(Number.parseInt(lowestLast, 16));
   }
 }
-
-const reverse = (text: string): string => [...text].toReversed().join("");
 
 /** The digits of an IMSI behind a 1, so that those of each length are numbers of their own. */
 export function numberOf(imsi: string): number {
@@ -228,7 +236,9 @@ export function namesCard(code: Uint16Array, at: number, subject: RuleSubject): 
 function nextCheck(code: Uint16Array, at: number): number {
   const head = unitAt(code, at);
   const length = head >>> LENGTH_SHIFT;
-  return at + 1 + ((head & IS_WIDE) === 0 ? (length + 3) >>> DIGITS_SHIFT : length);
+  return (
+    at + 1 + ((head & IS_WIDE) === 0 ? (length + DIGITS_OF_UNIT - 1) >>> DIGITS_SHIFT : length)
+  );
 }
 
 const VALUES = ATTRIBUTES.map((name) => VALUES_OF[name]);
@@ -270,7 +280,7 @@ function isText(code: Uint16Array, at: number, text: string): boolean {
   }
   for (let place = 0; place < text.length; place++) {
     const unit = unitAt(code, at + 1 + (place >>> DIGITS_SHIFT));
-    const digit = (unit >>> ((place & 3) * DIGIT_BITS)) & DIGIT_MASK;
+    const digit = (unit >>> ((place % DIGITS_OF_UNIT) * DIGIT_BITS)) & DIGIT_MASK;
     const character = digit < 10 ? digit + CODE_OF_0 : digit - 10 + CODE_OF_A;
     if (text.charCodeAt(place) !== character) return false;
   }

@@ -15,6 +15,7 @@ import {
   homeOf,
   type KeyedAttribute,
   nameOf,
+  RUN_HEAD,
   type RuleTable,
   type RuleTerms,
   SLOT_WORDS,
@@ -77,9 +78,7 @@ function buildTable(drafts: Draft[]): RuleTable {
   const writer = createWriter(drafts);
   const runs = findKeyed(places);
   const { slots, homes } = writeRuns(writer, runs);
-  const from = writer.length();
-  for (const draft of places.get(REST) ?? []) writer.write(draft);
-  const end = writer.length();
+  const rest = writer.writeRun(places.get(REST) ?? []);
   const ranged = places.get(RANGE);
   const covers: number[] = [0];
   const ranges = ranged === undefined ? undefined : writeRanges(writer, ranged, covers);
@@ -92,7 +91,7 @@ function buildTable(drafts: Draft[]): RuleTable {
     keyed: listKeyed(runs),
     ranges,
     covers: Uint32Array.from(covers),
-    rest: [from, end],
+    rest,
     mildest,
     ids: writer.ids,
     terms:
@@ -117,26 +116,28 @@ function compareDrafts(one: Draft, other: Draft): number {
   return byScope || compareIds(one.rule.id, other.rule.id);
 }
 
-export function compareIds(one: string, other: string): number {
+function compareIds(one: string, other: string): number {
   return one < other ? -1 : Number(one > other);
 }
 
 interface Writer {
   readonly ids: string;
-  length(): number;
   /** Once; the place of its record. */
-  write(draft: Draft): number;
-  /** All of them behind their length. */
-  writeRun(drafts: readonly Draft[]): void;
+  readonly write: (draft: Draft) => number;
+  /** All of them one behind the other, with their length in front; the place of that. */
+  writeRun(drafts: readonly Draft[]): number;
   finish(): Uint16Array;
 }
+
+/** Units of a cache line. */
+const LINE_UNITS = 32;
 
 function createWriter(drafts: readonly Draft[]): Writer {
   const idPlaces = new Uint32Array(drafts.length + 1);
   for (const [order, { rule }] of drafts.entries()) {
     idPlaces[order + 1] = (idPlaces[order] ?? 0) + rule.id.length;
   }
-  let code = new Uint16Array(64 * Math.max(1, drafts.length));
+  let code = new Uint16Array(LINE_UNITS * (drafts.length + 1));
   // Place 0 is no record's.
   let length = 1;
   const append = (units: readonly number[]): void => {
@@ -148,23 +149,35 @@ function createWriter(drafts: readonly Draft[]): Writer {
     code.set(units, length);
     length += units.length;
   };
-  const write = (draft: Draft): number => {
-    if (draft.place === 0) {
-      draft.place = length;
-      append(writeRecord(draft.rule, { order: draft.order, id: idPlaces[draft.order] ?? 0 }));
-    }
-    return draft.place;
+  /** What fits into a line does not reach into the next one: each line is a wait. */
+  const beginLine = (units: number): void => {
+    const left = LINE_UNITS - (length % LINE_UNITS);
+    if (units > left && units <= LINE_UNITS) length += left;
   };
+  const recordOf = ({ rule, order }: Draft): number[] =>
+    writeRecord(rule, { order, id: idPlaces[order] ?? 0 });
   return {
     ids: drafts.map(({ rule }) => rule.id).join(""),
-    length: () => length,
-    write,
+    write(draft) {
+      if (draft.place === 0) {
+        const record = recordOf(draft);
+        beginLine(record.length);
+        draft.place = length;
+        append(record);
+      }
+      return draft.place;
+    },
     writeRun(members) {
-      const head = length;
-      append([0, 0]);
-      for (const draft of members) write(draft);
-      code[head] = length - head;
-      code[head + 1] = (length - head) >>> 16;
+      const records = members.map(recordOf);
+      const units = records.reduce((sum, record) => sum + record.length, RUN_HEAD);
+      beginLine(units);
+      const place = length;
+      append([units & 0xffff, units >>> 16]);
+      for (const [index, draft] of members.entries()) {
+        draft.place = length;
+        append(records[index] ?? []);
+      }
+      return place;
     },
     finish: () => code.slice(0, length),
   };
@@ -235,15 +248,16 @@ function findKeyed(places: ReadonlyMap<string, readonly Draft[]>): Run[] {
 const HOMES_PER_RUN = 1.6;
 
 function writeRuns(writer: Writer, runs: readonly Run[]): Pick<RuleTable, "slots" | "homes"> {
-  const byHash = [...Map.groupBy(runs, ({ hash }) => hash)].sort(([one], [other]) => one - other);
+  const groups = [...Map.groupBy(runs, ({ hash }) => hash)];
+  const byHash = groups.toSorted(([one], [other]) => one - other);
   const homes = Math.ceil(HOMES_PER_RUN * byHash.length);
   const slots = new Int32Array(SLOT_WORDS * (homes + byHash.length + 1)).fill(EMPTY);
   let next = 0;
   for (const [hash, alike] of byHash) {
     const slot = Math.max(next, homeOf(hash, homes));
     slots[SLOT_WORDS * slot] = hash;
-    slots[SLOT_WORDS * slot + 1] = writer.length();
-    writer.writeRun(alike.flatMap(({ members }) => members).toSorted(byOrder));
+    const members = alike.flatMap((run) => run.members).toSorted(byOrder);
+    slots[SLOT_WORDS * slot + 1] = writer.writeRun(members);
     next = slot + 1;
   }
   return { slots: slots.slice(0, SLOT_WORDS * (Math.max(next, homes) + 1)), homes };

@@ -113,7 +113,7 @@ export function fieldsOf(condition: RuleCondition): (keyof RuleCondition)[] {
  * Digits 6 and 7 of the IMSI unless the directory says otherwise (TS 22.022, 4.2); it has nothing
  * to say of a number that it does not know.
  */
-export function networkSubsetOf({ profile, imsi }: RuleSubject): string | undefined {
+function networkSubsetOf({ profile, imsi }: RuleSubject): string | undefined {
   if (!profile.ok && profile.reason === "directory_unavailable") return undefined;
   return (profile.ok ? profile.value.networkSubset : undefined) ?? imsi.slice(5, 7);
 }

@@ -31,8 +31,8 @@ export interface RuleTable {
   readonly ranges: PieceTable | undefined;
   /** Lists of records: where the list goes on, or 0; records in the order of decisions; 0. */
   readonly covers: Uint32Array;
-  /** The run of those that are found by nothing: from, and to before. */
-  readonly rest: readonly [from: number, end: number];
+  /** The run of those that are found by nothing. */
+  readonly rest: number;
   /** Records, the mildest first, of those that allow and name this target (`nameOf`). */
   readonly mildest: ReadonlyMap<string, readonly number[]>;
   /** The ids of all rules, one behind the other. */
@@ -88,8 +88,8 @@ export interface Candidates {
   /** Places in `covers` where more records of the subject's piece are. */
   readonly covers: number[];
   coverCount: number;
-  /** Records found by what is not known of the subject. */
-  readonly unknown: Uint32Array[];
+  /** Places in `keyed` of what is not known of the subject. */
+  readonly unknown: number[];
   unknownCount: number;
   readonly hashes: number[];
   hashCount: number;
@@ -117,17 +117,18 @@ export function findCandidates(table: RuleTable, subject: RuleSubject, found: Ca
   found.coverCount = 0;
   found.unknownCount = 0;
   found.hashCount = 0;
-  for (const { attribute, every } of table.keyed) {
+  const { keyed } = table;
+  for (let key = 0; key < keyed.length; key++) {
+    const attribute = keyed[key]?.attribute ?? 0;
     const values = VALUES[attribute]?.(subject);
-    if (values === undefined) found.unknown[found.unknownCount++] = every;
+    if (values === undefined) found.unknown[found.unknownCount++] = key;
     else if (typeof values === "string") addHash(found, attribute, values);
     else for (const value of values) addHash(found, attribute, value);
   }
   readSlots(table, found);
   if (table.ranges !== undefined) findCovers(table, table.ranges, subject, found);
   findRuns(table, found);
-  const [from, end] = table.rest;
-  if (from < end) addRun(found, from, end);
+  addRunAt(table.code, table.rest, found);
 }
 
 function addHash(found: Candidates, attribute: number, value: string): void {
@@ -178,11 +179,12 @@ function findRuns({ code, slots, homes }: RuleTable, found: Candidates): void {
     const place = slots[slot + 1] ?? 0;
     if (other === hash && place !== 0) found.slots[count++] = place;
   }
-  for (let index = 0; index < count; index++) {
-    const place = found.slots[index] ?? 0;
-    const length = (code[place] ?? 0) | ((code[place + 1] ?? 0) << 16);
-    addRun(found, place + RUN_HEAD, place + length);
-  }
+  for (let index = 0; index < count; index++) addRunAt(code, found.slots[index] ?? 0, found);
+}
+
+function addRunAt(code: Uint16Array, place: number, found: Candidates): void {
+  const length = (code[place] ?? 0) | ((code[place + 1] ?? 0) << 16);
+  addRun(found, place + RUN_HEAD, place + length);
 }
 
 /** In `mildest`. */

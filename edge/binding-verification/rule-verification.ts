@@ -140,7 +140,7 @@ function search(table: RuleTable, subject: RuleSubject, at: number, leastRank: n
     }
   }
   for (let list = 0; list < unknownCount; list++) {
-    searchUnknown(found, unknown[list] ?? NO_PLACES);
+    searchUnknown(found, table.keyed[unknown[list] ?? 0]?.every ?? NO_PLACES);
   }
   return found;
 }
@@ -164,10 +164,11 @@ function termsOf({ code, terms }: RuleTable, place: number): RuleTerms {
   return hasTermsAt(code, place) ? (terms.get(orderAt(code, place)) ?? NO_TERMS) : NO_TERMS;
 }
 
-function isValid({ validFrom, validUntil }: RuleTerms, at: number): boolean {
-  return (
-    !(validFrom !== undefined && at < validFrom) && !(validUntil !== undefined && at >= validUntil)
-  );
+function isValid(
+  { validFrom = Number.NEGATIVE_INFINITY, validUntil = Number.POSITIVE_INFINITY }: RuleTerms,
+  at: number,
+): boolean {
+  return at >= validFrom && at < validUntil;
 }
 
 /** Whether the rule counts; then it may be the one that decides. */
@@ -273,12 +274,15 @@ function conclude(decided: Search): RuleVerdict {
     }
     case OUTCOME.weak:
       return refusal("strength_too_low", decided, "minimumStrength");
-    default: {
+    case OUTCOME.unknownDenying:
+    case OUTCOME.unknown: {
       const field =
         fieldWith(code, place, subject, MATCH.unknown) ??
         matchClaims(terms.claims, subject.claims, at).field;
       return refusal("attribute_unknown", decided, field);
     }
+    case OUTCOME.none:
+      throw new Error("no rule decides");
   }
 }
 

@@ -31,9 +31,8 @@ export const SESSION_FAULTS: readonly Fault[] = [
     invariant: "I2",
     what: "a card that no rule names is allowed",
     source: "edge/binding-verification/rule-verification.ts",
-    find: "if (tally.priority === NO_PRIORITY) return mismatch(set, subject, at);",
-    replace:
-      'if (tally.priority === NO_PRIORITY) {\n    const refused = mismatch(set, subject, at);\n    return refused.rule === undefined ? { allowed: true, rule: "", lease: {} } : refused;\n  }',
+    find: 'if (found === undefined) return refusal("no_rule_for_card", undefined, undefined);',
+    replace: 'if (found === undefined) return { allowed: true, rule: "", lease: {} };',
     file: SESSION,
     test: "I2: without a rule that allows the pair there is no SUCCESS",
   },

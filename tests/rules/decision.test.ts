@@ -10,6 +10,7 @@ import {
 } from "#edge/binding-verification/imsi-ranges";
 import { compileRules } from "#edge/binding-verification/rule-index";
 import type { RuleSubject } from "#edge/binding-verification/rule-match";
+import { RUN_HEAD } from "#edge/binding-verification/rule-table";
 import { verifyRules } from "#edge/binding-verification/rule-verification";
 import { createRuleFleet } from "./rule-fleet.ts";
 import { createSeeded } from "#tests/terminal/seeded";
@@ -162,7 +163,7 @@ test("a match is the least of its members", () => {
   const rules = [makeRule({ condition: { operator: "46003", level: "gold" } })];
   const { code, rest } = compileRules(rules, NOON, NOON);
   const unknown = { ok: false, reason: "directory_unavailable" } as const;
-  const match = (subject: RuleSubject): number => matchRecord(code, rest[0], subject);
+  const match = (subject: RuleSubject): number => matchRecord(code, rest + RUN_HEAD, subject);
   // The operator is wrong whatever the level is.
   expect(match(makeSubject({ profile: unknown }))).toBe(0);
   expect(match(makeSubject({ operator: "46003", profile: unknown }))).toBe(1);
