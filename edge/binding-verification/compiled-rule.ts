@@ -7,11 +7,11 @@
  * | --- | --- |
  * | 0 | units of the record |
  * | 1 | rank: twice the priority, and one more for what denies |
- * | 2 | bits 0-1 tier, 2 whether it has terms, 3-5 the least strength, one more than its place; 0: the subscriber's own |
+ * | 2 | bits 0-1 tier, 2 whether it has terms, 3-5 the least strength and one; 0: the module's own |
  * | 3 | bits 0-7 severity, 8-15 length of the id |
  * | 4, 5 | place in the order of decisions, low unit first |
  * | 6, 7 | place of the id among all ids, low unit first |
- * | 8- | checks, the target first: bits 0-3 attribute, 4 wide, 5-15 length in characters; then the text |
+ * | 8- | checks, the target first: bits 0-3 attribute, 4 wide, 5-15 characters; then the text |
  *
  * A text of hexadecimal digits alone takes four bits a digit, lowest first; a wide one a unit a
  * character. A range of IMSIs has its two ends as numbers of four units each.

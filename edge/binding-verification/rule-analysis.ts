@@ -135,7 +135,7 @@ function findCovered(rules: readonly BindingRule[]): Covering[] {
   });
 }
 
-/** For a rule of an IMSI or of a range one that asks for a range around it, and for no more else. */
+/** For a rule of an IMSI or a range one that asks for a range around it, and for no more. */
 function findInWiderRange(
   rules: readonly BindingRule[],
   lasting: readonly BindingRule[],

@@ -227,7 +227,7 @@ function leastRankBeside(code: Uint16Array, place: number, isDenyOnly: boolean):
   return 2 * priorityAt(code, place) + (isDenyOnly ? 1 : 0);
 }
 
-/** Once a rule of the card's own allows, may deny or denies, what allows others as well is nothing. */
+/** Once a rule of the card's own allows, denies or may deny, only what denies others counts. */
 function leastRankAfter({ table: { code }, outcome, place }: Search): number {
   if (outcome === OUTCOME.none) return 0;
   return leastRankBeside(code, place, outcome <= OUTCOME.allowing);

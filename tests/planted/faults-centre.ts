@@ -202,9 +202,9 @@ export const CENTRE_FAULTS: readonly Fault[] = [
     invariant: "I8",
     what: "a proof that is too weak locks",
     source: RULES,
-    find: 'return refusal("strength_too_low", weak, "minimumStrength");',
+    find: 'return refusal("strength_too_low", decided, "minimumStrength");',
     replace:
-      'return { ...refusal("strength_too_low", weak, "minimumStrength"), action: "lock", isMismatch: true };',
+      'return { ...refusal("strength_too_low", decided, "minimumStrength"), action: "lock", isMismatch: true };',
     file: STRENGTH,
     test: "I8: a proof that is too weak refuses, and never locks",
   },
