@@ -7,7 +7,7 @@
  * | --- | --- |
  * | 0 | units of the record |
  * | 1 | rank: twice the priority, and one more for what denies |
- * | 2 | bits 0-1 tier, 2 whether it has terms, 3-5 the least strength and one; 0: the module's own |
+ * | 2 | bits 0-1 tier, 2 has terms, 3-5 one more than the least strength; 0: the module's own |
  * | 3 | bits 0-7 severity, 8-15 length of the id |
  * | 4, 5 | place in the order of decisions, low unit first |
  * | 6, 7 | place of the id among all ids, low unit first |
