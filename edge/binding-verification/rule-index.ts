@@ -13,6 +13,8 @@ import {
   EMPTY,
   hashOf,
   homeOf,
+  keepList,
+  keepRecord,
   type KeyedAttribute,
   nameOf,
   RUN_HEAD,
@@ -292,14 +294,18 @@ function writeRanges(writer: Writer, rules: readonly Draft[], covers: number[]):
     if (skipped === 0) lists.set(cover, list);
     return list;
   };
+  const keepRest = (cover: Cover<Draft>): number => {
+    const [, second, third] = cover.rules;
+    if (third !== undefined || cover.next !== undefined) return keepList(listOf(cover, 1));
+    return second === undefined ? 0 : keepRecord(writer.write(second));
+  };
   const kept = new Map<Cover<Draft>, KeptPiece>();
   const keep = (cover: Cover<Draft> | undefined): KeptPiece => {
     const [first] = cover?.rules ?? [];
     if (cover === undefined || first === undefined) return { first: 0, rest: 0 };
     const known = kept.get(cover);
     if (known !== undefined) return known;
-    const isOnly = cover.rules.length === 1 && cover.next === undefined;
-    const piece = { first: writer.write(first), rest: isOnly ? 0 : listOf(cover, 1) };
+    const piece = { first: writer.write(first), rest: keepRest(cover) };
     kept.set(cover, piece);
     return piece;
   };

@@ -205,8 +205,17 @@ function findCovers(
   addRun(found, first, first + sizeAt(code, first));
   const rest = restOf(ranges, piece);
   if (rest === 0) return;
-  found.covers[found.coverCount++] = rest + 1;
-  for (let list = covers[rest] ?? 0; list !== 0; list = covers[list] ?? 0) {
+  const place = rest >>> 1;
+  if (!isListKept(rest)) {
+    addRun(found, place, place + sizeAt(code, place));
+    return;
+  }
+  for (let list = place; list !== 0; list = covers[list] ?? 0) {
     found.covers[found.coverCount++] = list + 1;
   }
 }
+
+/** Kept of a piece behind its first record: twice the place of a record, or of a list and one. */
+export const keepRecord = (place: number): number => 2 * place;
+export const keepList = (place: number): number => 2 * place + 1;
+const isListKept = (kept: number): boolean => (kept & 1) === 1;
