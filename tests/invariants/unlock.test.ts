@@ -270,3 +270,31 @@ test("I8: a clearing of pairings lifts no lock", async () => {
   expect((await order(scene.rig, path, { order: "clear", by: TWO })).status).toBe(204);
   expect((await ask(scene)).answer.json).toEqual({ verdict: "FAILURE" });
 });
+
+test("I8: an unlock's receipt that comes after the next lock was issued lifts nothing", async () => {
+  const scene = await open();
+  await lockCard(scene);
+  await unlockCard(scene);
+  const { phone, sid, answer } = await ask(scene);
+  const { bytes } = await phone.applet.unlock(SUITE, bytesOf(answer.json["unlock"]));
+  await lockCard(scene, false);
+  expect(lockPhase(scene.rig)).toBe("issued");
+  const late = { token: answer.json["token"], receipt: encodeBase64Url(bytes) };
+  expect((await scene.rig.post(`/${sid}/receipt`, late)).status).toBe(204);
+  expect(lockPhase(scene.rig)).toBe("issued");
+  expect(await bind(await scene.exchange())).toBe("FAILURE");
+});
+
+test("I8: a lock's receipt that comes after the unlock locks nobody out", async () => {
+  const scene = await open();
+  const stranger = await scene.fleet.addSubscriber({ operator: HOME });
+  const phone = await createExchange(scene.rig, scene.card, stranger);
+  const { sid, token, reply } = await phone.run();
+  const receipt = await phone.applet.deliverResult(SUITE, bytesOf(reply.json["result"]));
+  await unlockCard(scene);
+  expect((await take(scene, await ask(scene))).status).toBe(204);
+  const late = { token, receipt: encodeBase64Url(receipt.bytes) };
+  expect((await scene.rig.post(`/${sid}/receipt`, late)).status).toBe(204);
+  expect(lockPhase(scene.rig)).toBe("none");
+  expect(await bind(await scene.exchange())).toBe("SUCCESS");
+});
