@@ -158,7 +158,7 @@ async function* compareSubscriber(
   count: Count,
 ): AsyncGenerator<Change> {
   const { dependencies } = run;
-  const algorithm = dependencies.algorithms.find(name);
+  const algorithm = dependencies.algorithms.findProfile(name);
   if (algorithm === undefined) throw new Error("a subscriber's algorithm is not known");
   const proves = algorithm.proves;
   const profile = await findProfile(run, msisdn);

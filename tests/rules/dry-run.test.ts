@@ -135,6 +135,28 @@ test("bounds: of pairs, of past bindings, of what is told", async () => {
   expect(card.cardId).not.toBe("");
 });
 
+test("a subscriber of an external centre is one of the pairs, by what its module proves", async () => {
+  bench = await openRules();
+  const { subscribers } = bench.rig.dependencies.repositories;
+  const { imsi } = await bench.addSubscriber();
+  const own = await subscribers.find("default", imsi);
+  if (own === undefined) throw new Error("no subscriber");
+  const keys = { wrappedKey: undefined, wrappedOperator: undefined };
+  const ofCentre = { ...own, ...keys, imsi: `${HOME}9999999999`, centre: "hlr" };
+  await subscribers.insert({ ...ofCentre, algorithm: "COMP128-1" });
+  await bench.rule("home", { condition: { operator: HOME }, minimumStrength: "USIM" });
+  await bench.fleet.admin.putRule("home", {
+    target: { all: true },
+    condition: { operator: HOME },
+    minimumStrength: "COMP128-1",
+    onMismatch: "lock",
+  });
+  expect(await dryRun()).toMatchObject([
+    { kind: "pair", imsi: ofCentre.imsi, after: "SUCCESS: rule home" },
+    { kind: "summary", pairs: counts(2, 1), bindings: counts(0, 0) },
+  ]);
+});
+
 const readable = (value: unknown): string =>
   value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : String(value);
 
