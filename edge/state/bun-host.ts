@@ -238,9 +238,19 @@ function createGate(database: Database): Gate {
       database.run("RELEASE step");
       return outcome;
     } catch (error) {
+      takeBack();
+      throw error;
+    }
+  }
+
+  /** The step alone, unless storage took back the whole group: what comes next is a new one. */
+  function takeBack(): void {
+    if (database.inTransaction) {
       database.run("ROLLBACK TO step");
       database.run("RELEASE step");
-      throw error;
+    } else {
+      failures += 1;
+      database.run("BEGIN IMMEDIATE");
     }
   }
 

@@ -1,5 +1,7 @@
-/** I12: an event is on disk with what it reports before anybody else reads it, and none is lost. */
+/** I12: what one COMMIT covers is on disk whole or not at all, and no event of it is lost. */
+import { Database } from "bun:sqlite";
 import { afterEach, expect, spyOn, test } from "bun:test";
+import { join } from "node:path";
 import type { Dependencies } from "#edge/dependencies";
 import { cardObject } from "#edge/state/card-writer";
 import { DRAIN_RETRY_MS } from "#edge/state/outbox";
@@ -75,4 +77,24 @@ test("I12: while the index is away one attempt an object waits, and nothing is l
   } finally {
     timers.mockRestore();
   }
+});
+
+test("I12: when storage takes back a group, its calls fail, and the next of that turn are on disk", async () => {
+  const open = await createRig();
+  rig = open;
+  const state = new Database(join(rig.folder, "state.db"));
+  // As a full disk does: not the statement is taken back, but the transaction.
+  state.run(`CREATE TRIGGER full BEFORE INSERT ON card_order WHEN NEW.object = '${OBJECT}B'
+    BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END`);
+  state.close();
+  const calls = ["A", "B", "C"].map((name) => open.host.cards.order(`${OBJECT}${name}`, REPORT));
+  const outcomes = await Promise.allSettled(calls);
+  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"]);
+  expect(outcomes.map((each) => ("reason" in each ? String(each.reason) : ""))).toEqual([
+    "StorageError",
+    "StorageError",
+    "",
+  ]);
+  expect(readDurable(rig, "SELECT object FROM card_order")).toEqual([{ object: `${OBJECT}C` }]);
+  expect((await rig.host.cards.order(`${OBJECT}A`, REPORT)).ok).toBe(true);
 });
