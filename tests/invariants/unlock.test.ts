@@ -91,6 +91,9 @@ test("I8: under a grant a locked card is unlocked, its receipt ends the grant, a
   await lockCard(scene);
   const refused = await ask(scene);
   expect(refused.answer.json).toEqual({ verdict: "FAILURE" });
+  const closed = "SELECT length(wrapped_secrets) AS bytes FROM card_session WHERE phase = 'closed'";
+  // That of the lock, by its receipt, and this one.
+  expect(readDurable(scene.rig, closed)).toEqual([{ bytes: 0 }, { bytes: 0 }]);
   expect((await unlockCard(scene)).status).toBe(204);
   const unlocking = await ask(scene);
   expect(Object.keys(unlocking.answer.json)).toEqual(["token", "unlock"]);
