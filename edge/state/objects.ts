@@ -25,7 +25,7 @@ import {
   type OpenRequest,
   type ReceiptRequest,
 } from "./card-writer.ts";
-import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
+import { carryEvents, DRAIN_RETRY_MS } from "./outbox.ts";
 import { rewrapState, type RewrapOrder } from "./rewrapping.ts";
 import { createStateTables, hasStateTables } from "./schema.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
@@ -76,11 +76,17 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
     }
   }
 
-  /** What the audit index did not take is tried again by the alarm. */
+  /**
+   * The output gate holds back what leaves for the index until the events are on disk. What the
+   * index did not take is tried again by the alarm.
+   */
   private async drain(): Promise<void> {
+    const { sql, object } = this;
+    const { audit } = this.dependencies.repositories;
     try {
-      const { audit } = this.dependencies.repositories;
-      await drainOutbox(this.sql, this.object, (events) => audit.append(events));
+      for (let isLeft = true; isLeft;) {
+        isLeft = await carryEvents(sql, object, (events) => audit.append(events));
+      }
     } catch {
       this.dependencies.log("audit_index_unavailable", {});
       await this.ctx.storage.setAlarm(this.dependencies.clock() + DRAIN_RETRY_MS);
