@@ -2,6 +2,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type {
   SlotAnswerRequest,
+  SlotBatchRequest,
   SlotChallengeRequest,
   SlotOrder,
   SlotResynchronisation,
@@ -12,7 +13,7 @@ import {
   type GsupClient,
 } from "../access-authentication/authentication-centre/gsup/client.ts";
 import { checkEnvironment } from "../bindings.ts";
-import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
+import { type CatalogEnvironment, centreOfObject, composeWorker } from "../compose-worker.ts";
 import { createRuleSource, type RuleSource } from "../binding-verification/rule-source.ts";
 import type { Dependencies, VectorQuery } from "../dependencies.ts";
 import { NO_COUNTS, type RewrapCounts } from "../rewrap-counts.ts";
@@ -155,13 +156,17 @@ export class SubscriberObject extends WriterObject {
     return this.settle(() => this.writer().resynchronise(request));
   }
 
+  batch(request: SlotBatchRequest) {
+    return this.settle(() => this.writer().batch(request));
+  }
+
   order(order: SlotOrder) {
     return this.settle(() => this.writer().order(order));
   }
 }
 
 /**
- * The connection to the HLR under one GSUP name. Two of them would compete for the name, so it
+ * The connection to one HLR under one GSUP name. Two of them would compete for the name, so it
  * lives in the one object that there is of it, near whoever asked first.
  */
 export class CentreObject extends DurableObject<WorkerEnvironment> {
@@ -169,10 +174,10 @@ export class CentreObject extends DurableObject<WorkerEnvironment> {
 
   constructor(state: DurableObjectState, env: WorkerEnvironment) {
     super(state, env);
-    const { gsup } = checkEnvironment(env);
-    if (gsup === undefined || !("port" in gsup.via)) throw new Error("no address of an HLR");
+    const settings = checkEnvironment(env).gsupCentres.get(centreOfObject(state.id.name ?? ""));
+    if (settings === undefined || !("port" in settings.via)) throw new Error("no HLR's address");
     const { dependencies } = composeWorker(env);
-    this.client = createGsupClient(dependencies, workerdTcp(gsup.via), gsup.name);
+    this.client = createGsupClient(dependencies, workerdTcp(settings.via), settings.peerName);
   }
 
   fetchVectors(query: VectorQuery) {
@@ -192,7 +197,10 @@ export function objectWriters(env: WorkerEnvironment): Writers {
       order: (object, order) => card(object).order(order),
       describe: (object) => card(object).describe(),
     },
-    slots: { order: (object, order) => slot(object).order(order) },
+    slots: {
+      order: (object, order) => slot(object).order(order),
+      batch: (object, request) => slot(object).batch(request),
+    },
     wrapped: {
       list: undefined,
       rewrapCard: (object, order) => card(object).rewrap(order),
