@@ -9,9 +9,10 @@ import {
   tabulate,
 } from "#edge/binding-verification/imsi-ranges";
 import { compileRules } from "#edge/binding-verification/rule-index";
-import type { RuleSubject } from "#edge/binding-verification/rule-match";
-import { RUN_HEAD } from "#edge/binding-verification/rule-table";
+import { ATTRIBUTES, type RuleSubject } from "#edge/binding-verification/rule-match";
+import { hashOf, RUN_HEAD } from "#edge/binding-verification/rule-table";
 import { verifyRules } from "#edge/binding-verification/rule-verification";
+import { success } from "#protocol/result";
 import { createRuleFleet } from "./rule-fleet.ts";
 import { createSeeded } from "#tests/terminal/seeded";
 import { makeRandomRule, makeRandomSubject } from "./random-rules.ts";
@@ -193,4 +194,44 @@ test("a decision looks at no more of the subject beside many rules than beside f
   const [few = 0, many = 0] = reads;
   expect(few).toBeGreaterThan(5);
   expect(many / few).toBeLessThan(1.2);
+});
+
+/** Two names with one hash, by trying some. */
+function findAlike(attribute: number): [string, string] {
+  const known = new Map<number, string>();
+  for (let number = 0; number < 2_000_000; number++) {
+    const name = `name-${number}`;
+    const hash = hashOf(attribute, name);
+    const other = known.get(hash);
+    if (other !== undefined) return [other, name];
+    known.set(hash, name);
+  }
+  throw new Error("no two names with one hash");
+}
+
+test("values with one hash are not taken for each other", () => {
+  const [one, other] = findAlike(ATTRIBUTES.indexOf("company"));
+  const many = Array.from({ length: 20 }, (_, id) => `else-${id}`);
+  const beside = (company: string): RuleSubject =>
+    makeSubject({ profile: success({ userGroups: [], services: [], company }) });
+  const rules = [one, ...many].map((company, id) =>
+    makeRule({ id: `r${id}`, target: { all: true }, condition: { company } }),
+  );
+  expect(verifyRuleList(rules, beside(one))).toMatchObject({ allowed: true, rule: "r0" });
+  expect(verifyRuleList(rules, beside(other)).allowed).toBe(false);
+  const both = [
+    ...rules,
+    makeRule({ id: "s", target: { all: true }, condition: { company: other } }),
+  ];
+  expect(verifyRuleList(both, beside(one))).toMatchObject({ allowed: true, rule: "r0" });
+  expect(verifyRuleList(both, beside(other))).toMatchObject({ allowed: true, rule: "s" });
+});
+
+test("a compiled rule takes no more than 160 bytes", () => {
+  const fleet = createRuleFleet(30_000);
+  const rules = Array.from({ length: fleet.size }, (_, index) => fleet.rule(index));
+  const { code, slots, covers, ranges, ids } = compileRules(rules, NOON, NOON);
+  const pieces = (ranges?.numbers.byteLength ?? 0) + (ranges?.levels[0]?.byteLength ?? 0);
+  const bytes = code.byteLength + slots.byteLength + covers.byteLength + pieces + ids.length;
+  expect(bytes / fleet.size).toBeLessThan(160);
 });
