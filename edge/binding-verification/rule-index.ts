@@ -253,7 +253,8 @@ function writeRuns(writer: Writer, runs: readonly Run[]): Pick<RuleTable, "slots
   const groups = [...Map.groupBy(runs, ({ hash }) => hash)];
   const byHash = groups.toSorted(([one], [other]) => one - other);
   const homes = Math.ceil(HOMES_PER_RUN * byHash.length);
-  const slots = new Int32Array(SLOT_WORDS * (homes + byHash.length + 1)).fill(EMPTY);
+  const slots = new Int32Array(SLOT_WORDS * (homes + byHash.length + 1));
+  for (let slot = 0; slot < slots.length; slot += SLOT_WORDS) slots[slot] = EMPTY;
   let next = 0;
   for (const [hash, alike] of byHash) {
     const slot = Math.max(next, homeOf(hash, homes));
@@ -290,7 +291,9 @@ function writeRanges(writer: Writer, rules: readonly Draft[], covers: number[]):
     if (known !== undefined) return known;
     const next = cover.next === undefined ? 0 : listOf(cover.next, 0);
     const list = covers.length;
-    covers.push(next, ...cover.rules.slice(skipped).map(writer.write), 0);
+    covers.push(next);
+    for (const draft of cover.rules.slice(skipped)) covers.push(writer.write(draft));
+    covers.push(0);
     if (skipped === 0) lists.set(cover, list);
     return list;
   };

@@ -196,6 +196,26 @@ test("a decision looks at no more of the subject beside many rules than beside f
   expect(many / few).toBeLessThan(1.2);
 });
 
+test("as many rules as there may be under one range, one value, and none", () => {
+  const target = { all: true } as const;
+  const imsiRange = { from: "460010000000000", to: "460019999999999" };
+  const conditions = [{ imsiRange }, { company: "ACME" }, { moduleKind: "USIM" as const }];
+  const rules = Array.from({ length: 210_000 }, (_, id) =>
+    makeRule({
+      id: `r${id}`,
+      target,
+      condition: { ...conditions[id % 3], level: id < 209_997 ? "gold" : "basic" },
+    }),
+  );
+  const table = compileRules(rules, NOON, NOON);
+  const beside = (level: string): RuleSubject =>
+    makeSubject({ profile: success({ userGroups: [], services: [], company: "ACME", level }) });
+  const decide = (level: string): unknown => verifyRules({ shared: table }, beside(level), NOON);
+  expect(decide("gold")).toMatchObject({ allowed: true, rule: "r0" });
+  expect(decide("basic")).toMatchObject({ allowed: true, rule: "r209997" });
+  expect(decide("silver")).toMatchObject({ allowed: false, reason: "no_rule_allows" });
+});
+
 /** Two names with one hash, by trying some. */
 function findAlike(attribute: number): [string, string] {
   const known = new Map<number, string>();
