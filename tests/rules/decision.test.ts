@@ -196,6 +196,10 @@ test("a decision looks at no more of the subject beside many rules than beside f
   expect(many / few).toBeLessThan(1.2);
 });
 
+function employee(company: string, level = "gold"): RuleSubject {
+  return makeSubject({ profile: success({ userGroups: [], services: [], company, level }) });
+}
+
 test("as many rules as there may be under one range, one value, and none", () => {
   const target = { all: true } as const;
   const imsiRange = { from: "460010000000000", to: "460019999999999" };
@@ -208,9 +212,8 @@ test("as many rules as there may be under one range, one value, and none", () =>
     }),
   );
   const table = compileRules(rules, NOON, NOON);
-  const beside = (level: string): RuleSubject =>
-    makeSubject({ profile: success({ userGroups: [], services: [], company: "ACME", level }) });
-  const decide = (level: string): unknown => verifyRules({ shared: table }, beside(level), NOON);
+  const decide = (level: string): unknown =>
+    verifyRules({ shared: table }, employee("ACME", level), NOON);
   expect(decide("gold")).toMatchObject({ allowed: true, rule: "r0" });
   expect(decide("basic")).toMatchObject({ allowed: true, rule: "r209997" });
   expect(decide("silver")).toMatchObject({ allowed: false, reason: "no_rule_allows" });
@@ -232,19 +235,17 @@ function findAlike(attribute: number): [string, string] {
 test("values with one hash are not taken for each other", () => {
   const [one, other] = findAlike(ATTRIBUTES.indexOf("company"));
   const many = Array.from({ length: 20 }, (_, id) => `else-${id}`);
-  const beside = (company: string): RuleSubject =>
-    makeSubject({ profile: success({ userGroups: [], services: [], company }) });
   const rules = [one, ...many].map((company, id) =>
     makeRule({ id: `r${id}`, target: { all: true }, condition: { company } }),
   );
-  expect(verifyRuleList(rules, beside(one))).toMatchObject({ allowed: true, rule: "r0" });
-  expect(verifyRuleList(rules, beside(other)).allowed).toBe(false);
+  expect(verifyRuleList(rules, employee(one))).toMatchObject({ allowed: true, rule: "r0" });
+  expect(verifyRuleList(rules, employee(other)).allowed).toBe(false);
   const both = [
     ...rules,
     makeRule({ id: "s", target: { all: true }, condition: { company: other } }),
   ];
-  expect(verifyRuleList(both, beside(one))).toMatchObject({ allowed: true, rule: "r0" });
-  expect(verifyRuleList(both, beside(other))).toMatchObject({ allowed: true, rule: "s" });
+  expect(verifyRuleList(both, employee(one))).toMatchObject({ allowed: true, rule: "r0" });
+  expect(verifyRuleList(both, employee(other))).toMatchObject({ allowed: true, rule: "s" });
 });
 
 test("a compiled rule takes no more than 160 bytes", () => {
