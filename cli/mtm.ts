@@ -1,4 +1,5 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import * as v from "valibot";
 import type { MtmCardEnrolment, MtmKeyNames } from "#protocol/admin";
@@ -152,6 +153,7 @@ async function enrol(args: readonly string[]): Promise<number> {
     endorsementKey: endorsementKey ?? "",
     out,
   };
+  await checkWritable(out);
   return withTpm(address, values.json, async (tpm) => {
     const keys = nameKeys(await readMtmKeys(tpm, cardId));
     if (keys.endorsementKey !== request.endorsementKey) {
@@ -161,6 +163,17 @@ async function enrol(args: readonly string[]): Promise<number> {
     const enrolled = await enrolChip(tpm, request, keys);
     return reportEnrolment(enrolled, request, values.json);
   });
+}
+
+/** A chip is enrolled once, so where its file goes is tried before. Throws UsageError. */
+async function checkWritable(path: string): Promise<void> {
+  const isNew = !existsSync(path);
+  try {
+    await (await open(path, "a")).close();
+    if (isNew) await rm(path);
+  } catch {
+    throw new UsageError("--out: that file cannot be written");
+  }
 }
 
 const challengeSchema = v.object({
@@ -249,16 +262,33 @@ async function bindOnce(args: readonly string[]): Promise<number> {
   const address = readAddress(values.tpm);
   if (values.card === undefined) throw new UsageError("bind wants --card FILE, as enrol wrote it");
   const profile = await readProfile(values.card);
+  const documents = await readDocuments(values.sign);
   return runBinding("mtm", run, async (onEnd) => {
     const tpm = openTpm(address);
     onEnd(() => tpm.close());
-    return openSide(tpm, profile, values.sign);
+    return openSide(tpm, profile, documents);
   });
+}
+
+interface Document {
+  readonly file: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Before the lease of which they take uses. Throws UsageError. */
+function readDocuments(files: readonly string[]): Promise<Document[]> {
+  return Promise.all(
+    files.map(async (file) => {
+      const bytes = await readFile(file).catch(() => undefined);
+      if (bytes === undefined) throw new UsageError(`--sign: ${file} cannot be read`);
+      return { file, bytes: new Uint8Array(bytes) };
+    }),
+  );
 }
 
 type Card = Omit<MtmCardOptions, "tpm">;
 
-function openSide(tpm: TpmConnection, options: Card, files: readonly string[]): CardSide {
+function openSide(tpm: TpmConnection, options: Card, documents: readonly Document[]): CardSide {
   const { cardId, tenant } = options;
   const card = createMtmCard({ tpm, ...options });
   return {
@@ -269,8 +299,8 @@ function openSide(tpm: TpmConnection, options: Card, files: readonly string[]): 
     modes: ["signed"],
     async serve() {
       const done: string[] = [];
-      for (const file of files) {
-        await writeFile(`${file}.sig`, await card.sign(new Uint8Array(await readFile(file))));
+      for (const { file, bytes } of documents) {
+        await writeFile(`${file}.sig`, await card.sign(bytes));
         done.push(`signed ${file}`);
       }
       return done;

@@ -40,12 +40,13 @@ export interface AdminClientOptions {
 }
 
 /** An answer that was not the one asked for; `code` as the problem said, if it was one. */
-class AdminError extends Error {
+export class AdminError extends Error {
+  /** HTTP status; 0 when there was no answer. */
   readonly status: number;
   readonly code: ProblemCode | undefined;
 
-  constructor(request: string, status: number, code: ProblemCode | undefined) {
-    super(`${request}: ${status} ${code ?? "(no problem body)"}`);
+  constructor(request: string, status: number, code?: ProblemCode, cause?: unknown) {
+    super(`${request}: ${status} ${code ?? "(no problem body)"}`, { cause });
     this.name = "AdminError";
     this.status = status;
     this.code = code;
@@ -186,7 +187,8 @@ async function callAdmin(
   body: object | undefined,
 ): Promise<string> {
   const base = options.baseUrl.endsWith("/") ? options.baseUrl : `${options.baseUrl}/`;
-  const response = await options.fetch(new URL(`v1/admin/${path}`, base).href, {
+  const request = `${method} /v1/admin/${path}`;
+  const sent = options.fetch(new URL(`v1/admin/${path}`, base).href, {
     method,
     headers: {
       authorization: `Bearer ${options.adminKey}`,
@@ -194,9 +196,12 @@ async function callAdmin(
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
+  const response = await sent.catch((error: unknown) => {
+    throw new AdminError(request, 0, undefined, error);
+  });
   const text = await response.text();
   if (statuses.includes(response.status)) return text;
-  throw new AdminError(`${method} /v1/admin/${path}`, response.status, readProblemCode(text));
+  throw new AdminError(request, response.status, readProblemCode(text));
 }
 
 function readProblemCode(text: string): ProblemCode | undefined {
