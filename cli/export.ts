@@ -16,7 +16,7 @@ import { type Command, EXIT, UsageError } from "./command.ts";
 import { CARD_TABLE } from "./import/columns.ts";
 import { type LineFault, REASON_TEXT } from "./import/fault.ts";
 import { createCsvSource, type SourceItem } from "./import/source.ts";
-import { printNote } from "./output.ts";
+import { outputLoss, printNote } from "./output.ts";
 
 /** Challenges asked for at once. */
 const UNDER_WAY_MAX = 8;
@@ -144,6 +144,7 @@ async function exportPages(
     if (!page.ok) return reportProblem(page.reason);
     const { records, next } = read(page.value);
     await write(records);
+    if (outputLoss() !== undefined) return reportLoss();
     after = next;
   }
   return EXIT.expected;
@@ -157,6 +158,11 @@ async function write(records: readonly (readonly string[])[]): Promise<void> {
       resolve();
     });
   });
+}
+
+function reportLoss(): number {
+  printNote("simlatch export: standard output takes no more; what was written is not all");
+  return EXIT.unexpected;
 }
 
 function reportProblem(problem: AdminProblem): number {
@@ -181,6 +187,7 @@ async function exportChallenges(exporter: Exporter, path: string): Promise<numbe
     for (let from = 0; from < items.length; from += UNDER_WAY_MAX) {
       const some = items.slice(from, from + UNDER_WAY_MAX);
       const answers = await Promise.all(some.map((item) => askChallenge(exporter, item)));
+      if (outputLoss() !== undefined) return reportLoss();
       for (const answer of answers) {
         if (typeof answer === "string") return reportProblem(answer);
         if (Array.isArray(answer)) await write([answer]);
@@ -191,6 +198,7 @@ async function exportChallenges(exporter: Exporter, path: string): Promise<numbe
       }
     }
   }
+  if (outputLoss() !== undefined) return reportLoss();
   return failed ? EXIT.unexpected : EXIT.expected;
 }
 

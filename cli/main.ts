@@ -14,7 +14,7 @@ import { importCommand } from "./import.ts";
 import { keysCommand } from "./keys.ts";
 import { modelCommand } from "./model.ts";
 import { mtmCommand } from "./mtm.ts";
-import { printLine, printNote } from "./output.ts";
+import { keepGoingUnread, outputLoss, printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
 import { relayCommand } from "./relay.ts";
@@ -103,4 +103,10 @@ function reportFailure(command: Command, error: unknown): number {
   return EXIT.unexpected;
 }
 
+keepGoingUnread();
+// Who stops reading knows it; whose disk is full must be told.
+process.once("exit", () => {
+  if (!["EPIPE", undefined].includes(outputLoss()) && process.exitCode === EXIT.expected)
+    process.exitCode = EXIT.unexpected;
+});
 process.exitCode = await main(process.argv.slice(2));

@@ -73,3 +73,22 @@ test("a reader or a TPM that is not there is 4, a platform that does not answer 
   expect(exitOf(new CardError("transport", "TPM2_Sign", undefined, tpm))).toBe(4);
   expect(exitOf(new PlatformError("unreachable", 0))).toBe(1);
 });
+
+/** What a shell prints that runs `script`. */
+async function shell(script: string): Promise<string> {
+  const child = Bun.spawn(["/bin/sh", "-c", script], { stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return stdout + stderr;
+}
+
+test("standard output that nobody reads, or that is full, ends in no stack, and a full one in 1", async () => {
+  const simlatch = `${process.execPath} ${join(import.meta.dir, "../../cli/main.ts")}`;
+  const unread = await shell(
+    `(${simlatch} conformance --emulated; echo "code $?" >&2) | head -n 1`,
+  );
+  expect(unread.split("\n")).toEqual([expect.stringContaining("TF, P-256"), "code 0", ""]);
+  expect(await shell(`${simlatch} keys > /dev/full; echo "code $?"`)).toBe("code 1\n");
+});
