@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { createLog, runtimeAmbient } from "#edge/app";
 import { checkRelayEnvironment } from "#edge/relay/configuration";
+import { createGsupSource } from "#edge/relay/gsup-source";
 import { createRelay } from "#edge/relay/relay";
 import { bunPatience, bunTcp } from "#edge/tcp-bun";
 import { type Command, EXIT, parsePort } from "./command.ts";
@@ -19,7 +20,7 @@ connection to it, until Ctrl-C. From the environment:
 
   SIMLATCH_GSUP_ADDRESS       HOST or HOST:PORT of the HLR (port 4222 unless given)
   SIMLATCH_RELAY_CALLERS      NAME:KEY of each point of presence, spaces between; NAME is its
-                              SIMLATCH_GSUP_NAME, KEY its SIMLATCH_GSUP_RELAY_KEY
+                              SIMLATCH_GSUP_..._PEER_NAME, KEY its SIMLATCH_GSUP_..._RELAY_KEY
   SIMLATCH_RELAY_PER_MINUTE   questions of one of them in a minute (default 6000)
 
 Questions and answers are sealed under the caller's key. Put TLS or a tunnel in front of it where it
@@ -47,13 +48,14 @@ can be reached from outside. A configuration that cannot work ends with exit cod
     const stopped = waitForInterrupt();
     const ambient = runtimeAmbient(printNote);
     const tools = { ...ambient, sleep: bunPatience, log: createLog(ambient) };
-    const relay = createRelay(tools, bunTcp(address), options);
+    const source = createGsupSource(tools, bunTcp(address));
+    const relay = createRelay(tools, source, options);
     const server = Bun.serve({ hostname, port, fetch: (request) => relay.fetch(request) });
     const url = server.url.origin;
     printLine(values.json === true ? JSON.stringify({ url }) : `listening: ${url}`);
     await stopped;
     await server.stop(true);
-    relay.close();
+    source.close();
     return EXIT.expected;
   },
 };

@@ -36,6 +36,7 @@ export type {
 } from "./algorithms.ts";
 export type {
   AuthenticationCentre,
+  BatchOrder,
   CentreConnector,
   CentreConnectors,
   CentreFailure,

@@ -10,6 +10,7 @@ import { failure, type Result, success } from "#protocol/result";
 
 import type { Log } from "../dependencies.ts";
 import { decodeUtf8, readBounded } from "../peers/bounded-body.ts";
+import { StorageError } from "../state/sql.ts";
 import { absentKeyIn } from "../vault.ts";
 import { type FailureReason, problemFor } from "../wire-error.ts";
 
@@ -34,20 +35,29 @@ export function respondProblem(c: Context, reason: FailureReason): Response {
 
 export const handleNotFound: NotFoundHandler = (c) => respondProblem(c, "not_found");
 
+export function createErrorHandler(log: Log): ErrorHandler {
+  return (error, c) => respondProblem(c, reportError(log, error));
+}
+
 /**
  * A defect or a failed part. Only the error's name is logged: messages of database drivers hold
  * the values of the query.
  */
-export function createErrorHandler(log: Log): ErrorHandler {
-  return function handleError(error, c) {
-    const key = absentKeyIn(error);
-    if (key !== undefined) {
-      log("wrapping_key_absent", { key });
-      return respondProblem(c, "wrapping_key_absent");
-    }
-    log("defect", { name: error.name });
-    return respondProblem(c, "unexpected");
-  };
+export function reportError(
+  log: Log,
+  error: Error,
+): "wrapping_key_absent" | "storage_unavailable" | "unexpected" {
+  const key = absentKeyIn(error);
+  if (key !== undefined) {
+    log("wrapping_key_absent", { key });
+    return "wrapping_key_absent";
+  }
+  if (error instanceof StorageError) {
+    log("storage_unavailable", {});
+    return "storage_unavailable";
+  }
+  log("defect", { name: error.name });
+  return "unexpected";
 }
 
 type ObjectSchema = GenericSchema<unknown, object>;

@@ -3,7 +3,7 @@ import { verifyReceipt, verifySignedReceipt } from "../secure-connection/critica
 import { LABEL } from "#protocol/assigned-numbers";
 import { failure, success } from "#protocol/result";
 import { closeGrant } from "./card-unlocking.ts";
-import { restoreConnection } from "./card-connection.ts";
+import { NO_SECRETS, restoreConnection } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
 import {
   findCard,
@@ -14,9 +14,6 @@ import {
   saveSession,
 } from "./card-store.ts";
 import type { CardContext, CardWriterResult, ReceiptRequest } from "./card-writer.ts";
-
-/** The session's keys end with it. */
-const NO_SECRETS = new Uint8Array(0);
 
 export function acceptReceipt(context: CardContext, request: ReceiptRequest): CardWriterResult {
   const { sql, object } = context;
@@ -38,11 +35,14 @@ export function acceptReceipt(context: CardContext, request: ReceiptRequest): Ca
     if (!report.ok) return report;
     if (report.value.epoch !== session.epoch) return failure("proof_invalid");
     const { state, epoch } = report.value;
-    const isUnlocked = verdict === "UNLOCK" && state.name === "idle";
+    // What the card was at the beginning of a later session is newer than this receipt.
+    const isNewest = card.currentSid === sid;
+    const isLocked = isNewest && state.name === "locked";
+    const isUnlocked = isNewest && verdict === "UNLOCK" && state.name === "idle";
     saveCard(sql, object, {
       ...card,
       receiptEpoch: Math.max(card.receiptEpoch, epoch),
-      ...(state.name === "locked" ? { lockPhase: "locked", lockId: state.lockId } : {}),
+      ...(isLocked ? { lockPhase: "locked", lockId: state.lockId } : {}),
       ...(isUnlocked ? { lockPhase: "none", lockId: undefined } : {}),
     });
     if (isUnlocked) closeGrant(context, session, "receipt");

@@ -74,7 +74,11 @@ const STATEMENTS = [
     sqn_generation INTEGER NOT NULL,
     store_generation INTEGER NOT NULL,
     challenge_number INTEGER NOT NULL,
-    seq_floor INTEGER NOT NULL
+    seq_floor INTEGER NOT NULL,
+    batch_asked_at INTEGER NOT NULL,
+    batches_from INTEGER NOT NULL,
+    batches INTEGER NOT NULL,
+    batch_rands BLOB NOT NULL
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS slot_challenge (
     object TEXT NOT NULL,
@@ -90,16 +94,14 @@ const STATEMENTS = [
     outcome TEXT,
     strength TEXT,
     digest BLOB,
-    PRIMARY KEY (object, number)
+    PRIMARY KEY (object, sid, round)
   ) WITHOUT ROWID`,
-  `CREATE INDEX IF NOT EXISTS slot_challenge_session ON slot_challenge (object, sid, round)`,
   `CREATE TABLE IF NOT EXISTS slot_rand (
     object TEXT NOT NULL,
     rand BLOB NOT NULL,
     number INTEGER NOT NULL,
     PRIMARY KEY (object, rand)
   ) WITHOUT ROWID`,
-  `CREATE INDEX IF NOT EXISTS slot_rand_number ON slot_rand (object, number)`,
   `CREATE TABLE IF NOT EXISTS slot_vector (
     object TEXT NOT NULL,
     number INTEGER NOT NULL,

@@ -11,6 +11,7 @@ import type {
 import { drawRands } from "../access-authentication/challenge-form.ts";
 import { encodeSqn, isSeqSpent } from "../access-authentication/sequence-number.ts";
 import type { ChallengeForm, Vector } from "../dependencies.ts";
+import { HOUR_MS } from "../limits.ts";
 import { EMBEDDED_CENTRE } from "#protocol/admin";
 import { failure, type Result, success } from "#protocol/result";
 import { type SlotContext, wrapVector } from "./subscriber-context.ts";
@@ -27,6 +28,11 @@ interface Issued {
   readonly slot: Slot;
 }
 
+/** As long as quotas count it, and as its session may ask for it again. */
+function challengesKeptMs({ sessionSeconds }: SlotContext["dependencies"]["limits"]): number {
+  return Math.max(HOUR_MS, sessionSeconds * 1000);
+}
+
 /** Inside a transaction; `save` is for the slot, whose new SQN generation is an event. */
 export function issueChallenge(
   context: SlotContext,
@@ -40,6 +46,7 @@ export function issueChallenge(
   const number = slot.challengeNumber + 1;
   save({ ...issued.value.slot, challengeNumber: number });
   const { sid, round, related, subscriber } = request;
+  const at = context.dependencies.clock();
   insertChallenge(
     context.sql,
     context.object,
@@ -52,7 +59,7 @@ export function issueChallenge(
       wrappedVector,
       closed: undefined,
     },
-    { related, at: context.dependencies.clock() },
+    { related, at, since: at - challengesKeptMs(context.dependencies.limits) },
   );
   return success(vector);
 }
@@ -111,7 +118,7 @@ function issueUsim(
  * Past what another centre has issued (invariant I4). A floor counts once: a valid AUTS may take
  * SEQ below it again, and no module would ever be synchronised if the next challenge went back.
  */
-function raiseToFloor(slot: Slot, seqFloor: number): Slot {
+export function raiseToFloor(slot: Slot, seqFloor: number): Slot {
   if (seqFloor <= slot.seqFloor) return slot;
   return { ...slot, seq: Math.max(slot.seq, seqFloor), seqFloor };
 }

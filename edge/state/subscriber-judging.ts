@@ -27,7 +27,7 @@ export interface Judgement {
 
 /** How the slot's writer keeps what a judgement changes; both record an event where it matters. */
 export interface JudgementEffects {
-  readonly saveSlot: (slot: Slot) => void;
+  readonly saveSlot: (before: Slot, slot: Slot) => void;
   readonly reportSsd: (reason: string) => void;
 }
 
@@ -79,7 +79,7 @@ function resynchronise(
   const seqMs = decodeSeq(sqnMs, subscriber.indBits);
   const { next, newGeneration } = resynchroniseSeq(slot.seq, seqMs, SEQ_DELTA);
   const sqnGeneration = slot.sqnGeneration + (newGeneration ? 1 : 0);
-  saveSlot({ ...slot, seq: next - 1, sqnGeneration });
+  saveSlot(slot, { ...slot, seq: next - 1, sqnGeneration });
   return "resynchronised";
 }
 

@@ -82,5 +82,7 @@ export function recordSlotOrder(
     reason: [order.mark, ...order.by.map((name) => JSON.stringify(name))].join(" "),
     trail: [],
   });
-  return order.set ? Math.max(0, status.wordsUntil - now) : 0;
+  // By a clock that was set back since, an old word would seem to last for long.
+  const left = Math.min(Math.max(0, status.wordsUntil - now), VERIFIED_WORD_MS);
+  return order.set ? left : 0;
 }

@@ -18,6 +18,9 @@ import {
   type SqlRow,
 } from "./sql.ts";
 
+/** Challenges between two looks for RANDs to forget, each of which reads all of the slot's. */
+const RANDS_FORGOTTEN_EVERY = 64;
+
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of FORMS are its names
 const FORM_NAMES = Object.keys(FORMS) as ChallengeForm[];
 
@@ -30,7 +33,26 @@ export interface Slot {
   readonly challengeNumber: number;
   /** The floor of SEQ that counted last (raiseToFloor). */
   readonly seqFloor: number;
+  readonly batches: SlotBatches;
 }
+
+/** What the slot gave another point of presence. */
+export interface SlotBatches {
+  /** When the last batch was asked for, by the caller's clock. */
+  readonly askedAt: number;
+  /** When the hour began in which `count` were given. */
+  readonly countedFrom: number;
+  readonly count: number;
+  /** RANDs of the last batch, and the one whose AUTS it followed, 16 bytes each. */
+  readonly rands: Uint8Array;
+}
+
+const NO_BATCHES: SlotBatches = {
+  askedAt: 0,
+  countedFrom: 0,
+  count: 0,
+  rands: new Uint8Array(0),
+};
 
 export interface SlotClosure {
   readonly outcome: SlotOutcome;
@@ -57,7 +79,14 @@ export function loadSlot(sql: Sql, object: string): Slot {
   const [row] = sql.all("SELECT * FROM slot WHERE object = ?", object);
   if (row === undefined) {
     const storeGeneration = FIRST_STORE_GENERATION;
-    return { seq: 0, sqnGeneration: 1, storeGeneration, challengeNumber: 0, seqFloor: 0 };
+    return {
+      seq: 0,
+      sqnGeneration: 1,
+      storeGeneration,
+      challengeNumber: 0,
+      seqFloor: 0,
+      batches: NO_BATCHES,
+    };
   }
   return {
     seq: readNumber(row, "seq"),
@@ -65,18 +94,33 @@ export function loadSlot(sql: Sql, object: string): Slot {
     storeGeneration: readNumber(row, "store_generation"),
     challengeNumber: readNumber(row, "challenge_number"),
     seqFloor: readNumber(row, "seq_floor"),
+    batches: {
+      askedAt: readNumber(row, "batch_asked_at"),
+      countedFrom: readNumber(row, "batches_from"),
+      count: readNumber(row, "batches"),
+      rands: readBytes(row, "batch_rands"),
+    },
   };
 }
 
 export function saveSlot(sql: Sql, object: string, slot: Slot): void {
   sql.run(
-    "INSERT OR REPLACE INTO slot VALUES (?, ?, ?, ?, ?, ?)",
+    `INSERT INTO slot VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+     seq = excluded.seq, sqn_generation = excluded.sqn_generation,
+     store_generation = excluded.store_generation,
+     challenge_number = excluded.challenge_number, seq_floor = excluded.seq_floor,
+     batch_asked_at = excluded.batch_asked_at, batches_from = excluded.batches_from,
+     batches = excluded.batches, batch_rands = excluded.batch_rands`,
     object,
     slot.seq,
     slot.sqnGeneration,
     slot.storeGeneration,
     slot.challengeNumber,
     slot.seqFloor,
+    slot.batches.askedAt,
+    slot.batches.countedFrom,
+    slot.batches.count,
+    slot.batches.rands,
   );
 }
 
@@ -177,13 +221,21 @@ export function closeFetch(
   sql.run("DELETE FROM slot_fetch WHERE object = ? AND sid = ? AND round = ?", object, sid, round);
 }
 
-/** Also forgets challenges older than the last 1,024 of this slot, and their RANDs. */
+/**
+ * Also forgets challenges of before `since`. RANDs are remembered for longer, those of the last
+ * 1,024 challenges and of a few more.
+ */
 export function insertChallenge(
   sql: Sql,
   object: string,
   { number, sid, form, challenge, keyVersion, wrappedVector }: SlotChallenge,
-  { related, at }: { readonly related: boolean; readonly at: number },
+  {
+    related,
+    at,
+    since,
+  }: { readonly related: boolean; readonly at: number; readonly since: number },
 ): void {
+  sql.run("DELETE FROM slot_challenge WHERE object = ? AND at <= ?", object, since);
   sql.run(
     `INSERT INTO slot_challenge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)`,
     object,
@@ -200,25 +252,25 @@ export function insertChallenge(
   for (const rand of challenge.rands) {
     sql.run("INSERT INTO slot_rand VALUES (?, ?, ?)", object, rand, number);
   }
-  for (const table of ["slot_challenge", "slot_rand"]) {
-    sql.run(`DELETE FROM ${table} WHERE object = ? AND number <= ?`, object, number - RECENT_RANDS);
-  }
+  if (number % RANDS_FORGOTTEN_EVERY !== 0) return;
+  sql.run("DELETE FROM slot_rand WHERE object = ? AND number <= ?", object, number - RECENT_RANDS);
 }
 
 /** Records the outcome and erases the expected answer. */
 export function closeChallenge(
   sql: Sql,
   object: string,
-  number: number,
+  { sid, challenge: { round } }: SlotChallenge,
   { outcome, strength, digest }: SlotClosure,
 ): void {
   sql.run(
     `UPDATE slot_challenge SET outcome = ?, strength = ?, digest = ?, wrapped_vector = NULL
-     WHERE object = ? AND number = ?`,
+     WHERE object = ? AND sid = ? AND round = ?`,
     outcome,
     strength ?? null,
     digest,
     object,
-    number,
+    sid,
+    round,
   );
 }

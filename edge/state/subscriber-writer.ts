@@ -5,6 +5,8 @@
 import {
   type SlotAnswerFailure,
   type SlotAnswerRequest,
+  type SlotBatchFailure,
+  type SlotBatchRequest,
   type SlotChallengeFailure,
   type SlotChallengeRequest,
   type SlotOrder,
@@ -12,11 +14,13 @@ import {
   type SlotVector,
   type SlotWord,
 } from "../access-authentication/authentication-centre/slot.ts";
+import type { FetchedVector } from "../dependencies.ts";
 import { HOUR_MS, SEQ_RESTORE_JUMP } from "../limits.ts";
 import { EMBEDDED_CENTRE } from "#protocol/admin";
 import { equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 import { recordEvent } from "./outbox.ts";
+import { issueBatch } from "./subscriber-batches.ts";
 import type { SlotContext } from "./subscriber-context.ts";
 import { issueChallenge } from "./subscriber-issuing.ts";
 import { judgeAnswer } from "./subscriber-judging.ts";
@@ -62,9 +66,25 @@ export class SubscriberWriter {
       const withdrawal = findWithdrawal(this.sql, this.object);
       if (withdrawal !== undefined) return failure(withdrawal);
       if (this.isOverQuota(request)) return failure("imsi_quota_exceeded");
-      const slot = this.restoreSlot(request, loadSlot(this.sql, this.object));
+      const before = loadSlot(this.sql, this.object);
+      const slot = this.restoreSlot(request, before);
       return issueChallenge(this.context, request, slot, (next) => {
-        this.saveSlot(request, next, "store_restored");
+        this.saveSlot(request, before, next, "store_restored");
+      });
+    });
+  }
+
+  /** Vectors for another point of presence, whose slot this is. */
+  batch(request: SlotBatchRequest): Result<readonly FetchedVector[], SlotBatchFailure> {
+    return this.sql.transaction(() => {
+      const report = findWithdrawal(this.sql, this.object);
+      if (report !== undefined) return failure(report);
+      const asked = { subscriber: request.subscriber, cardId: "", sid: "" };
+      const before = loadSlot(this.sql, this.object);
+      const slot = this.restoreSlot(asked, before);
+      return issueBatch(this.context, request, slot, (next) => {
+        const reason = request.resynchronisation === undefined ? "store_restored" : "sqn_reset";
+        this.saveSlot(asked, before, next, reason);
       });
     });
   }
@@ -103,7 +123,7 @@ export class SubscriberWriter {
         const stored = storeVectors(this.context, subscriber, fetched.value);
         if (!stored) return failure("vectors_unusable");
       }
-      closeChallenge(this.sql, this.object, closed.number, { ...closed.closed, outcome });
+      closeChallenge(this.sql, this.object, closed, { ...closed.closed, outcome });
       return success({ outcome, goodForMs: 0 });
     });
   }
@@ -129,15 +149,15 @@ export class SubscriberWriter {
       return isSame ? success(open.closed) : failure("no_open_challenge");
     }
     const { outcome, strength } = judgeAnswer(this.context, request, open, {
-      saveSlot: (slot) => {
-        this.saveSlot(request, slot, "sqn_reset");
+      saveSlot: (before, slot) => {
+        this.saveSlot(request, before, slot, "sqn_reset");
       },
       reportSsd: (reason) => {
         this.record(request, "ssd_update_concluded", reason);
       },
     });
     const closure = { outcome, strength, digest: request.digest };
-    closeChallenge(this.sql, this.object, open.number, closure);
+    closeChallenge(this.sql, this.object, open, closure);
     return success(closure);
   }
 
@@ -167,10 +187,9 @@ export class SubscriberWriter {
   }
 
   /** A new SQN generation is an event, `reason` says of what. */
-  private saveSlot(request: SlotRequest, slot: Slot, reason: string): void {
-    const { sqnGeneration } = loadSlot(this.sql, this.object);
+  private saveSlot(request: SlotRequest, before: Slot, slot: Slot, reason: string): void {
     saveSlot(this.sql, this.object, slot);
-    if (slot.sqnGeneration === sqnGeneration) return;
+    if (slot.sqnGeneration === before.sqnGeneration) return;
     this.record(request, "sqn_generation_raised", `${reason} ${slot.sqnGeneration}`);
   }
 

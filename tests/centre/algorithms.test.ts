@@ -159,11 +159,23 @@ test.each([MILENAGE, COMP128_3, CAVE, CHAP].map((phone) => [phone.algorithm, pho
   },
 );
 
-test("a RAND is remembered for 1,024 challenges, and no longer", async () => {
+test("a RAND is remembered for 1,024 challenges and up to 63 more, a challenge for an hour", async () => {
   await scene.enrol(COMP128_3.enrolment);
-  for (let i = 0; i < 1030; i++) await scene.ask(COMP128_3);
-  expect(scene.rows("SELECT COUNT(*) AS n FROM slot_challenge")).toEqual([{ n: 1024 }]);
-  expect(scene.rows("SELECT COUNT(*) AS n FROM slot_rand")).toEqual([{ n: 2048 }]);
+  const start = Date.now();
+  let now = start;
+  scene.reopen({ clock: () => now });
+  const counts = () =>
+    scene.rows(
+      "SELECT (SELECT COUNT(*) FROM slot_challenge) AS open, (SELECT COUNT(*) FROM slot_rand) AS rands",
+    );
+  for (let i = 1; i <= 1087; i++) {
+    now = start + (i > 1000 ? 1800_000 : 0);
+    await scene.ask(COMP128_3);
+  }
+  expect(counts()).toEqual([{ open: 1087, rands: 2 * 1087 }]);
+  now = start + 3600_000;
+  await scene.ask(COMP128_3);
+  expect(counts()).toEqual([{ open: 88, rands: 2 * 1024 }]);
 });
 
 test("a subscriber of a test algorithm is neither enrolled nor challenged unless it is let in", async () => {
