@@ -106,7 +106,7 @@ export const SESSION_FAULTS: readonly Fault[] = [
     invariant: "I7",
     what: "an IMSI is revealed that was concealed in another session",
     source: ECIES,
-    find: "if (!equalBytes(message.subarray(end), mac.subarray(0, MAC_BYTES))) return undefined;",
+    find: "if (!equalBytes(sealed.mac, mac.subarray(0, MAC_BYTES))) return undefined;",
     replace: "",
     file: "tests/platform/concealed-imsi.test.ts",
     test: "a concealed IMSI is the subscriber's in its own session and tenant, else nobody's",
