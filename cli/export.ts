@@ -14,6 +14,7 @@ import {
 } from "./admin-call.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { CARD_TABLE } from "./import/columns.ts";
+import { encodeNames } from "./import/name-list.ts";
 import { type LineFault, REASON_TEXT } from "./import/fault.ts";
 import { createCsvSource, type SourceItem } from "./import/source.ts";
 import { printNote } from "./output.ts";
@@ -82,7 +83,9 @@ interface Lines {
 }
 
 const SUBSCRIBER_COLUMNS =
-  "imsi,mnc_length,msisdn,status,centre,algorithm,amf,ind_bits,key_version".split(",");
+  "imsi,mnc_length,msisdn,status,centre,algorithm,amf,ind_bits,key_version,customer_data,home_region,user_groups,level,company,services,network_subset,service_provider,corporate".split(
+    ",",
+  );
 const CARD_COLUMNS =
   "card_id,kind,suite,modes,status,groups,company,public_key,key_version,service_public_key,not_before,not_after".split(
     ",",
@@ -91,18 +94,37 @@ const CARD_COLUMNS =
 function readSubscribers(body: unknown): Lines {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the operator's own platform
   const { rows, next } = body as SubscriberPage;
-  const records = rows.map((row) => [
+  const records = rows.map((row) => writeSubscriber(row));
+  return { records, next };
+}
+
+function writeSubscriber(row: SubscriberPage["rows"][number]): string[] {
+  return [
     row.imsi,
     String(row.mncLength),
     row.msisdn ?? "",
     row.status,
     row.centre,
     row.algorithm,
-    row.amf,
-    String(row.indBits),
+    row.amf ?? "",
+    row.indBits?.toString() ?? "",
     String(row.keyVersion),
-  ]);
-  return { records, next };
+    ...writeProfile(row.profile),
+  ];
+}
+
+function writeProfile(profile: SubscriberPage["rows"][number]["profile"]): string[] {
+  return [
+    profile === null ? "unknown" : "known",
+    profile?.homeRegion ?? "",
+    encodeNames(profile?.userGroups ?? []),
+    profile?.level ?? "",
+    profile?.company ?? "",
+    encodeNames(profile?.services ?? []),
+    profile?.networkSubset ?? "",
+    profile?.serviceProvider ?? "",
+    profile?.corporate ?? "",
+  ];
 }
 
 function readCards(body: unknown): Lines {

@@ -20,6 +20,7 @@ export type {
   Repositories,
   StoredRule,
   SubscriberChange,
+  SubscriberEntry,
   SubscriberListing,
   SubscriberRecord,
   TenantRecord,

@@ -4,9 +4,12 @@ export interface Column {
   readonly name: string;
   /** In SubscriberRow or CardEnrolment. */
   readonly member: string;
-  readonly kind: "text" | "number" | "list";
+  /** A list is separated by spaces, names by semicolons (name-list.ts). */
+  readonly kind: "text" | "number" | "list" | "names";
   /** A key: never shown, and perhaps encrypted under a transport key. */
   readonly isSecret: boolean;
+  /** An empty cell says that there is none; in all other columns it says nothing. */
+  readonly emptyIsNone: boolean;
 }
 
 const column = (name: string, kind: Column["kind"] = "text", isSecret = false): Column => ({
@@ -14,6 +17,11 @@ const column = (name: string, kind: Column["kind"] = "text", isSecret = false): 
   member: name.replaceAll(/_[a-z]/g, (part) => part.slice(1).toUpperCase()),
   kind,
   isSecret,
+  emptyIsNone: false,
+});
+const customerData = (name: string, kind: "text" | "names" = "text"): Column => ({
+  ...column(name, kind),
+  emptyIsNone: true,
 });
 const secret = (name: string): Column => column(name, "text", true);
 
@@ -40,6 +48,15 @@ export const SUBSCRIBER_TABLE: Table = {
     column("amf"),
     column("ind_bits", "number"),
     column("sqn", "number"),
+    column("customer_data"),
+    customerData("home_region"),
+    customerData("user_groups", "names"),
+    customerData("level"),
+    customerData("company"),
+    customerData("services", "names"),
+    customerData("network_subset"),
+    customerData("service_provider"),
+    customerData("corporate"),
   ],
   key: "imsi",
   required: ["imsi"],

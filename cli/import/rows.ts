@@ -2,6 +2,7 @@
 import { type Column, columnNamed, type Table } from "./columns.ts";
 import type { LineFault, LineReason } from "./fault.ts";
 import { createLineTable } from "./line-table.ts";
+import { decodeNames } from "./name-list.ts";
 import type { SourceRow } from "./source.ts";
 import type { TransportKey } from "./transport-key.ts";
 
@@ -67,7 +68,8 @@ export function createRowBuilder(options: RowOptions): (item: SourceRow) => Buil
     if (duplicate !== undefined) return duplicate;
     const row: Record<string, unknown> = {};
     for (const column of table.columns) {
-      const given = values[column.name] ?? defaults.get(column.name);
+      const value = values[column.name];
+      const given = (value === "" ? undefined : value) ?? defaults.get(column.name) ?? value;
       if (given === undefined) continue;
       const isSealed = column.isSecret && !plain.has(column.name);
       const read =
@@ -94,7 +96,11 @@ type Cell =
 function readCell({ kind }: Column, text: string): Cell {
   switch (kind) {
     case "text":
-      return { ok: true, value: text };
+      return { ok: true, value: text === "" ? null : text };
+    case "names": {
+      const value = decodeNames(text);
+      return value === undefined ? { ok: false, reason: "backslash_alone" } : { ok: true, value };
+    }
     case "list":
       return { ok: true, value: text.split(" ").filter((part) => part !== "") };
     case "number": {

@@ -5,7 +5,7 @@ import type { LineFault } from "./fault.ts";
 
 export interface SourceRow {
   readonly line: number;
-  /** By the name of the column; cells that are empty are not among them. */
+  /** By the name of the column; empty cells only where they say that there is none. */
   readonly values: Readonly<Record<string, string>>;
 }
 export type SourceItem = SourceRow | LineFault;
@@ -111,7 +111,8 @@ function readCells(
   for (let index = 0; index < cells.length; index++) {
     const cell = cells[index];
     const column = columns[index];
-    if (cell !== undefined && cell !== "" && column !== undefined) values[column.name] = cell;
+    if (cell === undefined || column === undefined) continue;
+    if (cell !== "" || column.emptyIsNone) values[column.name] = cell;
   }
   return { line, values };
 }

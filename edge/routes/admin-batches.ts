@@ -63,7 +63,8 @@ export function createBatchRoutes(dependencies: Dependencies): Hono {
 
   routes.get("/subscribers", validateQuery(subscriberPageQuery), async (c) => {
     const { tenant, after = "", limit } = c.req.valid("query");
-    const rows = (await subscribers.list(tenant, { after, limit })).map(viewListing);
+    const found = await subscribers.list(tenant, { after, limit });
+    const rows = found.map((listing) => viewListing(dependencies, listing));
     const next = rows.length < limit ? null : (rows.at(-1)?.imsi ?? null);
     const page: SubscriberPage = { rows, next };
     return c.json(page);
@@ -86,13 +87,19 @@ export function createBatchRoutes(dependencies: Dependencies): Hono {
   return routes;
 }
 
-function viewListing(listing: SubscriberListing): SubscriberPage["rows"][number] {
-  const { operator, msisdn, amf, ...rest } = listing;
+function viewListing(
+  { algorithms }: Pick<Dependencies, "algorithms">,
+  listing: SubscriberListing,
+): SubscriberPage["rows"][number] {
+  const { operator, msisdn, amf, indBits, profile, ...rest } = listing;
+  const hasSqn = algorithms.findProfile(rest.algorithm)?.family === "aka";
   return {
     ...rest,
     mncLength: operator.length - MCC_DIGITS,
     msisdn: msisdn ?? null,
-    amf: encodeHex(amf),
+    amf: hasSqn ? encodeHex(amf) : null,
+    indBits: hasSqn ? indBits : null,
+    profile: (msisdn === undefined ? undefined : profile) ?? null,
   };
 }
 

@@ -108,7 +108,7 @@ describe.each([...HOSTS])("subscribers in batches on $name", (host) => {
     const first = await subscribers.list(tenant, { after: "", limit: 3 });
     expect(first.map(({ imsi }) => imsi)).toEqual(names.slice(0, 3));
     expect(Object.keys(first[0] ?? {}).toSorted()).toEqual(
-      "algorithm amf centre imsi indBits keyVersion msisdn operator status".split(" "),
+      "algorithm amf centre imsi indBits keyVersion msisdn operator profile status".split(" "),
     );
     const rest = await subscribers.list(tenant, { after: names[2] ?? "", limit: 3 });
     expect(rest.map(({ imsi }) => imsi)).toEqual(names.slice(3));
