@@ -75,11 +75,18 @@ export function createRowBuilder(options: RowOptions): (item: SourceRow) => Buil
       const read =
         isSealed && transport !== undefined ? transport.open(given) : readCell(column, given);
       if (!read.ok) return { line, column: column.name, reason: read.reason };
-      row[column.member] = read.value;
+      put(row, column.member, read.value);
     }
     const shared = allowSharedKeys ? undefined : findSharedKey(line, row);
     return shared ?? { line, name: values[table.key] ?? "", row };
   };
+}
+
+/** A member of a member is named with a dot between. */
+function put(row: Record<string, unknown>, member: string, value: unknown): void {
+  const [name = "", inner] = member.split(".");
+  if (inner === undefined) row[name] = value;
+  else row[name] = Object.assign({}, row[name], { [inner]: value });
 }
 
 /** Exactly one number a name; undefined for what the platform will refuse anyway. */

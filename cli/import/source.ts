@@ -1,6 +1,6 @@
 /** A file of rows, read as a stream: what each line says by column, or what is wrong with it. */
 import { createCsvDecoder, type CsvItem } from "#protocol/csv";
-import { type Column, columnNamed, type Table } from "./columns.ts";
+import { type Column, columnNamed, type Columns } from "./columns.ts";
 import type { LineFault } from "./fault.ts";
 
 export interface SourceRow {
@@ -18,7 +18,7 @@ export interface Source {
 }
 
 export interface CsvOptions {
-  readonly table: Table;
+  readonly table: Columns;
   readonly delimiter: string;
   /** From names in the file, lower-case, to ours; empty leaves the column out. */
   readonly renamed: ReadonlyMap<string, string>;

@@ -167,8 +167,9 @@ export const sharedKeyCard = v.strictObject({
   key: hex(LENGTH.sharedKey),
   keyVersion: counter,
 });
+export const mtmCard = v.strictObject({ ...enrolmentEntries, mtm });
 export const cardEnrolment = v.pipe(
-  v.union([certificateCard, sharedKeyCard, v.strictObject({ ...enrolmentEntries, mtm })]),
+  v.union([certificateCard, sharedKeyCard, mtmCard]),
   v.check((card) => "mtm" in card === (card.kind === "MTM")),
   v.check((card) => card.kind !== "MTM" || card.suite === "P-256"),
   v.check((card) => "mtm" in card || isProofOf(card.suite, card.proof)),

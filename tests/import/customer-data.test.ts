@@ -276,6 +276,10 @@ describe.each(["bun", "workerd"] as const)("the command on %s", (runtime) => {
   let scene: Scene;
   beforeAll(async () => {
     scene = await openScene(runtime);
+    const keys = `imsi,mnc_length,msisdn,k,opc\n${[1, 2, 3, 4, 5, 6]
+      .map((n) => `${imsiOf(n)},2,${n === 6 ? "" : `4670${n}`},${keyOf(n)},${OPC}\n`)
+      .join("")}`;
+    expect((await scene.importRows(keys)).code).toBe(0);
   }, 60_000);
   afterAll(() => scene.stop());
 
@@ -284,10 +288,6 @@ describe.each(["bun", "workerd"] as const)("the command on %s", (runtime) => {
   const HEADER = "imsi,mnc_length,msisdn,company,user_groups\n";
 
   test("lists, empty cells, faults by line and column, and no value in what is said", async () => {
-    const keys = `imsi,mnc_length,msisdn,k,opc\n${[1, 2, 3, 4, 5, 6]
-      .map((n) => `${imsiOf(n)},2,${n === 6 ? "" : `4670${n}`},${keyOf(n)},${OPC}\n`)
-      .join("")}`;
-    expect((await scene.importRows(keys)).code).toBe(0);
     const rows = [
       `${imsiOf(1)},2,,Ping An,${String.raw`drivers; night\;shift`}\n`,
       `${imsiOf(2)},2,,,\n`,
@@ -341,6 +341,7 @@ describe.each(["bun", "workerd"] as const)("the command on %s", (runtime) => {
     await scene.call("PUT", `/subscribers/${imsiOf(3)}/profile`, {
       profile: { ...DATA, userGroups: awkward, company: "'@home" },
     });
+    await scene.call("PUT", `/subscribers/${imsiOf(2)}/profile`, { profile: { level: "silver" } });
     await scene.call("POST", "/subscribers", {
       imsi: imsiOf(7),
       mncLength: 2,
@@ -358,8 +359,12 @@ describe.each(["bun", "workerd"] as const)("the command on %s", (runtime) => {
     await scene.call("PUT", `/subscribers/${imsiOf(3)}/profile`, { profile: null });
     await scene.call("PUT", `/subscribers/${imsiOf(1)}/profile`, { profile: { level: "x" } });
     await scene.call("PUT", `/subscribers/${imsiOf(5)}/profile`, { profile: {} });
+    const more = { level: "silver", userGroups: ["drivers"] };
+    await scene.call("PUT", `/subscribers/${imsiOf(2)}/profile`, { profile: more });
     const back = await scene.importRows(exported.stdout, [...options, "--update"]);
-    expect(summaryOf(back)).toMatchObject({ updated: 3, unchanged: 4 });
+    expect(summaryOf(back)).toMatchObject({ updated: 4, unchanged: 3 });
+    const { profile: second } = Object(await profileOf(2));
+    expect(second).toEqual({ level: "silver", userGroups: [], services: [] });
     expect(await profileOf(3)).toEqual({ profile: before });
     expect(await profileOf(5)).toEqual({ profile: null });
     const twice = await scene.run(["export", "subscribers", "--url", scene.url]);

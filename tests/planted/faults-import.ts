@@ -4,6 +4,7 @@ import type { Fault } from "./fault.ts";
 const FLOOR = "tests/import/sequence-floor.test.ts";
 const BATCH = "tests/import/subscribers.test.ts";
 const CARDS = "tests/import/cards.test.ts";
+const TPMS = "tests/import/mtm-cards.test.ts";
 const DATA = "tests/import/customer-data.test.ts";
 const ISSUING = "edge/state/subscriber-issuing.ts";
 const IMPORT = "edge/subscriber-import.ts";
@@ -116,5 +117,32 @@ export const IMPORT_FAULTS: readonly Fault[] = [
     replace: "",
     file: DATA,
     test: "changed_meanwhile: a profile that was set since is not overwritten, nor is the rest taken",
+  },
+  {
+    invariant: "I15",
+    what: "a list of TPMs goes without the chip's proof",
+    source: "edge/enrolment.ts",
+    find: 'if (!isProven) return failure("possession_unproven");',
+    replace: "",
+    file: TPMS,
+    test: "bun: I15: what is not this chip's, this card's or this challenge's is not taken",
+  },
+  {
+    invariant: "I15",
+    what: "a registered TPM passes for another with the same id",
+    source: "edge/card-import.ts",
+    find: "if (mtm !== undefined) return equalBytes(mtm.attestationKey, known.pinnedKey);",
+    replace: "if (mtm !== undefined) return mtm.attestationKey.length === known.pinnedKey.length;",
+    file: TPMS,
+    test: "bun: a registered TPM is never changed by a list, and what a row lacks has its place",
+  },
+  {
+    invariant: "I15",
+    what: "a chip that nobody certifies gets a challenge",
+    source: "cli/export-challenges.ts",
+    find: 'if (!trusted.has(endorsementKey)) return faultOf(row, "endorsement_key", "not_trusted");',
+    replace: "",
+    file: TPMS,
+    test: "bun: not_trusted: a chip whose endorsement key nobody certifies gets no challenge",
   },
 ];
