@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { createLog, runtimeAmbient } from "#edge/app";
 import { checkRelayEnvironment } from "#edge/relay/configuration";
+import { createGsupSource } from "#edge/relay/gsup-source";
 import { createRelay } from "#edge/relay/relay";
 import { bunPatience, bunTcp } from "#edge/tcp-bun";
 import { type Command, EXIT, parsePort } from "./command.ts";
@@ -47,13 +48,14 @@ can be reached from outside. A configuration that cannot work ends with exit cod
     const stopped = waitForInterrupt();
     const ambient = runtimeAmbient(printNote);
     const tools = { ...ambient, sleep: bunPatience, log: createLog(ambient) };
-    const relay = createRelay(tools, bunTcp(address), options);
+    const source = createGsupSource(tools, bunTcp(address));
+    const relay = createRelay(tools, source, options);
     const server = Bun.serve({ hostname, port, fetch: (request) => relay.fetch(request) });
     const url = server.url.origin;
     printLine(values.json === true ? JSON.stringify({ url }) : `listening: ${url}`);
     await stopped;
     await server.stop(true);
-    relay.close();
+    source.close();
     return EXIT.expected;
   },
 };

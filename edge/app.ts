@@ -11,6 +11,8 @@ import { createEmbeddedCentre } from "./access-authentication/authentication-cen
 import { algorithms } from "./algorithms.ts";
 import { createFetchTransport } from "./peers/fetch.ts";
 import type { PeerTransport } from "./peers/transport.ts";
+import { RELAY_PATH } from "./relay/envelope.ts";
+import { createHomeRelay } from "./relay/home-centre.ts";
 import { createAdminRoutes } from "./routes/admin.ts";
 import { createBindingRoutes } from "./routes/bindings.ts";
 import { createErrorHandler, handleNotFound } from "./routes/problem.ts";
@@ -25,6 +27,8 @@ import { createVault } from "./vault.ts";
 export interface Composition {
   readonly dependencies: Dependencies;
   readonly adminKey: string | undefined;
+  /** Absent: this platform is the centre of nobody else. */
+  readonly centreCallers?: Configuration["centreCallers"];
 }
 
 /** What only the world can give: time, randomness, peers, and somewhere to write the log. */
@@ -93,7 +97,8 @@ export function compose(
     slot,
     slots,
   };
-  return { dependencies, adminKey: configuration.adminKey };
+  const { adminKey, centreCallers } = configuration;
+  return { dependencies, adminKey, centreCallers };
 }
 
 /** The operator's customer database, or else the catalog's own; never one in the other's place. */
@@ -107,7 +112,10 @@ function openDirectory(
   return createHttpDirectory({ transport, clock, log }, directory);
 }
 
-export function createApp({ dependencies, adminKey }: Composition, writers: Writers): Hono {
+export function createApp(
+  { dependencies, adminKey, centreCallers }: Composition,
+  writers: Writers,
+): Hono {
   const app = new Hono();
   app.onError(createErrorHandler(dependencies.log));
   app.notFound(handleNotFound);
@@ -116,6 +124,10 @@ export function createApp({ dependencies, adminKey }: Composition, writers: Writ
   app.route("/v1/bindings", createBindingRoutes(dependencies, writers.cards));
   if (adminKey !== undefined) {
     app.route("/v1/admin", createAdminRoutes(dependencies, adminKey, writers));
+  }
+  if (centreCallers !== undefined) {
+    const relay = createHomeRelay(dependencies, writers.slots, centreCallers);
+    app.post(RELAY_PATH, (c) => relay.fetch(c.req.raw));
   }
   return app;
 }

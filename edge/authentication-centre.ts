@@ -44,8 +44,18 @@ export interface PresentedAnswer {
 
 export type Verification = "proven" | "proven_with_tag" | "response_mismatch" | "tag_unverifiable";
 
+/** Of vectors for another point of presence. */
+export interface BatchOrder {
+  /** 16 bytes each. */
+  readonly rands: readonly Uint8Array[];
+  /** One a RAND, 6 bytes, and taken; of no use where the algorithm has none. */
+  readonly sqns: readonly Uint8Array[];
+}
+
 export interface AuthenticationCentre {
   vector(subscriber: SubscriberRecord, order: VectorOrder): Vector;
+  /** A quintet and its triplet a RAND, or a triplet where the algorithm is of a SIM. */
+  batch(subscriber: SubscriberRecord, order: BatchOrder): readonly FetchedVector[];
   /** `vector` without its AUTN, as the slot kept it. */
   verify(vector: Omit<Vector, "autn">, answer: PresentedAnswer): Verification;
   /** SQN_MS, 6 bytes, when MAC-S verifies (TS 33.102, 6.3.5). */
@@ -60,7 +70,7 @@ export interface AuthenticationCentre {
   deriveSsd(subscriber: SubscriberRecord, randssd: Uint8Array): Uint8Array;
 }
 
-/** A vector that an external centre gave out. CK and IK key nothing but the confirmation tag. */
+/** A vector that a centre gave out. CK and IK key nothing but the confirmation tag. */
 export interface FetchedVector {
   /** 16 bytes. */
   readonly rand: Uint8Array;

@@ -1,11 +1,14 @@
 /** Unchecked environment -> checked configuration. What is missing or weak stops the start. */
 import { EMBEDDED_CENTRE } from "#protocol/admin";
-import { type Bytes, decodeBase64Url, decodeHex } from "#protocol/bytes";
+import { type Bytes, decodeHex } from "#protocol/bytes";
 import { LENGTH } from "#protocol/assigned-numbers";
 import { GSUP_NAME_PATTERN } from "./access-authentication/authentication-centre/gsup/client.ts";
 import {
   ConfigurationError,
+  DISTINCT_BYTES_MIN,
+  isRegular,
   readInteger,
+  readSecret,
   readText,
   type UncheckedEnvironment,
 } from "./environment.ts";
@@ -15,7 +18,7 @@ import { readDirectory } from "./directory/settings.ts";
 import { DEFAULT_LIMITS, LIMIT_MAXIMA, type Limits } from "./limits.ts";
 import type { NudmSettings } from "./nudm/client.ts";
 import { readNudmCentres } from "./nudm/settings.ts";
-import { MASTER_KEY_BYTES } from "./vault.ts";
+import { type CentreCallers, readCentreCallers } from "./relay/centre-callers.ts";
 import { parseWrappingKeys, type WrappingKeys, type WrappingKeysFault } from "./wrapping-keys.ts";
 
 export interface Configuration {
@@ -37,6 +40,8 @@ export interface Configuration {
   readonly directory: DirectorySettings | undefined;
   /** UDMs, by the name that `centre` of a subscriber has. */
   readonly nudmCentres: ReadonlyMap<string, NudmSettings>;
+  /** Whom this platform is the authentication centre of; absent: nobody but itself. */
+  readonly centreCallers: CentreCallers | undefined;
 }
 
 /** The external centre behind GSUP, and how this point of presence reaches it. */
@@ -60,8 +65,6 @@ export interface RelayAddress {
 }
 
 const ADMIN_KEY_CHARACTERS_MIN = 32;
-/** Fewer different bytes than this in a key of 32 do not come from a random source. */
-const DISTINCT_BYTES_MIN = 12;
 /** Five bits of IND in the usual profile (TS 33.102, C.3.2). */
 const SLOTS_MAX = 32;
 const INTEGER_MAX = 2_147_483_647;
@@ -86,32 +89,8 @@ export function checkEnvironment(environment: UncheckedEnvironment): Configurati
     gsup: readGsup(environment, slot),
     directory: readDirectory(environment),
     nudmCentres: readNudmCentres(environment),
+    centreCallers: readCentreCallers(environment, { own: slot, count: slots }),
   };
-}
-
-/** 32 bytes. */
-function readSecret(environment: UncheckedEnvironment, name: string): Bytes {
-  return checkSecret(name, readText(environment, name) ?? "");
-}
-
-/** Of `text`, which is the value of `name` or a part of it. */
-export function checkSecret(name: string, text: string): Bytes {
-  const key = decodeBase64Url(text);
-  if (key?.length !== MASTER_KEY_BYTES) {
-    throw new ConfigurationError(
-      `Set ${name} to 32 random bytes in base64url; "bun run simlatch keys" makes one.`,
-    );
-  }
-  if (isRegular(key)) {
-    throw new ConfigurationError(
-      `${name} is too regular to be random; take one from "bun run simlatch keys".`,
-    );
-  }
-  return key;
-}
-
-function isRegular(key: Uint8Array): boolean {
-  return new Set(key).size < DISTINCT_BYTES_MIN;
 }
 
 const WRAPPING_KEYS_ADVICE: Readonly<Record<WrappingKeysFault, string>> = {

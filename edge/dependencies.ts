@@ -37,6 +37,7 @@ export type {
 } from "./algorithms.ts";
 export type {
   AuthenticationCentre,
+  BatchOrder,
   CentreConnector,
   CentreConnectors,
   CentreFailure,

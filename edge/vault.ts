@@ -7,8 +7,6 @@ import type { Random, Vault } from "#edge/dependencies";
 import { type Bytes, concatBytes, encodeAscii } from "#protocol/bytes";
 import { checkValueOf, masterWrappingKey, type WrappingKeys } from "./wrapping-keys.ts";
 
-export const MASTER_KEY_BYTES = 32;
-
 /**
  * A wrapped secret: version (1), id of the wrapping key (2, big endian), salt (24), nonce (12),
  * ciphertext, tag (16).
@@ -42,9 +40,8 @@ export function absentKeyIn({ message }: Error): number | undefined {
 
 /** Undefined for bytes that no vault of this version wrapped. */
 export function wrappingKeyIdOf(wrapped: Uint8Array): number | undefined {
-  const [version, high = 0, low = 0] = wrapped;
-  const isWrapped = wrapped.length >= WRAP_OVERHEAD_BYTES && version === WRAP_VERSION;
-  return isWrapped ? high * 0x1_00 + low : undefined;
+  const isWrapped = wrapped.length >= WRAP_OVERHEAD_BYTES && wrapped[0] === WRAP_VERSION;
+  return isWrapped ? (wrapped[1] ?? 0) * 0x1_00 + (wrapped[2] ?? 0) : undefined;
 }
 
 type Derive = (purpose: string) => Uint8Array;
@@ -117,9 +114,11 @@ export function createVault(
     try {
       decipher.final();
     } catch {
+      plain.fill(0);
       return undefined;
     }
-    return new Uint8Array(plain);
+    // No copy: whoever wipes what it gets wipes the only one there is.
+    return new Uint8Array(plain.buffer, plain.byteOffset, plain.length);
   }
 
   function rewrap(purpose: string, context: string, wrapped: Uint8Array): Uint8Array | undefined {

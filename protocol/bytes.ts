@@ -57,19 +57,48 @@ function readDigit(code: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : NO_DIGIT;
 }
 
+const BASE64URL_DIGITS = encodeAscii(
+  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+);
+const BASE64URL_VALUES = new Int8Array(128).fill(-1);
+for (const [value, code] of BASE64URL_DIGITS.entries()) BASE64URL_VALUES[code] = value;
+
+/** RFC 4648 section 5 without padding. */
 export function encodeBase64Url(bytes: Uint8Array): string {
-  let binary = "";
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  const out = new Uint8Array(Math.ceil((bytes.length * 4) / 3));
+  for (let from = 0, to = 0; from < bytes.length; from += 3, to += 4) {
+    const group =
+      ((bytes[from] ?? 0) << 16) | ((bytes[from + 1] ?? 0) << 8) | (bytes[from + 2] ?? 0);
+    // What lies behind the end of `out` is not written.
+    out[to] = BASE64URL_DIGITS[group >> 18] ?? 0;
+    out[to + 1] = BASE64URL_DIGITS[(group >> 12) & 63] ?? 0;
+    out[to + 2] = BASE64URL_DIGITS[(group >> 6) & 63] ?? 0;
+    out[to + 3] = BASE64URL_DIGITS[group & 63] ?? 0;
+  }
+  return ascii.decode(out);
 }
 
-/** RFC 4648 section 5 without padding; undefined unless re-encoding gives the same text. */
+/**
+ * RFC 4648 section 5 without padding; undefined for any other character, for a length that no bytes
+ * have, and where the bits that the last byte leaves over are not 0.
+ */
 export function decodeBase64Url(text: string): Bytes | undefined {
-  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return undefined;
-  const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  const out = new Uint8Array(binary.length);
-  for (let i = 0; i < out.length; i++) out[i] = binary.charCodeAt(i);
-  return encodeBase64Url(out) === text ? out : undefined;
+  if (text.length % 4 === 1) return undefined;
+  const out = new Uint8Array(Math.floor((text.length * 3) / 4));
+  let bits = 0;
+  let pending = 0;
+  let length = 0;
+  for (let i = 0; i < text.length; i++) {
+    const value = BASE64URL_VALUES[text.charCodeAt(i)] ?? -1;
+    if (value === -1) return undefined;
+    pending = (pending << 6) | value;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    out[length++] = pending >> bits;
+    pending &= (1 << bits) - 1;
+  }
+  return pending === 0 ? out : undefined;
 }
 
 /** Four bytes, big-endian. */

@@ -6,6 +6,7 @@ import * as gsm from "./gsm.ts";
 import type { GsmAnswer } from "./gsm.ts";
 import { deriveOpc, generateVector, openAuts } from "./index.ts";
 import type { AuthenticationVector } from "./index.ts";
+import { generateVectors } from "./milenage.ts";
 import {
   deriveMilenage256Opc,
   generateMilenage256Vector,
@@ -49,6 +50,13 @@ export interface AkaAlgorithm extends AlgorithmBase {
     sqn: Uint8Array,
     amf: Uint8Array,
   ) => AuthenticationVector;
+  /** Vectors of many challenges in one call, where there is one. */
+  readonly generateSeries?: (
+    k: Uint8Array,
+    operator: Uint8Array,
+    challenges: readonly { readonly rand: Uint8Array; readonly sqn: Uint8Array }[],
+    amf: Uint8Array,
+  ) => AuthenticationVector[];
   readonly openAuts?: (
     k: Uint8Array,
     operator: Uint8Array,
@@ -92,6 +100,7 @@ export const ALGORITHMS = {
     status: "current",
     proves: "USIM",
     generateVector,
+    generateSeries: generateVectors,
     openAuts,
     deriveOperator: deriveOpc,
   },

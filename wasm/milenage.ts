@@ -13,7 +13,7 @@ import {
   take,
 } from "./core.ts";
 import type { Field } from "./core.ts";
-import type { MilenageOutput } from "./index.ts";
+import type { AuthenticationVector, MilenageOutput } from "./index.ts";
 
 const KEY_BYTES = 16;
 const RAND_BYTES = 16;
@@ -111,6 +111,44 @@ export function generateVectorSeries(
     request.fill(0, 0, OFFSET.rand); // the core answers to the batch alone
     clearBatch(count);
   }
+}
+
+/**
+ * The same vectors, taken apart.
+ * @param k, opc 16 bytes each
+ * @param challenges 1 to 1,024 of RAND, 16 bytes, and SQN, 6 bytes
+ * @param amf 2 bytes
+ * @throws CoreInputError for another length
+ */
+export function generateVectors(
+  k: Uint8Array,
+  opc: Uint8Array,
+  challenges: readonly { readonly rand: Uint8Array; readonly sqn: Uint8Array }[],
+  amf: Uint8Array,
+): AuthenticationVector[] {
+  requireBytes("amf", amf, AMF_BYTES);
+  const requests = new Uint8Array(challenges.length * CHALLENGE_RECORD_BYTES);
+  for (const [index, { rand, sqn }] of challenges.entries()) {
+    requireBytes("rand", rand, RAND_BYTES);
+    requireBytes("sqn", sqn, SQN_BYTES);
+    const start = index * CHALLENGE_RECORD_BYTES;
+    put(requests, rand, start);
+    put(requests, sqn, start + RAND_BYTES);
+    put(requests, amf, start + RAND_BYTES + SQN_BYTES);
+  }
+  const records = generateVectorSeries(k, opc, requests);
+  const vectors = challenges.map(({ rand }, index) => {
+    const start = index * VECTOR_RECORD_BYTES;
+    return {
+      rand,
+      autn: take(records, start, start + 16),
+      xres: take(records, start + 16, start + 24),
+      ck: take(records, start + 24, start + 40),
+      ik: take(records, start + 40, start + 56),
+    };
+  });
+  records.fill(0);
+  return vectors;
 }
 
 /** c1 to c5 and r1 to r5 of TS 35.206 clause 4.1; an operator's choice is public. */

@@ -1,11 +1,9 @@
 /** What `simlatch relay` is told by its environment. */
 import { GSUP_NAME_PATTERN } from "../access-authentication/authentication-centre/gsup/client.ts";
-import { checkSecret, readGsupAddress, type TcpAddress } from "../bindings.ts";
-import { ConfigurationError, readInteger, type UncheckedEnvironment } from "../environment.ts";
+import { readGsupAddress, type TcpAddress } from "../bindings.ts";
+import { checkSecret, ConfigurationError, type UncheckedEnvironment } from "../environment.ts";
+import { readQuestionsPerMinute } from "./centre-callers.ts";
 import type { RelayOptions } from "./relay.ts";
-
-const QUESTIONS_PER_MINUTE = 6000;
-const QUESTIONS_PER_MINUTE_MAX = 1_000_000;
 
 export interface RelayConfiguration extends RelayOptions {
   readonly address: TcpAddress;
@@ -15,13 +13,7 @@ export function checkRelayEnvironment(environment: UncheckedEnvironment): RelayC
   return {
     address: readGsupAddress(environment),
     callers: readCallers(environment),
-    questionsPerMinute: readInteger(
-      environment,
-      "SIMLATCH_RELAY_PER_MINUTE",
-      QUESTIONS_PER_MINUTE,
-      1,
-      QUESTIONS_PER_MINUTE_MAX,
-    ),
+    questionsPerMinute: readQuestionsPerMinute(environment),
   };
 }
 

@@ -1,14 +1,10 @@
 /**
- * The relay beside an HLR: it holds the GSUP connections of points of presence that cannot hold
- * their own, one for each name, and answers whoever has the key of that name.
+ * Vectors for points of presence: questions and answers are sealed, and whoever has the key of a
+ * name is answered under that name, out of an HLR (gsup-source.ts) or of this platform's own
+ * subscribers (home-centre.ts).
  */
-import {
-  createGsupClient,
-  type GsupClient,
-} from "../access-authentication/authentication-centre/gsup/client.ts";
-import type { OpenStream } from "../access-authentication/authentication-centre/gsup/stream.ts";
 import { wipeVector } from "../access-authentication/authentication-centre/external.ts";
-import type { Clock, Dependencies } from "../dependencies.ts";
+import type { Clock, Dependencies, VectorQuery } from "../dependencies.ts";
 import { createRateLimit } from "../routes/rate-limit.ts";
 import { encodeBase64Url } from "#protocol/bytes";
 import {
@@ -16,6 +12,7 @@ import {
   readEnvelope,
   readQuestion,
   RELAY_PATH,
+  type RelayAnswer,
   SALT_BYTES,
   sealAnswer,
   type SealedQuestion,
@@ -45,24 +42,22 @@ export interface RelayOptions {
   readonly questionsPerMinute: number;
 }
 
-export interface Relay {
-  fetch(request: Request): Promise<Response>;
-  close(): void;
+/** Where vectors come from. */
+export interface VectorSource {
+  /** `askedAt` is the question's time, Unix milliseconds, by the clock of the caller. */
+  ask(caller: string, query: VectorQuery, askedAt: number): Promise<RelayAnswer>;
 }
 
-type Tools = Pick<Dependencies, "clock" | "sleep" | "random" | "log">;
+export interface Relay {
+  fetch(request: Request): Promise<Response>;
+}
 
-export function createRelay(tools: Tools, open: OpenStream, options: RelayOptions): Relay {
+type Tools = Pick<Dependencies, "clock" | "random" | "log">;
+
+export function createRelay(tools: Tools, source: VectorSource, options: RelayOptions): Relay {
   const { clock, random, log } = tools;
-  const clients = new Map<string, GsupClient>();
   const limit = createRateLimit(clock, options.questionsPerMinute);
   const nonces = createNonces(clock);
-
-  function clientOf(caller: string): GsupClient {
-    const client = clients.get(caller) ?? createGsupClient(tools, open, caller);
-    clients.set(caller, client);
-    return client;
-  }
 
   function refuse(reason: Refusal, caller = ""): Response {
     log("relay_question_refused", caller === "" ? { reason } : { reason, caller });
@@ -90,14 +85,11 @@ export function createRelay(tools: Tools, open: OpenStream, options: RelayOption
       if (key === undefined || query === undefined) return refuse("unauthorized");
       const objection = findObjection(question);
       if (objection !== undefined) return refuse(objection, question.caller);
-      const fetched = await clientOf(question.caller).fetchVectors(query);
+      const fetched = await source.ask(question.caller, query, question.at);
       const sealed = sealAnswer(key, question, random(SALT_BYTES), fetched);
       if (fetched.ok) for (const vector of fetched.value) wipeVector(vector);
       else log("relay_answered", { caller: question.caller, reason: fetched.reason });
       return new Response(sealed, { headers: { "content-type": "application/json" } });
-    },
-    close() {
-      for (const client of clients.values()) client.close();
     },
   };
 }

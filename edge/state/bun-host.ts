@@ -73,6 +73,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
     },
     slots: {
       order: (object, order) => call(object, (sql) => slotOf(sql, object).order(order)),
+      batch: (object, request) => call(object, (sql) => slotOf(sql, object).batch(request)),
     },
     async recover() {
       const rows = start.sql.all("SELECT DISTINCT object FROM outbox");

@@ -2,6 +2,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type {
   SlotAnswerRequest,
+  SlotBatchRequest,
   SlotChallengeRequest,
   SlotOrder,
   SlotResynchronisation,
@@ -149,6 +150,10 @@ export class SubscriberObject extends WriterObject {
     return this.settle(() => this.writer().resynchronise(request));
   }
 
+  batch(request: SlotBatchRequest) {
+    return this.settle(() => this.writer().batch(request));
+  }
+
   order(order: SlotOrder) {
     return this.settle(() => this.writer().order(order));
   }
@@ -186,7 +191,10 @@ export function objectWriters(env: WorkerEnvironment): Writers {
       order: (object, order) => card(object).order(order),
       describe: (object) => card(object).describe(),
     },
-    slots: { order: (object, order) => slot(object).order(order) },
+    slots: {
+      order: (object, order) => slot(object).order(order),
+      batch: (object, request) => slot(object).batch(request),
+    },
     wrapped: {
       list: undefined,
       rewrapCard: (object, order) => card(object).rewrap(order),

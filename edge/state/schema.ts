@@ -74,7 +74,11 @@ const STATEMENTS = [
     sqn_generation INTEGER NOT NULL,
     store_generation INTEGER NOT NULL,
     challenge_number INTEGER NOT NULL,
-    seq_floor INTEGER NOT NULL
+    seq_floor INTEGER NOT NULL,
+    batch_asked_at INTEGER NOT NULL,
+    batches_from INTEGER NOT NULL,
+    batches INTEGER NOT NULL,
+    batch_rands BLOB NOT NULL
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS slot_challenge (
     object TEXT NOT NULL,

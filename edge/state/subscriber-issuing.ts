@@ -118,7 +118,7 @@ function issueUsim(
  * Past what another centre has issued (invariant I4). A floor counts once: a valid AUTS may take
  * SEQ below it again, and no module would ever be synchronised if the next challenge went back.
  */
-function raiseToFloor(slot: Slot, seqFloor: number): Slot {
+export function raiseToFloor(slot: Slot, seqFloor: number): Slot {
   if (seqFloor <= slot.seqFloor) return slot;
   return { ...slot, seq: Math.max(slot.seq, seqFloor), seqFloor };
 }

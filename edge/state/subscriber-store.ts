@@ -33,7 +33,26 @@ export interface Slot {
   readonly challengeNumber: number;
   /** The floor of SEQ that counted last (raiseToFloor). */
   readonly seqFloor: number;
+  readonly batches: SlotBatches;
 }
+
+/** What the slot gave another point of presence. */
+export interface SlotBatches {
+  /** When the last batch was asked for, by the caller's clock. */
+  readonly askedAt: number;
+  /** When the hour began in which `count` were given. */
+  readonly countedFrom: number;
+  readonly count: number;
+  /** RANDs of the last batch, and the one whose AUTS it followed, 16 bytes each. */
+  readonly rands: Uint8Array;
+}
+
+const NO_BATCHES: SlotBatches = {
+  askedAt: 0,
+  countedFrom: 0,
+  count: 0,
+  rands: new Uint8Array(0),
+};
 
 export interface SlotClosure {
   readonly outcome: SlotOutcome;
@@ -60,7 +79,14 @@ export function loadSlot(sql: Sql, object: string): Slot {
   const [row] = sql.all("SELECT * FROM slot WHERE object = ?", object);
   if (row === undefined) {
     const storeGeneration = FIRST_STORE_GENERATION;
-    return { seq: 0, sqnGeneration: 1, storeGeneration, challengeNumber: 0, seqFloor: 0 };
+    return {
+      seq: 0,
+      sqnGeneration: 1,
+      storeGeneration,
+      challengeNumber: 0,
+      seqFloor: 0,
+      batches: NO_BATCHES,
+    };
   }
   return {
     seq: readNumber(row, "seq"),
@@ -68,21 +94,33 @@ export function loadSlot(sql: Sql, object: string): Slot {
     storeGeneration: readNumber(row, "store_generation"),
     challengeNumber: readNumber(row, "challenge_number"),
     seqFloor: readNumber(row, "seq_floor"),
+    batches: {
+      askedAt: readNumber(row, "batch_asked_at"),
+      countedFrom: readNumber(row, "batches_from"),
+      count: readNumber(row, "batches"),
+      rands: readBytes(row, "batch_rands"),
+    },
   };
 }
 
 export function saveSlot(sql: Sql, object: string, slot: Slot): void {
   sql.run(
-    `INSERT INTO slot VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    `INSERT INTO slot VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
      seq = excluded.seq, sqn_generation = excluded.sqn_generation,
      store_generation = excluded.store_generation,
-     challenge_number = excluded.challenge_number, seq_floor = excluded.seq_floor`,
+     challenge_number = excluded.challenge_number, seq_floor = excluded.seq_floor,
+     batch_asked_at = excluded.batch_asked_at, batches_from = excluded.batches_from,
+     batches = excluded.batches, batch_rands = excluded.batch_rands`,
     object,
     slot.seq,
     slot.sqnGeneration,
     slot.storeGeneration,
     slot.challengeNumber,
     slot.seqFloor,
+    slot.batches.askedAt,
+    slot.batches.countedFrom,
+    slot.batches.count,
+    slot.batches.rands,
   );
 }
 

@@ -5,6 +5,8 @@
 import {
   type SlotAnswerFailure,
   type SlotAnswerRequest,
+  type SlotBatchFailure,
+  type SlotBatchRequest,
   type SlotChallengeFailure,
   type SlotChallengeRequest,
   type SlotOrder,
@@ -12,11 +14,13 @@ import {
   type SlotVector,
   type SlotWord,
 } from "../access-authentication/authentication-centre/slot.ts";
+import type { FetchedVector } from "../dependencies.ts";
 import { HOUR_MS, SEQ_RESTORE_JUMP } from "../limits.ts";
 import { EMBEDDED_CENTRE } from "#protocol/admin";
 import { equalBytes } from "#protocol/bytes";
 import { failure, type Result, success } from "#protocol/result";
 import { recordEvent } from "./outbox.ts";
+import { issueBatch } from "./subscriber-batches.ts";
 import type { SlotContext } from "./subscriber-context.ts";
 import { issueChallenge } from "./subscriber-issuing.ts";
 import { judgeAnswer } from "./subscriber-judging.ts";
@@ -66,6 +70,21 @@ export class SubscriberWriter {
       const slot = this.restoreSlot(request, before);
       return issueChallenge(this.context, request, slot, (next) => {
         this.saveSlot(request, before, next, "store_restored");
+      });
+    });
+  }
+
+  /** Vectors for another point of presence, whose slot this is. */
+  batch(request: SlotBatchRequest): Result<readonly FetchedVector[], SlotBatchFailure> {
+    return this.sql.transaction(() => {
+      const report = findWithdrawal(this.sql, this.object);
+      if (report !== undefined) return failure(report);
+      const asked = { subscriber: request.subscriber, cardId: "", sid: "" };
+      const before = loadSlot(this.sql, this.object);
+      const slot = this.restoreSlot(asked, before);
+      return issueBatch(this.context, request, slot, (next) => {
+        const reason = request.resynchronisation === undefined ? "store_restored" : "sqn_reset";
+        this.saveSlot(asked, before, next, reason);
       });
     });
   }

@@ -1,12 +1,15 @@
 /** The single writers as a point of presence sees them, in whatever host they live. */
-import type { SlotOrders } from "../access-authentication/authentication-centre/slot.ts";
+import type {
+  SlotBatches,
+  SlotOrders,
+} from "../access-authentication/authentication-centre/slot.ts";
 import type { RewrapCounts } from "../rewrap-counts.ts";
 import type { CardWriters } from "./card-writer.ts";
 import type { RewrapOrder } from "./rewrapping.ts";
 
 export interface Writers {
   readonly cards: CardWriters;
-  readonly slots: SlotOrders;
+  readonly slots: SlotOrders & SlotBatches;
   readonly wrapped: WrappedState;
 }
 

@@ -109,7 +109,7 @@ interface SubscriberOptions {
 /** An external centre: its name at the platform, and how it takes a subscriber with its keys. */
 export interface KeyHolder {
   readonly name: string;
-  readonly provision: (imsi: string, keys: ModuleKeys["enrolment"]) => void;
+  readonly provision: (imsi: string, keys: ModuleKeys["enrolment"]) => void | Promise<void>;
 }
 
 export interface Fleet {
@@ -307,7 +307,7 @@ async function addSubscriber(
   const imsi = appendDigits(operator, IMSI_DIGITS, random);
   const iccid = appendDigits("89", ICCID_DIGITS, random);
   const keys = makeModuleKeys(kind, random);
-  centre?.provision(imsi, keys.enrolment);
+  await centre?.provision(imsi, keys.enrolment);
   const held = centre && { centre: centre.name, proves: proofOf(kind) };
   await admin.createSubscriber({ tenant, imsi, mncLength, ...(held ?? keys.enrolment) });
   const moduleWith = ({ create, enrolment }: ModuleKeys): FleetSubscriber => {

@@ -11,6 +11,7 @@ import {
 } from "#edge/relay/envelope";
 import { success } from "#protocol/result";
 import { createSeeded, damageText, reportCounts } from "#tests/terminal/seeded";
+import { createGsupSource, type GsupSource } from "#edge/relay/gsup-source";
 import { createRelay, type Relay } from "#edge/relay/relay";
 import { bunTcp } from "#edge/tcp-bun";
 import { spawnSimlatch } from "#tests/fleet/program";
@@ -28,6 +29,7 @@ const KEYS = new Map([
 const keyOf = (caller: string): Uint8Array => KEYS.get(caller) ?? random(32);
 
 let hlr: LyingHlr;
+let source: GsupSource;
 let relay: Relay;
 let server: Bun.Server<undefined>;
 let log: string[];
@@ -56,11 +58,9 @@ beforeEach(() => {
   intercept = undefined;
   hlr = startLyingHlr();
   const options = { callers: KEYS, questionsPerMinute: 20 };
-  relay = createRelay(
-    tools(() => ahead),
-    bunTcp(hlr.address),
-    options,
-  );
+  const relayTools = tools(() => ahead);
+  source = createGsupSource(relayTools, bunTcp(hlr.address));
+  relay = createRelay(relayTools, source, options);
   server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
@@ -82,7 +82,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await server.stop(true);
-  relay.close();
+  source.close();
   hlr.stop();
 });
 
@@ -195,11 +195,12 @@ describe("who asks", () => {
     hlr.script(({ imsi }) => [result(imsi, sent)]);
     await ask();
     const options = { callers: KEYS, questionsPerMinute: 20 };
-    const second = createRelay(tools(), bunTcp(hlr.address), options);
-    relay.close();
+    const fresh = createGsupSource(tools(), bunTcp(hlr.address));
+    const second = createRelay(tools(), fresh, options);
+    source.close();
     const init = { method: "POST", body: questions[0] ?? "" };
     const again = await second.fetch(new Request(new URL("/v1/vectors", server.url).href, init));
-    second.close();
+    fresh.close();
     expect(again.status).toBe(200);
     expect(await again.text()).not.toBe(answers[0] ?? "");
   });

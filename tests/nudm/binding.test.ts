@@ -85,12 +85,10 @@ describe.each(HOSTS)("edge $edge, $protocol", ({ edge, protocol }) => {
       seqMs,
       centre: {
         name: centre,
-        provision: (imsi, { k = "", opc = "" }) =>
-          subscribers.set(imsi, {
-            k: Uint8Array.fromHex(k),
-            opc: Uint8Array.fromHex(opc),
-            sqn: 0n,
-          }),
+        provision(imsi, { k = "", opc = "" }) {
+          const keys = { k: Uint8Array.fromHex(k), opc: Uint8Array.fromHex(opc) };
+          subscribers.set(imsi, { ...keys, sqn: 0n });
+        },
       },
     });
     await fleet.addRule(card, { imsi: subscriber.imsi }, "lock");

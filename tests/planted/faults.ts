@@ -5,6 +5,7 @@ import { CARD_FAULTS } from "./faults-card.ts";
 import { CENTRE_FAULTS } from "./faults-centre.ts";
 import { DECISION_FAULTS } from "./faults-decision.ts";
 import { ORDER_FAULTS } from "./faults-orders.ts";
+import { HOME_FAULTS } from "./faults-home.ts";
 import { IMPORT_FAULTS } from "./faults-import.ts";
 import { MTM_FAULTS } from "./faults-mtm.ts";
 import { PEER_FAULTS } from "./faults-peers.ts";
@@ -25,5 +26,6 @@ export const FAULTS: readonly Fault[] = [
   ...PEER_FAULTS,
   ...ROTATION_FAULTS,
   ...EXTERNAL_FAULTS,
+  ...HOME_FAULTS,
   ...RULE_FAULTS,
 ];

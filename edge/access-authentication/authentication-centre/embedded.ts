@@ -7,8 +7,10 @@ import type {
   AkaAlgorithm,
   Algorithm,
   AuthenticationCentre,
+  BatchOrder,
   CdmaAlgorithm,
   Dependencies,
+  FetchedVector,
   SubscriberRecord,
   Vector,
   VectorOrder,
@@ -28,6 +30,7 @@ const SSD_A_BYTES = 8;
 export function createEmbeddedCentre(tools: Tools): AuthenticationCentre {
   return {
     vector: (subscriber, order) => computeVector(tools, subscriber, order),
+    batch: (subscriber, order) => computeBatch(tools, subscriber, order),
     verify: (vector, answer) => verifyExpectedAnswer(tools.algorithms, vector, answer),
     resynchronise(subscriber, rand, auts) {
       const algorithm = algorithmOf(tools, subscriber);
@@ -113,6 +116,42 @@ function generate(
 ): ReturnType<NonNullable<AkaAlgorithm["generateVector"]>> {
   if (algorithm.generateVector === undefined) throw unfit();
   return algorithm.generateVector(...input);
+}
+
+/** The keys are unwrapped once, and the core is asked once where its algorithm takes a series. */
+function computeBatch(
+  tools: Tools,
+  subscriber: SubscriberRecord,
+  { rands, sqns }: BatchOrder,
+): FetchedVector[] {
+  const algorithm = algorithmOf(tools, subscriber);
+  if (algorithm.family === "cdma") throw unfit();
+  if (algorithm.family === "gsm") {
+    const { expected } = computeTriplets(tools, subscriber, algorithm, rands);
+    return rands.map((rand, i) => ({ rand, sres: expected[i] }));
+  }
+  const challenges = rands.map((rand, i) => ({ rand, sqn: sqns[i] ?? NO_SQN }));
+  return withKeys(tools, subscriber, (k, operator) =>
+    generateSeries(algorithm, k, operator, challenges, subscriber.amf).map((vector, i) => {
+      const { autn, xres, ck, ik } = vector;
+      const { sres, kc } = tools.algorithms.convert3gTo2g(xres, ck, ik);
+      const confirmationKey = concatBytes(ck, ik);
+      for (const secret of [ck, ik, kc]) secret.fill(0);
+      return { rand: rands[i] ?? NOTHING, sres, quintet: { autn, xres, confirmationKey } };
+    }),
+  );
+}
+
+function generateSeries(
+  algorithm: AkaAlgorithm,
+  k: Uint8Array,
+  operator: Uint8Array,
+  challenges: readonly { readonly rand: Uint8Array; readonly sqn: Uint8Array }[],
+  amf: Uint8Array,
+): ReturnType<NonNullable<AkaAlgorithm["generateSeries"]>> {
+  return algorithm.generateSeries === undefined
+    ? challenges.map(({ rand, sqn }) => generate(algorithm, k, operator, rand, sqn, amf))
+    : algorithm.generateSeries(k, operator, challenges, amf);
 }
 
 /** AUTHR of each RAND over IMSI_S1, and AUTHBS where RANDBS asks for it (TIA-41, C.S0023). */

@@ -2,7 +2,12 @@
  * What the platform asks of the single writer of a subscriber's IND slot, in whatever host that
  * writer lives. The writer answers each question once and repeats itself when asked again.
  */
-import type { ChallengeForm, FetchedVector, SubscriberRecord } from "../../dependencies.ts";
+import type {
+  ChallengeForm,
+  FetchedVector,
+  Resynchronisation,
+  SubscriberRecord,
+} from "../../dependencies.ts";
 import type { ModuleAnswer } from "#protocol/messages";
 import type { Result } from "#protocol/result";
 import type { Strength } from "#protocol/suites";
@@ -113,6 +118,34 @@ export interface SubscriberSlots {
     object: string,
     request: SlotResynchronisation,
   ): Promise<Result<SlotWord, SlotAnswerFailure | "vectors_unusable">>;
+}
+
+/** What another point of presence asks the embedded centre for, in the slot that is its own. */
+export interface SlotBatchRequest {
+  readonly subscriber: SubscriberRecord;
+  /** The slot's number, which is its IND. */
+  readonly slot: number;
+  /** 1 to VECTORS_PER_QUERY_MAX. */
+  readonly count: number;
+  readonly resynchronisation?: Resynchronisation | undefined;
+  /** By the caller's clock, Unix milliseconds. */
+  readonly askedAt: number;
+}
+
+export type SlotBatchFailure =
+  /** Not later than the last one that was answered. */
+  | "question_replayed"
+  | "imsi_quota_exceeded"
+  | "sqn_spent"
+  /** AUTS is of another challenge than those that were given out last, or its MAC-S is wrong. */
+  | "mac_failure"
+  | SubscriberWithdrawal;
+
+export interface SlotBatches {
+  batch(
+    object: string,
+    request: SlotBatchRequest,
+  ): Promise<Result<readonly FetchedVector[], SlotBatchFailure>>;
 }
 
 /** How reports reach the same writers. */
