@@ -155,6 +155,13 @@ export type SubscriberKeyRecord = Pick<
   "algorithm" | "wrappedKey" | "wrappedOperator" | "wrappedSsd" | "uimId"
 >;
 
+/** The authentication data of a subscriber at its next centre. */
+export interface SubscriberMoveRecord
+  extends SubscriberKeyRecord, Pick<SubscriberRecord, "centre" | "amf" | "indBits" | "seqFloor"> {
+  /** As the subscriber was read with. */
+  readonly knownKeyVersion: number;
+}
+
 /** A rule as it is kept: whatever names one person or terminal is wrapped. */
 export interface StoredRule extends Omit<BindingRule, "condition" | "claims"> {
   readonly condition: Omit<RuleCondition, "imsi" | "imsiRange" | "msisdn">;
@@ -292,6 +299,11 @@ export interface Repositories {
     insert(record: SubscriberRecord): Promise<InsertOutcome>;
     /** Raises the key version; the SQN of its slots stays where it is. Embedded centre alone. */
     replaceKeys(tenant: string, imsi: string, keys: SubscriberKeyRecord): Promise<boolean>;
+    /**
+     * All of it at once, and the key version is raised; the floor of SEQ only rises. False when the
+     * key version is no longer the known one.
+     */
+    move(tenant: string, imsi: string, next: SubscriberMoveRecord): Promise<boolean>;
     setNumber(tenant: string, imsi: string, msisdn: string | undefined): Promise<boolean>;
     /** False unless the subscriber has that algorithm. */
     orderSsdUpdate(tenant: string, imsi: string, algorithm: string): Promise<boolean>;

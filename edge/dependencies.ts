@@ -22,6 +22,7 @@ export type {
   SubscriberChange,
   SubscriberEntry,
   SubscriberListing,
+  SubscriberMoveRecord,
   SubscriberRecord,
   TenantRecord,
   WrappingKeyRecord,

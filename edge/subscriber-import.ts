@@ -19,6 +19,7 @@ import { EMBEDDED_CENTRE } from "#protocol/admin";
 import {
   ALGORITHM_DEFAULT,
   AMF_DEFAULT,
+  FIRST_KEY_VERSION,
   IND_BITS_DEFAULT,
   readProfile,
 } from "./subscriber-enrolment.ts";
@@ -221,7 +222,7 @@ function makeRecord(
       : wrapKeys(tools, { tenant, imsi }, profile.algorithm, profile.keys)),
     amf: row.amf ?? AMF_DEFAULT,
     indBits,
-    keyVersion: 1,
+    keyVersion: FIRST_KEY_VERSION,
     ssdUpdates: 0,
     seqFloor: seqFloorOf(row, indBits),
     profile: data.next,

@@ -40,7 +40,7 @@ const SLOTS_MAX = 32;
 const CONCEALMENT_KEY_ID_MAX = 255;
 
 const person = v.pipe(v.string(), v.trim(), v.regex(PERSON_PATTERN));
-const onePerson = v.strictTuple([person]);
+export const onePerson = v.strictTuple([person]);
 const twoPeople = v.pipe(
   v.strictTuple([person, person]),
   v.check(([one, other]) => !isSamePerson(one, other)),
