@@ -236,11 +236,11 @@ describe("I2: what was open when it moved is void", () => {
     const asked = { ...session, sid: "other", round: 0, related: true, form: "USIM" } as const;
     const batch = { subscriber: stale, slot: 0, count: 1, askedAt: now };
     const { value: fetched } = Object(await hlr.fetchVectors({ imsi: IMSI, count: 1 }));
-    expect<unknown>(slot.challenge({ ...asked, fetched })).toEqual({
+    expect(slot.challenge({ ...asked, fetched })).toEqual({
       ok: false,
       reason: "keys_replaced",
     });
-    expect<unknown>(slot.batch(batch)).toEqual({ ok: false, reason: "keys_replaced" });
+    expect(slot.batch(batch)).toEqual({ ok: false, reason: "keys_replaced" });
     const tag = new Uint8Array(0);
     const answered = slot.answer({
       ...session,
@@ -339,10 +339,10 @@ describe("the order", () => {
   });
 });
 
-describe("PUT /v1/admin/subscribers/{imsi}/centre", () => {
-  const put = (body: object, imsi = IMSI) =>
-    scene.platform.call("PUT", `/subscribers/${imsi}/centre`, body);
+const put = (body: object, imsi = IMSI) =>
+  scene.platform.call("PUT", `/subscribers/${imsi}/centre`, body);
 
+describe("PUT /v1/admin/subscribers/{imsi}/centre", () => {
   test("answers key version and SQN, and says nothing of keys", async () => {
     await enrolAtHlr();
     const answer = await put(here(9));
