@@ -17,7 +17,7 @@ import { printLine } from "./output.ts";
 export const subscribersCommand: Command = {
   name: "subscribers",
   summary: "move a subscriber to another authentication centre",
-  help: `Usage: simlatch subscribers move IMSI --to CENTRE --proves ${CENTRE_PROOFS.join("|")} --by NAME
+  help: `Usage: simlatch subscribers move IMSI --to CENTRE --proves PROOF --by NAME
        simlatch subscribers move IMSI --to ${EMBEDDED_CENTRE} --keys FILE --by NAME
 
 Moves a subscriber between the platform's own authentication centre and another one that it is
@@ -26,7 +26,7 @@ the IMSI are refused until two people clear them. The same move again changes no
 
   --to CENTRE     the name of a configured centre: the keys are erased here; or
                   "${EMBEDDED_CENTRE}": the keys come here
-  --proves P      what a right answer proves at another centre
+  --proves PROOF  what a right answer proves at another centre: ${CENTRE_PROOFS.join(", ")}
   --keys FILE     JSON as PUT /v1/admin/subscribers/IMSI/centre takes it, without centre and by:
                   {"k":"...","opc":"...","sqn":4711}; - for standard input. Keys never stand on a
                   command line. A USIM needs sqn: the highest that its centre has issued

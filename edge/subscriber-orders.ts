@@ -1,7 +1,8 @@
 /**
  * A report on a subscriber, its withdrawal, or a move, at every IND slot of the IMSI (invariant
- * I11). Gives the highest SEQ of each slot. Done when each slot has recorded it and every "verified" that one of them said before has run
- * out: until then a card's writer somewhere may still commit a SUCCESS on such a word.
+ * I11). Gives the highest SEQ of each slot. Done when each slot has recorded it and every
+ * "verified" that one of them said before has run out: until then a card's writer somewhere may
+ * still commit a SUCCESS on such a word.
  */
 import { subscriberObject } from "./access-authentication/authenticate.ts";
 import type { SlotOrder, SlotOrders } from "./access-authentication/authentication-centre/slot.ts";

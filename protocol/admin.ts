@@ -260,7 +260,7 @@ export interface SubscriberMove extends SubscriberKeys {
 
 export interface SubscriberMoved {
   readonly keyVersion: number;
-  /** No higher SQN was issued here, nor will be elsewhere's below it; null where there is no SQN. */
+  /** No higher one was issued here; keys that came here go on above it. Null: it has no SQN. */
   readonly sqn: number | null;
 }
 

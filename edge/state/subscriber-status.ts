@@ -1,8 +1,8 @@
 /**
  * What is reported of a subscriber, at each of its slots, that it moved to another centre, and the
- * words that a slot gave before it heard of it (invariant I11). A word is the outcome "verified": it serves one session, and only
- * for VERIFIED_WORD_MS. A report counts everywhere once every slot has recorded it and the longest
- * of the words given before has run out.
+ * words that a slot gave before it heard of it (invariant I11). A word is the outcome "verified":
+ * it serves one session, and only for VERIFIED_WORD_MS. An order counts everywhere once every slot
+ * has recorded it and the longest of the words given before has run out.
  */
 import type {
   SlotOrder,

@@ -64,8 +64,8 @@ export class SubscriberWriter {
         const { rands, autn } = known.challenge;
         return success({ rands, autn });
       }
-      const objection = findObjection(this.sql, this.object, request.subscriber);
-      if (objection !== undefined) return failure(objection);
+      const withdrawal = findObjection(this.sql, this.object, request.subscriber);
+      if (withdrawal !== undefined) return failure(withdrawal);
       if (this.isOverQuota(request)) return failure("imsi_quota_exceeded");
       const before = loadSlot(this.sql, this.object);
       const slot = this.restoreSlot(request, before);
@@ -78,8 +78,8 @@ export class SubscriberWriter {
   /** Vectors for another point of presence, whose slot this is. */
   batch(request: SlotBatchRequest): Result<readonly FetchedVector[], SlotBatchFailure> {
     return this.sql.transaction(() => {
-      const objection = findObjection(this.sql, this.object, request.subscriber);
-      if (objection !== undefined) return failure(objection);
+      const report = findObjection(this.sql, this.object, request.subscriber);
+      if (report !== undefined) return failure(report);
       const asked = { subscriber: request.subscriber, cardId: "", sid: "" };
       const before = loadSlot(this.sql, this.object);
       const slot = this.restoreSlot(asked, before);

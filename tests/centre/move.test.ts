@@ -1,4 +1,4 @@
-/** A subscriber moves between centres: which challenges, vectors and SQNs outlive it, and which not. */
+/** A subscriber moves between centres: which challenges, vectors and SQNs outlive it. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { safeParse } from "valibot";
 import { subscriberObject } from "#edge/access-authentication/authenticate";
@@ -272,11 +272,11 @@ describe("I2: what was open when it moved is void", () => {
   });
 
   test("the move is done when the words of before have run out", async () => {
-    await enrolAtHlr();
+    await enrolHere();
     await expectBound();
     now += 500;
     const before = now;
-    await move(here(9));
+    await move(AT_HLR);
     expect(now - before).toBe(VERIFIED_WORD_MS - 500);
   });
 });
