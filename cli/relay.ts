@@ -20,7 +20,7 @@ connection to it, until Ctrl-C. From the environment:
 
   SIMLATCH_GSUP_ADDRESS       HOST or HOST:PORT of the HLR (port 4222 unless given)
   SIMLATCH_RELAY_CALLERS      NAME:KEY of each point of presence, spaces between; NAME is its
-                              SIMLATCH_GSUP_NAME, KEY its SIMLATCH_GSUP_RELAY_KEY
+                              SIMLATCH_GSUP_..._PEER_NAME, KEY its SIMLATCH_GSUP_..._RELAY_KEY
   SIMLATCH_RELAY_PER_MINUTE   questions of one of them in a minute (default 6000)
 
 Questions and answers are sealed under the caller's key. Put TLS or a tunnel in front of it where it

@@ -29,7 +29,12 @@ const insertEvent = prepareStatement(
     .returning({ number: auditEvents.number }),
 );
 
-const newestFirst = [desc(auditEvents.number), desc(auditEvents.writer)] as const;
+/** Numbers count within a writer, and after a restore on from an older one: time comes first. */
+const newestFirst = [
+  desc(auditEvents.at),
+  desc(auditEvents.number),
+  desc(auditEvents.writer),
+] as const;
 
 const selectBySession = prepareStatement(
   build
@@ -54,7 +59,7 @@ const selectDecisions = prepareStatement(
     .select()
     .from(auditEvents)
     .where(and(eq(auditEvents.tenant, tenant), isNotNull(auditEvents.wrappedFacts)))
-    .orderBy(desc(auditEvents.at), ...newestFirst)
+    .orderBy(...newestFirst)
     .limit(limit),
 );
 

@@ -275,10 +275,11 @@ export function createBindingRules(database: CatalogDatabase): Repositories["rul
     return advance.rows(raw)[0]?.active;
   }
 
-  async function restore(name: string, number: number): Promise<void> {
+  async function restore(name: string, number: number): Promise<number | undefined> {
     const values = { tenant: name, version: number };
     const statements = [deleteDraft, reviveEnded, endNewer, copyOlder, raiseRevision];
-    await database.write(statements.map((statement) => statement.call(values)));
+    const raw = await database.write(statements.map((statement) => statement.call(values)));
+    return raiseRevision.rows(raw.at(-1))[0]?.revision;
   }
 
   return {

@@ -13,19 +13,18 @@ const id = sql.placeholder("id");
 
 const isThisKey = and(eq(concealmentKeys.tenant, tenant), eq(concealmentKeys.id, id));
 
-const nextId = sql<number>`(select coalesce(max(id), 0) + 1 from concealment_key
-  where tenant = ${tenant})`;
+const nextId = sql`select coalesce(max(id), 0) + 1 as next from concealment_key
+  where tenant = ${tenant}`;
 
-/** One statement, so that two callers never get the same id. */
+/** One statement, so that two callers never get the same id, nor one behind the last. */
 const insertKey = prepareStatement(
   build
     .insert(concealmentKeys)
-    .values({
-      tenant,
-      id: nextId,
-      publicKey: sql.placeholder("publicKey"),
-      wrappedPrivateKey: sql.placeholder("wrappedPrivateKey"),
-    })
+    .select(
+      sql`select ${tenant}, next, ${sql.placeholder("publicKey")},
+        ${sql.placeholder("wrappedPrivateKey")} from (${nextId})
+        where next <= ${sql.raw(String(ID_MAX))}`,
+    )
     .returning({ id: concealmentKeys.id }),
 );
 
@@ -34,13 +33,6 @@ const selectKey = prepareStatement(
     .select()
     .from(concealmentKeys)
     .where(and(isThisKey, isNotNull(concealmentKeys.wrappedPrivateKey))),
-);
-
-const selectLast = prepareStatement(
-  build
-    .select({ last: sql<number>`coalesce(max(${concealmentKeys.id}), 0)`.as("last") })
-    .from(concealmentKeys)
-    .where(eq(concealmentKeys.tenant, tenant)),
 );
 
 const destroyKey = prepareStatement(
@@ -53,11 +45,8 @@ const destroyKey = prepareStatement(
 
 export function createConcealmentKeys(database: CatalogDatabase): Repositories["concealmentKeys"] {
   async function create(key: ConcealmentKeyRecord): Promise<number | undefined> {
-    const [newest] = await readRows(database, selectLast, { tenant: key.tenant });
-    if ((newest?.last ?? 0) >= ID_MAX) return undefined;
     const [row] = await writeRows(database, insertKey, { ...key });
-    if (row === undefined) throw new Error("the concealment key was not stored");
-    return row.id;
+    return row?.id;
   }
 
   async function find(name: string, number: number): Promise<ConcealmentKeyRecord | undefined> {

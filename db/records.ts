@@ -340,8 +340,11 @@ export interface Repositories {
     remove(tenant: string, id: string): Promise<boolean>;
     /** The draft becomes the active version, which is returned; undefined when it has changed. */
     activate(tenant: string, activation: RuleActivation): Promise<number | undefined>;
-    /** The draft gets the rules of this version, and nothing else. */
-    restore(tenant: string, version: number): Promise<void>;
+    /**
+     * The draft gets the rules of this version, and nothing else; its revision then, undefined for
+     * a tenant that never had rules.
+     */
+    restore(tenant: string, version: number): Promise<number | undefined>;
     /** The newest first. */
     listVersions(tenant: string, limit: number): Promise<RuleVersion[]>;
   };

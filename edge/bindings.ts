@@ -1,8 +1,6 @@
 /** Unchecked environment -> checked configuration. What is missing or weak stops the start. */
-import { EMBEDDED_CENTRE } from "#protocol/admin";
 import { type Bytes, decodeHex } from "#protocol/bytes";
 import { LENGTH } from "#protocol/assigned-numbers";
-import { GSUP_NAME_PATTERN } from "./access-authentication/authentication-centre/gsup/client.ts";
 import {
   ConfigurationError,
   DISTINCT_BYTES_MIN,
@@ -15,6 +13,7 @@ import {
 import { COUNTRY_PATTERN } from "#protocol/rules";
 import type { DirectorySettings } from "./directory/http-directory.ts";
 import { readDirectory } from "./directory/settings.ts";
+import { type GsupSettings, readGsupCentres } from "./gsup-settings.ts";
 import { DEFAULT_LIMITS, LIMIT_MAXIMA, type Limits } from "./limits.ts";
 import type { NudmSettings } from "./nudm/client.ts";
 import { readNudmCentres } from "./nudm/settings.ts";
@@ -34,8 +33,8 @@ export interface Configuration {
   /** Of this point of presence; absent where callers bring it along, or nobody knows. */
   readonly country: string | undefined;
   readonly limits: Limits;
-  /** Absent: no subscriber's keys are at an HLR. */
-  readonly gsup: GsupConfiguration | undefined;
+  /** HLRs, and platforms that are asked like one, by the name that `centre` of a subscriber has. */
+  readonly gsupCentres: ReadonlyMap<string, GsupSettings>;
   /** Absent: the catalog's own customer data. */
   readonly directory: DirectorySettings | undefined;
   /** UDMs, by the name that `centre` of a subscriber has. */
@@ -44,33 +43,10 @@ export interface Configuration {
   readonly centreCallers: CentreCallers | undefined;
 }
 
-/** The external centre behind GSUP, and how this point of presence reaches it. */
-export interface GsupConfiguration {
-  /** What `centre` of its subscribers is. */
-  readonly centre: string;
-  /** What the HLR, or the relay, knows this point of presence by. */
-  readonly name: string;
-  readonly via: TcpAddress | RelayAddress;
-}
-
-export interface TcpAddress {
-  readonly hostname: string;
-  readonly port: number;
-}
-
-export interface RelayAddress {
-  readonly url: string;
-  /** 32 bytes, shared with the relay for this name. */
-  readonly key: Bytes;
-}
-
 const ADMIN_KEY_CHARACTERS_MIN = 32;
 /** Five bits of IND in the usual profile (TS 33.102, C.3.2). */
 const SLOTS_MAX = 32;
 const INTEGER_MAX = 2_147_483_647;
-/** OSMO_GSUP_PORT. */
-const GSUP_PORT = 4222;
-const CENTRE_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
 
 export function checkEnvironment(environment: UncheckedEnvironment): Configuration {
   const slots = readInteger(environment, "SIMLATCH_SLOTS", 1, 1, SLOTS_MAX);
@@ -86,7 +62,7 @@ export function checkEnvironment(environment: UncheckedEnvironment): Configurati
     slots,
     country: readCountry(environment),
     limits: readLimits(environment),
-    gsup: readGsup(environment, slot),
+    gsupCentres: readGsupCentres(environment, slot),
     directory: readDirectory(environment),
     nudmCentres: readNudmCentres(environment),
     centreCallers: readCentreCallers(environment, { own: slot, count: slots }),
@@ -133,60 +109,6 @@ function readAdminKey(environment: UncheckedEnvironment): string | undefined {
     );
   }
   return key;
-}
-
-function readGsup(environment: UncheckedEnvironment, slot: number): GsupConfiguration | undefined {
-  const address = readText(environment, "SIMLATCH_GSUP_ADDRESS");
-  const url = readText(environment, "SIMLATCH_GSUP_RELAY");
-  if (address === undefined && url === undefined) return undefined;
-  if (address !== undefined && url !== undefined) {
-    throw new ConfigurationError(
-      "Set SIMLATCH_GSUP_ADDRESS to speak to the HLR, or SIMLATCH_GSUP_RELAY to speak to a relay " +
-        "beside it, and not both.",
-    );
-  }
-  const centre = readText(environment, "SIMLATCH_GSUP_CENTRE") ?? "hlr";
-  if (!CENTRE_PATTERN.test(centre) || centre === EMBEDDED_CENTRE) {
-    throw new ConfigurationError(
-      "Set SIMLATCH_GSUP_CENTRE to up to 32 lower-case letters, digits and hyphens that name the " +
-        `HLR, and not to "${EMBEDDED_CENTRE}".`,
-    );
-  }
-  const name = readText(environment, "SIMLATCH_GSUP_NAME") ?? `simlatch-${slot}`;
-  if (!GSUP_NAME_PATTERN.test(name)) {
-    throw new ConfigurationError(
-      "Set SIMLATCH_GSUP_NAME to up to 32 letters, digits and hyphens that name this point of " +
-        "presence and never change.",
-    );
-  }
-  const via = address === undefined ? readRelay(environment, url) : readGsupAddress(environment);
-  return { centre, name, via };
-}
-
-function readRelay(environment: UncheckedEnvironment, text = ""): RelayAddress {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isBare = url?.pathname === "/" && url.search === "" && url.hash === "";
-  if (url === undefined || !isBare || !/^https?:$/.test(url.protocol)) {
-    throw new ConfigurationError(
-      "Set SIMLATCH_GSUP_RELAY to the URL of the relay, https://HOST or http://HOST:PORT.",
-    );
-  }
-  return { url: url.href, key: readSecret(environment, "SIMLATCH_GSUP_RELAY_KEY") };
-}
-
-/** HOST or HOST:PORT; an IPv6 address stands in brackets. */
-export function readGsupAddress(environment: UncheckedEnvironment): TcpAddress {
-  const name = "SIMLATCH_GSUP_ADDRESS";
-  const text = readText(environment, name) ?? "";
-  const match = /^(?<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?<port>[0-9]{1,5}))?$/.exec(text);
-  const port = Number(match?.groups?.["port"] ?? GSUP_PORT);
-  const hostname = match?.groups?.["host"]?.replaceAll(/[[\]]/g, "");
-  if (hostname === undefined || port === 0 || port > 65_535) {
-    throw new ConfigurationError(
-      `Set ${name} to HOST or HOST:PORT of the HLR; the port is ${GSUP_PORT} unless given.`,
-    );
-  }
-  return { hostname, port };
 }
 
 function readCountry(environment: UncheckedEnvironment): string | undefined {

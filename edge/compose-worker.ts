@@ -9,7 +9,7 @@ import type { UncheckedEnvironment } from "./environment.ts";
 
 export interface CatalogEnvironment extends UncheckedEnvironment {
   readonly DB: D1Database;
-  /** The one object of each GSUP name, which holds its connection. */
+  /** The one object of each centre and peer name, which holds its connection. */
   readonly CENTRE: ObjectNamespace<CentreConnector>;
 }
 
@@ -26,13 +26,24 @@ export function composeWorker(env: CatalogEnvironment): Composition {
   const configuration = checkEnvironment(env);
   const ambient = runtimeAmbient(writeLine);
   const tools = { ...ambient, log: createLog(ambient) };
-  const connectors = openConnectors(configuration, tools, (name) => objectConnector(env, name));
+  const connectors = openConnectors(configuration, tools, (centre, name) =>
+    objectConnector(env, centreObject(centre, name)),
+  );
   const composition = compose(configuration, openD1(env.DB), {
     ...ambient,
     connectors: connectors.all,
   });
   compositions.set(env.DB, composition);
   return composition;
+}
+
+/** The name of the object that holds the connection; no centre has a slash in its name. */
+function centreObject(centre: string, peerName: string): string {
+  return `${centre}/${peerName}`;
+}
+
+export function centreOfObject(object: string): string {
+  return object.slice(0, object.indexOf("/"));
 }
 
 /** Each call through a fresh stub: a stub is spent after an exception. */

@@ -1,8 +1,9 @@
 /** From the configuration to the external authentication centres of this point of presence. */
 import { algorithms } from "./algorithms.ts";
-import type { Configuration, TcpAddress } from "./bindings.ts";
+import type { Configuration } from "./bindings.ts";
 import type { CentreConnector, CentreConnectors, Dependencies } from "./dependencies.ts";
 import { ConfigurationError } from "./environment.ts";
+import type { TcpAddress } from "./gsup-settings.ts";
 import { createNudmClient } from "./nudm/client.ts";
 import { createNudmConnector } from "./nudm/connector.ts";
 import type { PeerTransport } from "./peers/transport.ts";
@@ -13,30 +14,39 @@ interface OpenConnectors {
   close(): void;
 }
 
+type ClosableConnector = CentreConnector & { close?(): void };
+
 type Tools = Pick<Dependencies, "clock" | "sleep" | "random" | "log"> & {
   /** Carries service-based interfaces. */
   readonly serviceTransport: PeerTransport;
 };
 
-/** `openGsup` is how the runtime reaches an HLR over TCP under a name. */
+/** `openGsup` is how the runtime reaches the HLR of a centre over TCP under a name. */
 export function openConnectors(
-  { gsup, nudmCentres }: Configuration,
+  { gsupCentres, nudmCentres }: Configuration,
   tools: Tools,
-  openGsup: (name: string, address: TcpAddress) => CentreConnector & { close?(): void },
+  openGsup: (centre: string, peerName: string, address: TcpAddress) => ClosableConnector,
 ): OpenConnectors {
-  const all = new Map(openUdms(nudmCentres, tools));
-  if (gsup === undefined) return { all, close: () => undefined };
-  const { centre, name, via } = gsup;
-  if (all.has(centre)) {
-    throw new ConfigurationError(`Set SIMLATCH_GSUP_CENTRE to a name that no UDM has.`);
+  const both = [...gsupCentres.keys()].find((name) => nudmCentres.has(name));
+  if (both !== undefined) {
+    throw new ConfigurationError(
+      "Set SIMLATCH_GSUP_CENTRES and SIMLATCH_NUDM_CENTRES to different names.",
+    );
   }
-  if ("url" in via) {
-    all.set(centre, createRelayConnector(tools, { ...via, caller: name }));
-    return { all, close: () => undefined };
+  const hlrs = new Map<string, ClosableConnector>();
+  for (const [centre, { peerName, via }] of gsupCentres) {
+    const isRelay = "url" in via;
+    const connector = isRelay
+      ? createRelayConnector(tools, { ...via, caller: peerName })
+      : openGsup(centre, peerName, via);
+    hlrs.set(centre, connector);
   }
-  const connector = openGsup(name, via);
-  all.set(centre, connector);
-  return { all, close: () => connector.close?.() };
+  return {
+    all: new Map([...openUdms(nudmCentres, tools), ...hlrs]),
+    close() {
+      for (const connector of hlrs.values()) connector.close?.();
+    },
+  };
 }
 
 function openUdms(

@@ -95,8 +95,19 @@ export async function enrolCard(
   return outcome === "inserted" ? checked : failure("conflict");
 }
 
-/** The record that the card would be stored as; nothing is. */
+/** The record that the card would be stored as; nothing is. A shared key is wiped in any case. */
 export async function checkEnrolment(
+  dependencies: Dependencies,
+  input: EnrolmentInput,
+): Promise<Result<CardRecord, FailureReason>> {
+  try {
+    return await makeRecord(dependencies, input);
+  } finally {
+    input.key?.fill(0);
+  }
+}
+
+async function makeRecord(
   dependencies: Dependencies,
   input: EnrolmentInput,
 ): Promise<Result<CardRecord, FailureReason>> {
@@ -206,7 +217,6 @@ function checkSharedKey(
   macKey.fill(0);
   const pinnedKey = nameSharedKey(dependencies, key, keyVersion);
   const wrappedKey = wrapCardKey(dependencies, input, key);
-  key.fill(0);
   if (!proven) return failure("possession_unproven");
   return success({ ...WITHOUT_CHAIN, pinnedKey, wrappedKey, keyVersion });
 }

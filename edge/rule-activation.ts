@@ -21,19 +21,37 @@ export async function activateRules(
   tenant: string,
   request: { readonly force: boolean; readonly raiseFloor: boolean },
 ): Promise<Result<RuleActivationView, "conflict">> {
-  const { repositories, clock } = dependencies;
+  const { repositories } = dependencies;
   const { draft, revision } = await repositories.rules.findState(tenant);
   const rules = await readRules(dependencies, tenant, draft);
   const findings = await analyseRules(dependencies, tenant, rules);
   if (!request.force && locksOutEverybody(findings)) return failure("conflict");
-  const activation = { revision, at: clock(), raisesFloor: request.raiseFloor };
+  return activateRevision(dependencies, tenant, { ...request, revision, findings });
+}
+
+/** The draft as it was looked through, or nothing. */
+async function activateRevision(
+  { repositories, clock }: Dependencies,
+  tenant: string,
+  {
+    revision,
+    findings,
+    raiseFloor: raisesFloor,
+  }: {
+    readonly revision: number;
+    readonly findings: RuleActivationView["findings"];
+    readonly raiseFloor: boolean;
+  },
+): Promise<Result<RuleActivationView, "conflict">> {
+  const activation = { revision, at: clock(), raisesFloor };
   const version = await repositories.rules.activate(tenant, activation);
   return version === undefined ? failure("conflict") : success({ version, findings });
 }
 
 /**
  * The rules of an earlier version become a new one; what was in the draft is gone. "conflict" for a
- * version that was never active, and for one that would lock out everybody now.
+ * version that was never active, for one that would lock out everybody now, and when somebody
+ * changed the draft meanwhile.
  */
 export async function rollBackRules(
   dependencies: Dependencies,
@@ -46,8 +64,9 @@ export async function rollBackRules(
   const restored = await readRules(dependencies, tenant, version);
   const findings = await analyseRules(dependencies, tenant, restored);
   if (!force && locksOutEverybody(findings)) return failure("conflict");
-  await rules.restore(tenant, version);
-  return activateRules(dependencies, tenant, { force: true, raiseFloor: true });
+  const revision = await rules.restore(tenant, version);
+  if (revision === undefined) return failure("conflict");
+  return activateRevision(dependencies, tenant, { revision, findings, raiseFloor: true });
 }
 
 export async function readRules(

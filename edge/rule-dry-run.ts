@@ -35,6 +35,8 @@ type Change = Extract<DryRunLine, { kind: "pair" | "binding" }>;
 const PAIRS_DEFAULT = 100_000;
 const BINDINGS_DEFAULT = 10_000;
 const CHANGES_DEFAULT = 1000;
+/** After so many everybody else has a turn: storage on one machine gives none by itself. */
+const COMPARISONS_A_TURN = 1024;
 
 /** A whole version, in memory. */
 interface WholeSet {
@@ -158,7 +160,7 @@ async function* compareSubscriber(
   count: Count,
 ): AsyncGenerator<Change> {
   const { dependencies } = run;
-  const algorithm = dependencies.algorithms.find(name);
+  const algorithm = dependencies.algorithms.findProfile(name);
   if (algorithm === undefined) throw new Error("a subscriber's algorithm is not known");
   const proves = algorithm.proves;
   const profile = await findProfile(run, msisdn);
@@ -181,6 +183,7 @@ async function* compareSubscriber(
     const after = judge(run.after.forPairs, subject, at);
     const change = compare(before, after, count);
     if (change !== undefined) yield { kind: "pair", card: cardId, imsi, ...change };
+    if (count.checked % COMPARISONS_A_TURN === 0) await dependencies.sleep(0);
   }
 }
 
@@ -198,7 +201,8 @@ async function* compareBindings(run: Run, bound: number, count: Count): AsyncGen
   const { audit, cards } = dependencies.repositories;
   const events = await audit.findDecisions(tenant, bound + 1);
   count.isPartial = events.length > bound;
-  for (const { session, facts: sealed } of events.slice(0, bound)) {
+  for (const [index, { session, facts: sealed }] of events.slice(0, bound).entries()) {
+    if (index % COMPARISONS_A_TURN === 0) await dependencies.sleep(0);
     const facts = openFacts(dependencies, { tenant, session }, sealed ?? "");
     if (facts === undefined) continue;
     const card = await cards.find(tenant, facts.subject.cardId);

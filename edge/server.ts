@@ -48,7 +48,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log: createLog(ambient),
     serviceTransport: http2.post,
   };
-  const connectors = openConnectors(configuration, tools, (name, address) =>
+  const connectors = openConnectors(configuration, tools, (_centre, name, address) =>
     createGsupClient(tools, bunTcp(address), name),
   );
   const composition = compose(configuration, catalog, { ...ambient, connectors: connectors.all });

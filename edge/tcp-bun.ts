@@ -1,5 +1,5 @@
 /** TCP on Bun, as the GSUP client needs it, and its patience. */
-import type { TcpAddress } from "./bindings.ts";
+import type { TcpAddress } from "./gsup-settings.ts";
 import type { Sleep } from "./dependencies.ts";
 import type { OpenStream } from "./access-authentication/authentication-centre/gsup/stream.ts";
 

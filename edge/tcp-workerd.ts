@@ -1,6 +1,6 @@
 /** TCP on Cloudflare, as the GSUP client needs it; inside a Durable Object alone. */
 import { connect } from "cloudflare:sockets";
-import type { TcpAddress } from "./bindings.ts";
+import type { TcpAddress } from "./gsup-settings.ts";
 import type { OpenStream } from "./access-authentication/authentication-centre/gsup/stream.ts";
 
 export function workerdTcp({ hostname, port }: TcpAddress): OpenStream {

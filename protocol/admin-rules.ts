@@ -84,7 +84,7 @@ export interface DryRunRequest {
   readonly changes?: number;
 }
 
-/** The answer is one of these a line; the last is the summary. */
+/** The answer is one of these a line; the last is the summary, without which it is not whole. */
 export type DryRunLine =
   | {
       readonly kind: "pair" | "binding";

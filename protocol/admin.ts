@@ -349,7 +349,7 @@ export interface RewrapStep {
   readonly needed: readonly number[];
 }
 
-/** GET /v1/admin/audit?session=... or ?card=...: events in the order of their numbers. */
+/** GET /v1/admin/audit?session=... or ?card=...: the newest events, in the order of time. */
 export interface AuditEventView {
   readonly writer: string;
   readonly number: number;

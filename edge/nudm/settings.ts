@@ -6,13 +6,10 @@ import {
   readUrl,
   type UncheckedEnvironment,
 } from "../environment.ts";
+import { centrePrefix, readCentreNames } from "../centre-names.ts";
 import type { TokenSettings } from "./access-token.ts";
 import type { NudmMethod, NudmSettings } from "./client.ts";
 
-const LIST_NAME = "SIMLATCH_NUDM_CENTRES";
-/** As a subscriber's `centre` names it; in upper case it is a part of the variables' names. */
-const CENTRE_PATTERN = /^(?!embedded$)[a-z][a-z0-9]{0,31}$/;
-const CENTRES_MAX = 16;
 const METHODS: readonly NudmMethod[] = ["EAP_AKA_PRIME", "5G_AKA", "EAP_AKA", "UMTS_AKA"];
 /** TS 24.501, 9.12.1; a NID of 44 bits after a stand-alone network's name. */
 const NETWORK_PATTERN = /^5G:mnc[0-9]{3}\.mcc[0-9]{3}\.3gppnetwork\.org(:[0-9A-F]{11})?$/;
@@ -25,23 +22,12 @@ const TIMEOUT_MS_MAX = 10_000;
 export function readNudmCentres(
   environment: UncheckedEnvironment,
 ): ReadonlyMap<string, NudmSettings> {
-  const list = readText(environment, LIST_NAME);
-  const names = list === undefined ? [] : list.split(",");
-  const isList =
-    new Set(names).size === names.length &&
-    names.length <= CENTRES_MAX &&
-    names.every((name) => CENTRE_PATTERN.test(name));
-  if (!isList) {
-    throw new ConfigurationError(
-      `Set ${LIST_NAME} to at most ${CENTRES_MAX} different names, separated by commas: ` +
-        `lower-case letters and digits, a letter first, none "embedded".`,
-    );
-  }
+  const names = readCentreNames(environment, "SIMLATCH_NUDM_CENTRES");
   return new Map(names.map((name) => [name, readCentre(environment, name)]));
 }
 
 function readCentre(environment: UncheckedEnvironment, centre: string): NudmSettings {
-  const prefix = `SIMLATCH_NUDM_${centre.toUpperCase()}_`;
+  const prefix = centrePrefix("NUDM", centre);
   const method = readText(environment, `${prefix}METHOD`) ?? "EAP_AKA_PRIME";
   const known = METHODS.find((name) => name === method);
   if (known === undefined) {

@@ -1,7 +1,7 @@
 /** What `simlatch relay` is told by its environment. */
 import { GSUP_NAME_PATTERN } from "../access-authentication/authentication-centre/gsup/client.ts";
-import { readGsupAddress, type TcpAddress } from "../bindings.ts";
 import { checkSecret, ConfigurationError, type UncheckedEnvironment } from "../environment.ts";
+import { readGsupAddress, type TcpAddress } from "../gsup-settings.ts";
 import { readQuestionsPerMinute } from "./centre-callers.ts";
 import type { RelayOptions } from "./relay.ts";
 
@@ -11,7 +11,7 @@ export interface RelayConfiguration extends RelayOptions {
 
 export function checkRelayEnvironment(environment: UncheckedEnvironment): RelayConfiguration {
   return {
-    address: readGsupAddress(environment),
+    address: readGsupAddress(environment, "SIMLATCH_GSUP_ADDRESS"),
     callers: readCallers(environment),
     questionsPerMinute: readQuestionsPerMinute(environment),
   };
@@ -27,7 +27,7 @@ function readCallers(environment: UncheckedEnvironment): ReadonlyMap<string, Uin
     if (!GSUP_NAME_PATTERN.test(name) || callers.has(name) || rest.length > 0) {
       throw new ConfigurationError(
         `Set ${variable} to NAME:KEY of each point of presence, with spaces between them and no ` +
-          "name twice; NAME is its SIMLATCH_GSUP_NAME, KEY its SIMLATCH_GSUP_RELAY_KEY.",
+          "name twice; NAME is its SIMLATCH_GSUP_..._PEER_NAME, KEY its SIMLATCH_GSUP_..._RELAY_KEY.",
       );
     }
     callers.set(name, checkSecret(variable, key));

@@ -10,7 +10,13 @@ import type { AuditEvent, Dependencies } from "../dependencies.ts";
 import { dryRun } from "../rule-dry-run.ts";
 import { activateRules, checkDraft, rollBackRules } from "../rule-activation.ts";
 import { auditQuery, tenantQuery } from "./admin-schemas.ts";
-import { respondProblem, validateJson, validatePath, validateQuery } from "./problem.ts";
+import {
+  reportError,
+  respondProblem,
+  validateJson,
+  validatePath,
+  validateQuery,
+} from "./problem.ts";
 import {
   activationRequest,
   dryRunRequest,
@@ -85,11 +91,17 @@ function addRuleSetRoutes(routes: Hono, dependencies: Dependencies): void {
     const { tenant, ...bounds } = c.req.valid("json");
     if ((await tenants.find(tenant)) === undefined) return respondProblem(c, "not_found");
     c.header("Content-Type", "application/x-ndjson");
-    return stream(c, async (body) => {
-      for await (const line of dryRun(dependencies, tenant, bounds)) {
-        await body.writeln(JSON.stringify(line satisfies DryRunLine));
-      }
-    });
+    return stream(
+      c,
+      async (body) => {
+        for await (const line of dryRun(dependencies, tenant, bounds)) {
+          if (body.aborted) return;
+          await body.writeln(JSON.stringify(line satisfies DryRunLine));
+        }
+      },
+      // The status has left: the client sees that there is no summary.
+      async (error) => void reportError(dependencies.log, error),
+    );
   });
 
   routes.post("/rule-set/activate", validateJson(activationRequest), async (c) => {

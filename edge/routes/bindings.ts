@@ -22,6 +22,7 @@ import {
   type ReceiptBody,
   receiptRequestSchema,
 } from "./binding-schemas.ts";
+import { callerNetwork } from "./caller-network.ts";
 import { respondProblem, validateJson } from "./problem.ts";
 import { createRateLimit } from "./rate-limit.ts";
 
@@ -42,7 +43,8 @@ export function createBindingRoutes(dependencies: Dependencies, cards: CardWrite
   /** Before anything that costs more than a look at the address. */
   const limitUnproven: MiddlewareHandler<{ Bindings: CallerBindings }> = async (c, next) => {
     const step = c.req.path.endsWith("/card") ? "card" : "access";
-    if (!unproven.take(`${step} ${c.env?.address ?? ""}`)) return refuse(c, "quota_exceeded");
+    const caller = callerNetwork(c.env?.address ?? "");
+    if (!unproven.take(`${step} ${caller}`)) return refuse(c, "quota_exceeded");
     await next();
     return undefined;
   };

@@ -34,20 +34,22 @@ export function respondProblem(c: Context, reason: FailureReason): Response {
 
 export const handleNotFound: NotFoundHandler = (c) => respondProblem(c, "not_found");
 
+export function createErrorHandler(log: Log): ErrorHandler {
+  return (error, c) => respondProblem(c, reportError(log, error));
+}
+
 /**
  * A defect or a failed part. Only the error's name is logged: messages of database drivers hold
  * the values of the query.
  */
-export function createErrorHandler(log: Log): ErrorHandler {
-  return function handleError(error, c) {
-    const key = absentKeyIn(error);
-    if (key !== undefined) {
-      log("wrapping_key_absent", { key });
-      return respondProblem(c, "wrapping_key_absent");
-    }
+export function reportError(log: Log, error: Error): "wrapping_key_absent" | "unexpected" {
+  const key = absentKeyIn(error);
+  if (key === undefined) {
     log("defect", { name: error.name });
-    return respondProblem(c, "unexpected");
-  };
+    return "unexpected";
+  }
+  log("wrapping_key_absent", { key });
+  return "wrapping_key_absent";
 }
 
 type ObjectSchema = GenericSchema<unknown, object>;

@@ -65,8 +65,9 @@ function openConcealed(
   }
 }
 
-/** Two digits a byte, the first in the high nibble, filled with F. */
+/** Two digits a byte, the first in the high nibble, filled with F. Wipes them. */
 function decodeImsi(bytes: Uint8Array): string | undefined {
   const digits = encodeHex(bytes).replace(/f+$/, "");
+  bytes.fill(0);
   return IMSI_PATTERN.test(digits) ? digits : undefined;
 }

@@ -3,7 +3,7 @@
  * what to whom, and the encryption between them. The one place that tells certificates from shared
  * keys once a session is open.
  */
-import type { Dependencies, SuiteTools } from "#edge/dependencies";
+import type { CertificateTools, Dependencies, SuiteTools } from "#edge/dependencies";
 import { CARD_KIND, LABEL, LENGTH, TAG } from "#protocol/assigned-numbers";
 import { type Bytes, equalBytes } from "#protocol/bytes";
 import type { KeyAgreement } from "#protocol/sealed-messages";
@@ -51,11 +51,24 @@ export function isProvenByCard(
 ): boolean {
   if (mtm !== undefined) {
     const statement = { label, hash, cardNonce: mtm.cardNonce, epoch };
-    return "verify" in tools && isAttested(tools, pinnedKey, proof, statement);
+    if (!("verify" in tools)) return false;
+    const own = { hash: tools.hash, verify: verifierOf(tools, label) };
+    return isAttested(own, pinnedKey, proof, statement);
   }
   const message = proofMessage(label, hash);
-  if ("verify" in tools) return tools.verify(pinnedKey, message, proof);
+  if ("verify" in tools) return verifierOf(tools, label)(pinnedKey, message, proof);
   return equalBytes(proof, tools.cmac(macKeys(secrets).card, message));
+}
+
+/**
+ * Before S2 nobody has proved anything. All strangers share a decoy's key, and a verification that
+ * is faster the next time would tell them from cards that are registered (invariant I14).
+ */
+function verifierOf(
+  { verify, verifyOnce }: CertificateTools,
+  label: ProofLabel,
+): CertificateTools["verify"] {
+  return label === LABEL.cardProof ? verifyOnce : verify;
 }
 
 /** The platform's proof over `hash`. */

@@ -66,12 +66,14 @@ export function unwrapSecrets(
   const [hasMac, hasSealing] = plain.subarray(flags);
   const macStart = flags + 2;
   const sealingStart = macStart + (hasMac === 1 ? MAC_PART_BYTES : 0);
-  return {
+  const secrets = {
     imsi,
     ...(imei === "" ? {} : { imei }),
     ...(hasMac === 1 ? { mac: splitKeys(plain, macStart, LENGTH.mac) } : {}),
     ...(hasSealing === 1 ? { sealing: splitKeys(plain, sealingStart, SEALING_KEY_BYTES) } : {}),
   };
+  plain.fill(0);
+  return secrets;
 }
 
 function readPadded(plain: Uint8Array, start: number, length: number): string {

@@ -8,7 +8,7 @@ import type { Dependencies } from "../dependencies.ts";
 import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
 import { createRuleSource } from "../binding-verification/rule-source.ts";
 import { CardWriter } from "./card-writer.ts";
-import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
+import { carryEvents, DRAIN_RETRY_MS } from "./outbox.ts";
 import { listWriters, rewrapState, type RewrapOrder } from "./rewrapping.ts";
 import { createStateTables } from "./schema.ts";
 import { readText, type Sql, type SqlRow, type SqlValue, StorageError } from "./sql.ts";
@@ -83,7 +83,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
     },
     async close() {
       await followUps.settled();
-      await drains.settled();
+      await drains.close();
       await gate.settled();
       database.close();
     },
@@ -120,36 +120,57 @@ function openDatabase(path: string): Database {
 interface Drains {
   /** Carries the object's events when those before them have been carried; tries until it can. */
   readonly start: (object: string) => void;
+  /** Nothing is tried again after it. */
+  close(): Promise<void>;
   settled(): Promise<void>;
 }
 
 function createDrains(gate: Gate, { repositories, log }: Dependencies): Drains {
   const running = new Map<string, Promise<void>>();
   const retries = new Map<string, NodeJS.Timeout>();
+  let isClosed = false;
 
   async function drain(object: string, previous: Promise<void> | undefined): Promise<void> {
     await previous;
-    await gate.settled();
-    await drainOutbox(gate.enter().sql, object, (events) => repositories.audit.append(events));
+    for (let isLeft = true; isLeft;) {
+      // Between the end of a group and this moment another call may have opened the next.
+      while (gate.isOpen()) await gate.settled();
+      const { sql } = gate.enter();
+      isLeft = await carryEvents(sql, object, (events) => repositories.audit.append(events));
+    }
+  }
+
+  /** Once an object, however many of its calls found the index away. */
+  function retry(object: string): void {
+    log("audit_index_unavailable", {});
+    if (isClosed || retries.has(object)) return;
+    const again = (): void => {
+      retries.delete(object);
+      start(object);
+    };
+    retries.set(object, setTimeout(again, DRAIN_RETRY_MS).unref());
   }
 
   function start(object: string): void {
     const next = drain(object, running.get(object))
-      .catch(() => {
-        log("audit_index_unavailable", {});
-        retries.set(object, setTimeout(() => start(object), DRAIN_RETRY_MS).unref());
-      })
+      .catch(() => retry(object))
       .finally(() => {
         if (running.get(object) === next) running.delete(object);
       });
     running.set(object, next);
   }
 
+  async function settled(): Promise<void> {
+    await Promise.all(running.values());
+  }
+
   return {
     start,
-    async settled() {
-      for (const retry of retries.values()) clearTimeout(retry);
-      await Promise.all(running.values());
+    settled,
+    async close() {
+      isClosed = true;
+      for (const timer of retries.values()) clearTimeout(timer);
+      await settled();
     },
   };
 }
@@ -181,6 +202,8 @@ function createFollowUps(drains: Drains, { log }: Dependencies): FollowUps {
 interface Gate {
   /** One call's view of the database. */
   enter(): { readonly sql: Sql; readonly leave: () => Promise<void> };
+  /** Something is written and not committed yet. */
+  isOpen(): boolean;
   settled(): Promise<void>;
 }
 
@@ -216,9 +239,19 @@ function createGate(database: Database): Gate {
       database.run("RELEASE step");
       return outcome;
     } catch (error) {
+      takeBack();
+      throw error;
+    }
+  }
+
+  /** The step alone, unless storage took back the whole group: what comes next is a new one. */
+  function takeBack(): void {
+    if (database.inTransaction) {
       database.run("ROLLBACK TO step");
       database.run("RELEASE step");
-      throw error;
+    } else {
+      failures += 1;
+      database.run("BEGIN IMMEDIATE");
     }
   }
 
@@ -228,6 +261,7 @@ function createGate(database: Database): Gate {
 
   return {
     settled,
+    isOpen: () => group !== undefined,
     enter() {
       const seen = failures;
       /** A call whose earlier steps were rolled back by a failed COMMIT goes no further. */

@@ -207,8 +207,9 @@ export function isOverQuota({ sql, object, dependencies }: CardContext, mac: Uin
 
 /**
  * What the card says of itself against what its writer knows. An epoch above ours proves that our
- * state was wound back, unless a restore says so; one below the last receipt, that the card was
- * copied. Neither may end in SUCCESS, and neither locks.
+ * state was wound back, unless a restore says so; one below what the card proved before, that it
+ * was copied, or that this proof was held back since. Neither may end in SUCCESS, and neither
+ * locks.
  */
 function assessCard(
   card: Card,
@@ -216,18 +217,26 @@ function assessCard(
   orders: CardOrders,
   storeGeneration: number,
 ): { readonly card: Card; readonly objection: string } {
+  const proven = { ...card, receiptEpoch: Math.max(card.receiptEpoch, proof.epoch) };
   if (storeGeneration > card.storeGeneration) {
-    const epoch = Math.max(card.epoch, proof.epoch) + 1;
-    // The restored catalog may be back at an older version of the rules.
-    return assessLock({ ...card, epoch, storeGeneration, ruleVersion: 0 }, proof, orders);
+    return assessLock(restoreCard(proven, proof, storeGeneration), proof, orders);
   }
   if (proof.epoch > card.epoch) {
     if (proof.cardKind !== CARD_KIND.mtm) return { card, objection: "rollback_suspected" };
     // Anybody may raise a TPM's counter, which ends leases and proves nothing about our state.
-    return assessLock({ ...card, epoch: proof.epoch }, proof, orders);
+    return assessLock({ ...proven, epoch: proof.epoch }, proof, orders);
   }
   if (proof.epoch < card.receiptEpoch) return { card, objection: "clone_suspected" };
-  return assessLock(card, proof, orders);
+  return assessLock(proven, proof, orders);
+}
+
+/** After a restore the card knows what was lost, its epoch and that its lock was lifted. */
+function restoreCard(card: Card, proof: OpenRequest["proof"], storeGeneration: number): Card {
+  const epoch = Math.max(card.epoch, proof.epoch) + 1;
+  // The restored catalog may be back at an older version of the rules.
+  const restored = { ...card, epoch, storeGeneration, ruleVersion: 0 };
+  const isLifted = card.lockPhase === "locked" && proof.state.name !== "locked";
+  return isLifted ? { ...restored, lockPhase: "none", lockId: undefined } : restored;
 }
 
 function assessLock(

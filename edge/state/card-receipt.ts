@@ -38,11 +38,14 @@ export function acceptReceipt(context: CardContext, request: ReceiptRequest): Ca
     if (!report.ok) return report;
     if (report.value.epoch !== session.epoch) return failure("proof_invalid");
     const { state, epoch } = report.value;
-    const isUnlocked = verdict === "UNLOCK" && state.name === "idle";
+    // What the card was at the beginning of a later session is newer than this receipt.
+    const isNewest = card.currentSid === sid;
+    const isLocked = isNewest && state.name === "locked";
+    const isUnlocked = isNewest && verdict === "UNLOCK" && state.name === "idle";
     saveCard(sql, object, {
       ...card,
       receiptEpoch: Math.max(card.receiptEpoch, epoch),
-      ...(state.name === "locked" ? { lockPhase: "locked", lockId: state.lockId } : {}),
+      ...(isLocked ? { lockPhase: "locked", lockId: state.lockId } : {}),
       ...(isUnlocked ? { lockPhase: "none", lockId: undefined } : {}),
     });
     if (isUnlocked) closeGrant(context, session, "receipt");

@@ -14,7 +14,7 @@ export interface Card {
   readonly pinnedKey: Uint8Array;
   /** The decision counter. */
   readonly epoch: number;
-  /** Epoch of the newest receipt. */
+  /** The highest that the card proved, by a receipt or at the start of a session. */
   readonly receiptEpoch: number;
   readonly lockPhase: LockPhase;
   readonly lockId: Uint8Array | undefined;

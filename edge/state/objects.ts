@@ -13,7 +13,7 @@ import {
   type GsupClient,
 } from "../access-authentication/authentication-centre/gsup/client.ts";
 import { checkEnvironment } from "../bindings.ts";
-import { type CatalogEnvironment, composeWorker } from "../compose-worker.ts";
+import { type CatalogEnvironment, centreOfObject, composeWorker } from "../compose-worker.ts";
 import { createRuleSource, type RuleSource } from "../binding-verification/rule-source.ts";
 import type { Dependencies, VectorQuery } from "../dependencies.ts";
 import { NO_COUNTS, type RewrapCounts } from "../rewrap-counts.ts";
@@ -25,7 +25,7 @@ import {
   type OpenRequest,
   type ReceiptRequest,
 } from "./card-writer.ts";
-import { DRAIN_RETRY_MS, drainOutbox } from "./outbox.ts";
+import { carryEvents, DRAIN_RETRY_MS } from "./outbox.ts";
 import { rewrapState, type RewrapOrder } from "./rewrapping.ts";
 import { createStateTables, hasStateTables } from "./schema.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
@@ -76,11 +76,17 @@ abstract class WriterObject extends DurableObject<WorkerEnvironment> {
     }
   }
 
-  /** What the audit index did not take is tried again by the alarm. */
+  /**
+   * The output gate holds back what leaves for the index until the events are on disk. What the
+   * index did not take is tried again by the alarm.
+   */
   private async drain(): Promise<void> {
+    const { sql, object } = this;
+    const { audit } = this.dependencies.repositories;
     try {
-      const { audit } = this.dependencies.repositories;
-      await drainOutbox(this.sql, this.object, (events) => audit.append(events));
+      for (let isLeft = true; isLeft;) {
+        isLeft = await carryEvents(sql, object, (events) => audit.append(events));
+      }
     } catch {
       this.dependencies.log("audit_index_unavailable", {});
       await this.ctx.storage.setAlarm(this.dependencies.clock() + DRAIN_RETRY_MS);
@@ -160,7 +166,7 @@ export class SubscriberObject extends WriterObject {
 }
 
 /**
- * The connection to the HLR under one GSUP name. Two of them would compete for the name, so it
+ * The connection to one HLR under one GSUP name. Two of them would compete for the name, so it
  * lives in the one object that there is of it, near whoever asked first.
  */
 export class CentreObject extends DurableObject<WorkerEnvironment> {
@@ -168,10 +174,10 @@ export class CentreObject extends DurableObject<WorkerEnvironment> {
 
   constructor(state: DurableObjectState, env: WorkerEnvironment) {
     super(state, env);
-    const { gsup } = checkEnvironment(env);
-    if (gsup === undefined || !("port" in gsup.via)) throw new Error("no address of an HLR");
+    const settings = checkEnvironment(env).gsupCentres.get(centreOfObject(state.id.name ?? ""));
+    if (settings === undefined || !("port" in settings.via)) throw new Error("no HLR's address");
     const { dependencies } = composeWorker(env);
-    this.client = createGsupClient(dependencies, workerdTcp(gsup.via), gsup.name);
+    this.client = createGsupClient(dependencies, workerdTcp(settings.via), settings.peerName);
   }
 
   fetchVectors(query: VectorQuery) {

@@ -37,28 +37,31 @@ export function recordEvent(
   );
 }
 
-/** Carries what is waiting; what `append` did not take stays for the next time. */
-export async function drainOutbox(
+/**
+ * Carries the oldest of what is waiting; true when there may be more. What it reads must be on disk
+ * already: a number that a failed COMMIT gives back goes to another event, which the index would
+ * then take for the first one. What `append` did not take stays for the next time.
+ */
+export async function carryEvents(
   sql: Sql,
   object: string,
   append: (events: readonly AuditEvent[]) => Promise<void>,
-): Promise<void> {
-  for (;;) {
-    const rows = sql.all(
-      "SELECT number, event FROM outbox WHERE object = ? ORDER BY number LIMIT ?",
+): Promise<boolean> {
+  const rows = sql.all(
+    "SELECT number, event FROM outbox WHERE object = ? ORDER BY number LIMIT ?",
+    object,
+    DRAIN_MAX,
+  );
+  const last = rows.at(-1);
+  if (last === undefined) return false;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- recordEvent wrote these rows
+  await append(rows.map((row) => JSON.parse(readText(row, "event")) as AuditEvent));
+  sql.transaction(() =>
+    sql.run(
+      "DELETE FROM outbox WHERE object = ? AND number <= ?",
       object,
-      DRAIN_MAX,
-    );
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- recordEvent wrote these rows
-    await append(rows.map((row) => JSON.parse(readText(row, "event")) as AuditEvent));
-    sql.transaction(() =>
-      sql.run(
-        "DELETE FROM outbox WHERE object = ? AND number <= ?",
-        object,
-        readNumber(last, "number"),
-      ),
-    );
-  }
+      readNumber(last, "number"),
+    ),
+  );
+  return rows.length === DRAIN_MAX;
 }

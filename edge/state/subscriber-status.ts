@@ -104,7 +104,9 @@ export function recordSlotOrder(
     trail: [],
   });
   const endsWords = order.mark === "moved" || ("set" in order && order.set);
-  return { goodForMs: endsWords ? Math.max(0, status.wordsUntil - now) : 0, seq };
+  // By a clock that was set back since, an old word would seem to last for long.
+  const left = Math.min(Math.max(0, status.wordsUntil - now), VERIFIED_WORD_MS);
+  return { goodForMs: endsWords ? left : 0, seq };
 }
 
 function applyOrder(status: SlotStatus, order: SlotOrder): SlotStatus {

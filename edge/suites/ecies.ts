@@ -32,16 +32,26 @@ export const eciesProfileB: Ecies = {
     if (secret === undefined) return undefined;
     const keys = deriveKeys(secret, ephemeral);
     secret.fill(0);
-    const macKey = keys.subarray(AES_KEY_BYTES + COUNTER_BLOCK_BYTES);
-    const mac = createHmac("sha256", macKey).update(ciphertext).update(sharedInfo).digest();
-    if (!equalBytes(message.subarray(end), mac.subarray(0, MAC_BYTES))) return undefined;
-    const counter = keys.subarray(AES_KEY_BYTES, AES_KEY_BYTES + COUNTER_BLOCK_BYTES);
-    const cipher = createDecipheriv("aes-128-ctr", keys.subarray(0, AES_KEY_BYTES), counter);
-    const plain = new Uint8Array(cipher.update(ciphertext));
-    keys.fill(0);
-    return plain;
+    try {
+      return openWith(keys, { ciphertext, mac: message.subarray(end) }, sharedInfo);
+    } finally {
+      keys.fill(0);
+    }
   },
 };
+
+function openWith(
+  keys: Uint8Array,
+  sealed: { readonly ciphertext: Uint8Array; readonly mac: Uint8Array },
+  sharedInfo: Uint8Array,
+): Uint8Array | undefined {
+  const macKey = keys.subarray(AES_KEY_BYTES + COUNTER_BLOCK_BYTES);
+  const mac = createHmac("sha256", macKey).update(sealed.ciphertext).update(sharedInfo).digest();
+  if (!equalBytes(sealed.mac, mac.subarray(0, MAC_BYTES))) return undefined;
+  const counter = keys.subarray(AES_KEY_BYTES, AES_KEY_BYTES + COUNTER_BLOCK_BYTES);
+  const cipher = createDecipheriv("aes-128-ctr", keys.subarray(0, AES_KEY_BYTES), counter);
+  return new Uint8Array(cipher.update(sealed.ciphertext));
+}
 
 /** ANSI X9.63 KDF with SHA-256 (SEC 1, 3.6.1): AES key, initial counter block, MAC key. */
 function deriveKeys(secret: Uint8Array, sharedInfo: Uint8Array): Bytes {

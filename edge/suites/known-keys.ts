@@ -7,8 +7,8 @@ import { type PreparedKey, prepareKey } from "#wasm/prepared-keys";
 
 /** 8 KiB each: 8 MiB at most in one isolate. */
 const KEYS_MAX = 1024;
-/** A card proves itself three times in a binding; a stranger's false proof comes once. */
-const USES_BEFORE_TABLE = 1;
+/** Behind its first proof a card comes twice in a binding: the table is for one that comes back. */
+const USES_BEFORE_TABLE = 2;
 
 interface KnownKey {
   uses: number;

@@ -61,13 +61,19 @@ export const ecdsaP256: SignatureScheme = {
     return raw;
   },
   verify(publicKey, message, signature) {
-    if (publicKey.length !== LENGTH.point || signature.length !== LENGTH.signature) return false;
+    if (!hasLengths(publicKey, signature)) return false;
     const prepared = findPrepared(publicKey);
     return prepared === undefined
       ? verifyP256(publicKey, message, signature)
       : verifyP256Prepared(prepared, message, signature);
   },
+  verifyOnce: (publicKey, message, signature) =>
+    hasLengths(publicKey, signature) && verifyP256(publicKey, message, signature),
 };
+
+function hasLengths(publicKey: Uint8Array, signature: Uint8Array): boolean {
+  return publicKey.length === LENGTH.point && signature.length === LENGTH.signature;
+}
 
 export const curveP256: KeyAgreementCurve = {
   isPoint,

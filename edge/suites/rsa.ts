@@ -28,6 +28,12 @@ function importModulus(modulus: Uint8Array): Uint8Array | undefined {
 }
 
 export function createRsa(padding: RsaPadding): SignatureScheme {
+  const verify: SignatureScheme["verify"] = (publicKey, message, signature) => {
+    const key = importModulus(publicKey);
+    return key !== undefined && signature.length === LENGTH.rsa
+      ? VERIFY[padding](key, message, signature)
+      : false;
+  };
   return {
     isPublicKey: (publicKey) => importModulus(publicKey) !== undefined,
     generateKeyPair() {
@@ -50,11 +56,7 @@ export function createRsa(padding: RsaPadding): SignatureScheme {
         key.fill(0);
       }
     },
-    verify(publicKey, message, signature) {
-      const key = importModulus(publicKey);
-      return key !== undefined && signature.length === LENGTH.rsa
-        ? VERIFY[padding](key, message, signature)
-        : false;
-    },
+    verify,
+    verifyOnce: verify,
   };
 }

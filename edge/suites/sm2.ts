@@ -20,6 +20,10 @@ function isPoint(point: Uint8Array): boolean {
   return point.length === LENGTH.point && isSm2Point(point);
 }
 
+function hasLengths(publicKey: Uint8Array, signature: Uint8Array): boolean {
+  return publicKey.length === LENGTH.point && signature.length === LENGTH.signature;
+}
+
 /** Draws until the scalar is in [1, n - 2]: once, but for a chance of 2^-32. */
 function generateKeyPair(random: Random): KeyPair {
   for (let attempt = 0; attempt < 8; attempt++) {
@@ -41,12 +45,14 @@ export function createSm2(random: Random): SignatureScheme & KeyAgreementCurve {
     sign: ({ publicKey, privateKey }, message) =>
       signSm2(privateKey, publicKey, message, SM2_DEFAULT_ID, random(SCALAR_BYTES)),
     verify(publicKey, message, signature) {
-      if (publicKey.length !== LENGTH.point || signature.length !== LENGTH.signature) return false;
+      if (!hasLengths(publicKey, signature)) return false;
       const prepared = findPrepared(publicKey);
       return prepared === undefined
         ? verifySm2(publicKey, message, signature)
         : verifySm2Prepared(prepared, message, signature);
     },
+    verifyOnce: (publicKey, message, signature) =>
+      hasLengths(publicKey, signature) && verifySm2(publicKey, message, signature),
     agree(peer) {
       const { publicKey, privateKey } = generateKeyPair(random);
       const secret = isPoint(peer) ? sm2SharedSecret(privateKey, peer) : undefined;

@@ -275,6 +275,11 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
       expect(numbers(await audit.find(tenant, { cardId: cardIdOf(2) }, 100))).toEqual([
         9, 10, 11, 12,
       ]);
+      // Each writer counts for itself, and after a restore on from an older number.
+      const { at } = makeEvent(tenant);
+      const later = { writer: `restored:${tenant}`, number: 7, at: at + 1, session: "odd" };
+      await audit.append([makeEvent(tenant, later)]);
+      expect(numbers(await audit.find(tenant, { session: "odd" }, 2))).toEqual([12, 7]);
       expect(await audit.find(fresh("tenant-"), { session: "odd" }, 100)).toEqual([]);
       expect(await audit.find(tenant, { session: "none" }, 100)).toEqual([]);
     });

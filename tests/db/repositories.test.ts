@@ -168,9 +168,12 @@ describe.each([...HOSTS])("repositories on $name", (host) => {
     test("end with id 255", async () => {
       const tenant = await makeTenant();
       const key = { tenant, publicKey: bytesOf(65, 1), wrappedPrivateKey: bytesOf(85, 2) };
-      for (let id = 1; id <= 255; id++)
-        expect(await repositories.concealmentKeys.create(key)).toBe(id);
-      expect(await repositories.concealmentKeys.create(key)).toBeUndefined();
+      const { concealmentKeys } = repositories;
+      for (let id = 1; id < 255; id++) expect(await concealmentKeys.create(key)).toBe(id);
+      // An id of two bytes would be one that no client can say.
+      const last = [concealmentKeys.create(key), concealmentKeys.create(key)];
+      expect((await Promise.all(last)).filter((id) => id !== undefined)).toEqual([255]);
+      expect(await concealmentKeys.create(key)).toBeUndefined();
     });
   });
 

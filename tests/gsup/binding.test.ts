@@ -18,7 +18,11 @@ describe.skipIf(!hasOsmoHlr("bindings on a real HLR"))("gsup: Bun and osmo-hlr",
 
   beforeAll(async () => {
     hlr = await startOsmoHlr();
-    platform = await createLiveRig(false, { SIMLATCH_GSUP_ADDRESS: hlr.address, ...GENEROUS });
+    platform = await createLiveRig(false, {
+      SIMLATCH_GSUP_CENTRES: "hlr",
+      SIMLATCH_GSUP_HLR_ADDRESS: hlr.address,
+      ...GENEROUS,
+    });
   }, 60_000);
   afterAll(async () => {
     await platform.dispose();

@@ -25,7 +25,7 @@ export function hasOsmoHlr(what: string): boolean {
 }
 
 export interface OsmoHlr extends KeyHolder {
-  /** SIMLATCH_GSUP_ADDRESS. */
+  /** HOST:PORT of GSUP. */
   readonly address: string;
   readonly hostname: string;
   /** Stops the process; what it knows stays. */

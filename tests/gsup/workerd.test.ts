@@ -21,10 +21,11 @@ describe.skipIf(!hasOsmoHlr("bindings on workerd"))("gsup: workerd and osmo-hlr"
       relay = way === "relay" ? await startRelayProgram(hlr.address, `${NAME}:${key}`) : undefined;
       rig = await createLiveRig(true, {
         ...GENEROUS,
-        SIMLATCH_GSUP_NAME: NAME,
+        SIMLATCH_GSUP_CENTRES: "hlr",
+        SIMLATCH_GSUP_HLR_PEER_NAME: NAME,
         ...(relay === undefined
-          ? { SIMLATCH_GSUP_ADDRESS: hlr.address }
-          : { SIMLATCH_GSUP_RELAY: relay.url, SIMLATCH_GSUP_RELAY_KEY: key }),
+          ? { SIMLATCH_GSUP_HLR_ADDRESS: hlr.address }
+          : { SIMLATCH_GSUP_HLR_RELAY: relay.url, SIMLATCH_GSUP_HLR_RELAY_KEY: key }),
       });
     }, 60_000);
     afterAll(async () => {
@@ -68,4 +69,22 @@ describe.skipIf(!hasOsmoHlr("bindings on workerd"))("gsup: workerd and osmo-hlr"
       await expectVerdict(bind(), "FAILURE");
     }, 60_000);
   });
+
+  test("two HLRs beside each other: each object CENTRE has its own", async () => {
+    const [north, south] = [await startOsmoHlr(), await startOsmoHlr()];
+    const rig = await createLiveRig(true, {
+      ...GENEROUS,
+      SIMLATCH_GSUP_CENTRES: "north,south",
+      SIMLATCH_GSUP_NORTH_ADDRESS: north.address,
+      SIMLATCH_GSUP_SOUTH_ADDRESS: south.address,
+    });
+    for (const [name, hlr] of Object.entries({ north, south })) {
+      const { subscriber, bind } = await makePair(rig.fleet, { ...hlr, name });
+      await expectVerdict(bind(), "SUCCESS");
+      expect(hlr.seqOf(subscriber.imsi)).toBe(5);
+    }
+    await rig.dispose();
+    await north.dispose();
+    await south.dispose();
+  }, 60_000);
 });

@@ -30,10 +30,10 @@ describe.each([
     });
     edge = await createLiveRig(edgeRuntime === "workerd", {
       ...GENEROUS,
-      SIMLATCH_GSUP_CENTRE: "home",
-      SIMLATCH_GSUP_NAME: NAME,
-      SIMLATCH_GSUP_RELAY: home.url,
-      SIMLATCH_GSUP_RELAY_KEY: key,
+      SIMLATCH_GSUP_CENTRES: "home",
+      SIMLATCH_GSUP_HOME_PEER_NAME: NAME,
+      SIMLATCH_GSUP_HOME_RELAY: home.url,
+      SIMLATCH_GSUP_HOME_RELAY_KEY: key,
     });
     centre = {
       name: "home",

@@ -192,6 +192,16 @@ describe("a subscriber", () => {
     expect(rig.now()).toBe(asked);
   });
 
+  test("I11: a clock that was set back delays a report by no more than a word lasts", async () => {
+    const scene = await open();
+    const { rig } = scene;
+    expect((await (await scene.exchange()).run()).reply.json["verdict"]).toBe("SUCCESS");
+    rig.advance(-3_600_000);
+    const asked = rig.now();
+    expect((await reportSwap(scene)).status).toBe(204);
+    expect(rig.now() - asked).toBeLessThanOrEqual(2000);
+  });
+
   test("I11: a SUCCESS that was committed and not sent does not outlive its word", async () => {
     const now = { kills: 1 };
     const scene = await open({ wrap: dieAtSigning(now) });

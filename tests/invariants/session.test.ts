@@ -331,6 +331,38 @@ test("I14: an unknown card is answered like a known one with a wrong proof", asy
   expect(unknownAnswer.text).toBe(knownAnswer.text);
 });
 
+test("I14: no verification of a first proof is faster the next time, of a card or of a stranger", async () => {
+  const seen: string[] = [];
+  const { rig, exchange } = await open({
+    wrap: (dependencies) => ({
+      ...dependencies,
+      suites(name) {
+        const tools = dependencies.suites(name);
+        if (!("verify" in tools)) return tools;
+        const spy =
+          (how: "verify" | "verifyOnce"): typeof tools.verify =>
+          (...input) => {
+            seen.push(how);
+            return tools[how](...input);
+          };
+        return { ...tools, verify: spy("verify"), verifyOnce: spy("verifyOnce") };
+      },
+    }),
+  });
+  const cardId = "00000000000000AA";
+  const offer = { cardId, suites: ["P-256"], modes: ["signed"], moduleKind: "USIM" };
+  const { sid, token } = (await rig.post("", offer)).json;
+  const attempt = await exchange();
+  const body = await attempt.start();
+  seen.length = 0;
+  await attempt.prove({ ...body, sid: textOf(sid), token: textOf(token), cardId });
+  expect(seen).toEqual(["verifyOnce"]);
+  await attempt.prove({ ...body, proof: encodeBase64Url(flipBit(bytesOf(body.proof), 8 * 80)) });
+  expect(seen).toEqual(["verifyOnce", "verifyOnce"]);
+  await attempt.answer(body.sid, await attempt.sign(await attempt.prove(body)));
+  expect(seen).toEqual(["verifyOnce", "verifyOnce", "verifyOnce", "verify"]);
+});
+
 test("I14: a revoked card, and one whose certificate is revoked or out of date, is not authenticated", async () => {
   const { rig, fleet, card, subscriber, exchange } = await open();
   const attempt = await exchange();

@@ -1,11 +1,13 @@
 /** I8: a lock ends only by an unlock that two people ordered, and only for the card that has it. */
 import { afterEach, expect, test } from "bun:test";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
 import { encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { SW, TAG } from "#protocol/assigned-numbers";
 import { decodeFields } from "#protocol/tlv";
 import { createExchange, bytesOf, type Exchange, textOf } from "#tests/platform/exchange";
 import { CardError } from "#terminal/card";
-import type { Answer, RigOptions } from "#tests/platform/rig";
+import type { Answer, Rig, RigOptions } from "#tests/platform/rig";
 import { type Bench, createBench, dumpState, flipBit, HOME, readDurable } from "./bench.ts";
 import {
   bind,
@@ -269,4 +271,71 @@ test("I8: a clearing of pairings lifts no lock", async () => {
   const path = `cards/${scene.card.cardId}`;
   expect((await order(scene.rig, path, { order: "clear", by: TWO })).status).toBe(204);
   expect((await ask(scene)).answer.json).toEqual({ verdict: "FAILURE" });
+});
+
+test("I8: an unlock's receipt that comes after the next lock was issued lifts nothing", async () => {
+  const scene = await open();
+  await lockCard(scene);
+  await unlockCard(scene);
+  const { phone, sid, answer } = await ask(scene);
+  const { bytes } = await phone.applet.unlock(SUITE, bytesOf(answer.json["unlock"]));
+  await lockCard(scene, false);
+  expect(lockPhase(scene.rig)).toBe("issued");
+  const late = { token: answer.json["token"], receipt: encodeBase64Url(bytes) };
+  expect((await scene.rig.post(`/${sid}/receipt`, late)).status).toBe(204);
+  expect(lockPhase(scene.rig)).toBe("issued");
+  expect(await bind(await scene.exchange())).toBe("FAILURE");
+});
+
+test("I8: a lock's receipt that comes after the unlock locks nobody out", async () => {
+  const scene = await open();
+  const stranger = await scene.fleet.addSubscriber({ operator: HOME });
+  const phone = await createExchange(scene.rig, scene.card, stranger);
+  const { sid, token, reply } = await phone.run();
+  const receipt = await phone.applet.deliverResult(SUITE, bytesOf(reply.json["result"]));
+  await unlockCard(scene);
+  expect((await take(scene, await ask(scene))).status).toBe(204);
+  const late = { token, receipt: encodeBase64Url(receipt.bytes) };
+  expect((await scene.rig.post(`/${sid}/receipt`, late)).status).toBe(204);
+  expect(lockPhase(scene.rig)).toBe("none");
+  expect(await bind(await scene.exchange())).toBe("SUCCESS");
+});
+
+test("I8: a proof of before the unlock that is sent after it locks nobody out", async () => {
+  const scene = await open();
+  await lockCard(scene);
+  await unlockCard(scene);
+  const held = await scene.exchange();
+  const old = await held.start();
+  const { phone, answer } = await ask(scene);
+  await phone.applet.unlock(SUITE, bytesOf(answer.json["unlock"]));
+  await ask(scene);
+  expect(lockPhase(scene.rig)).toBe("none");
+  await held.prove(old);
+  expect(lockPhase(scene.rig)).toBe("none");
+  expect(await bind(await scene.exchange())).toBe("SUCCESS");
+});
+
+test("I8: a restore brings back the lock of a card that was unlocked since, and the card ends it", async () => {
+  const scene = await open();
+  await lockCard(scene);
+  const at = (rig: Rig): Bench => ({
+    ...scene,
+    rig,
+    exchange: () => createExchange(rig, scene.card, scene.subscriber),
+  });
+  await scene.rig.host.close();
+  const state = join(scene.rig.folder, "state.db");
+  copyFileSync(state, `${state}.backup`);
+  const lost = at(await scene.rig.reopen());
+  await unlockCard(lost);
+  expect((await take(lost, await ask(lost))).status).toBe(204);
+  await lost.rig.close();
+  copyFileSync(`${state}.backup`, state);
+  const environment = { SIMLATCH_STORE_GENERATION: "2" };
+  const restored = at(await lost.rig.reopen({ environment }));
+  bench = restored;
+  expect(lockPhase(restored.rig)).toBe("locked");
+  expect(await bind(await restored.exchange())).toBe("SUCCESS");
+  expect(lockPhase(restored.rig)).toBe("none");
 });

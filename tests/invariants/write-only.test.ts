@@ -1,6 +1,7 @@
 /** Keys are write-only (I13): what was wrapped comes back through no route of /v1/admin. */
 import { afterEach, expect, test } from "bun:test";
 import type { Dependencies } from "#edge/dependencies";
+import { checkEnrolment } from "#edge/enrolment";
 import { createAdminRoutes } from "#edge/routes/admin";
 import { ADMIN_KEY, createRig, type Rig } from "#tests/platform/rig";
 import { createFleet, type Fleet } from "#tests/fleet/fleet";
@@ -114,4 +115,15 @@ test("I13: what was wrapped is in no answer of the administration, whichever rou
   // The search works: what is public is found.
   expect(everything.includes(Buffer.from(card.servicePublicKey).toString("base64url"))).toBe(true);
   expect(everything.includes(Buffer.from(subscriber.imsi))).toBe(true);
+});
+
+test("I13: a shared key does not outlive its enrolment, however that ends", async () => {
+  rig = await createRig();
+  const key = new Uint8Array(16).fill(7);
+  const nothing = new Uint8Array(16);
+  const card = { tenant: "default", cardId: "00112233445566AA", kind: "TF", suite: "AES" } as const;
+  const proof = { servicePublicKey: nothing, challenge: nothing, token: nothing, proof: nothing };
+  const input = { ...card, ...proof, key, keyVersion: 1 };
+  expect(await checkEnrolment(rig.dependencies, input)).toMatchObject({ reason: "token_invalid" });
+  expect(key).toEqual(new Uint8Array(16));
 });

@@ -95,7 +95,7 @@ describe("UDMs", () => {
       SIMLATCH_MASTER_KEY: encodeBase64Url(random(32)),
       SIMLATCH_DEPLOYMENT: encodeHex(random(16)),
     };
-    const hlr = { SIMLATCH_GSUP_ADDRESS: "127.0.0.1", SIMLATCH_GSUP_CENTRE: "home" };
+    const hlr = { SIMLATCH_GSUP_CENTRES: "home", SIMLATCH_GSUP_HOME_ADDRESS: "127.0.0.1" };
     const tools = {
       ...runtimeAmbient(() => undefined),
       log: () => undefined,
@@ -104,7 +104,7 @@ describe("UDMs", () => {
       openConnectors(checkEnvironment(environment), tools, () => {
         throw new Error("nothing is opened");
       });
-    expect(refusalOf(open, { ...keys, ...HOME, ...hlr })).toContain("SIMLATCH_GSUP_CENTRE");
+    expect(refusalOf(open, { ...keys, ...HOME, ...hlr })).toContain("SIMLATCH_GSUP_CENTRES");
   });
 
   test("a client without a token URL, or with half of itself, stops the start", () => {

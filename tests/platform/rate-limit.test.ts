@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { createApp } from "#edge/app";
+import { callerNetwork } from "#edge/routes/caller-network";
 import { createRateLimit } from "#edge/routes/rate-limit";
 import { createRig } from "./rig.ts";
 
@@ -34,7 +35,30 @@ test("I14: unproven calls are limited by address, so nobody shuts out another's 
   expect((await send("192.0.2.1", "/AA/card", forged))[0]).toBe(429);
   rig.advance(60_000);
   expect(await send("192.0.2.1", "", offer)).toEqual([201, null]);
+  // Nobody takes a fresh count with each of the 2^64 addresses that a subscriber of IPv6 has.
+  for (let call = 0; call < 3; call++) {
+    expect(await send(`2001:db8:0:1::${call}`, "", offer)).toEqual([201, null]);
+  }
+  expect(await send("2001:db8:0:1:ffff::1", "", offer)).toEqual([429, "60"]);
+  expect(await send("2001:db8:0:2::1", "", offer)).toEqual([201, null]);
   await rig.dispose();
+});
+
+test.each([
+  ["192.0.2.1", "192.0.2.1"],
+  ["::ffff:192.0.2.1", "192.0.2.1"],
+  ["::ffff:c000:0201", "0:0:0:0:0:ffff:c000:201"],
+  ["2001:DB8:0:1::1", "2001:db8:0:1::/64"],
+  ["2001:0db8:0000:0001:aaaa:bbbb:cccc:dddd", "2001:db8:0:1::/64"],
+  ["2001:db8::7", "2001:db8:0:0::/64"],
+  ["::1", "0:0:0:0::/64"],
+  ["fe80::1%eth0", "fe80:0:0:0::/64"],
+  ["1:2:3:4:5:6:7", "1:2:3:4:5:6:7"],
+  ["1::2::3", "1::2::3"],
+  ["g::1", "g::1"],
+  ["", ""],
+])("the network of %p is %p", (address, network) => {
+  expect(callerNetwork(address)).toBe(network);
 });
 
 test("the limiter's memory is bounded, and a minute starts it anew", () => {

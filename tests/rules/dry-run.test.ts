@@ -1,6 +1,7 @@
 /** A draft beside the rules in use: whose verdict would change, among pairs and past bindings. */
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, expect, spyOn, test } from "bun:test";
 import type { DryRunLine } from "#protocol/admin-rules";
+import { encodeAscii } from "#protocol/bytes";
 import { readDurable } from "#tests/invariants/bench";
 import { ADMIN_KEY } from "#tests/platform/rig";
 import { AWAY, HOME, openRules, type RuleBench } from "./bench.ts";
@@ -133,6 +134,80 @@ test("bounds: of pairs, of past bindings, of what is told", async () => {
   expect(await dryRun({ changes: 0 })).toHaveLength(1);
   expect((await bench.bind(people[0] ?? (await bench.addSubscriber()))).verdict).toBe("SUCCESS");
   expect(card.cardId).not.toBe("");
+});
+
+test("a subscriber of an external centre is one of the pairs, by what its module proves", async () => {
+  bench = await openRules();
+  const { subscribers } = bench.rig.dependencies.repositories;
+  const { imsi } = await bench.addSubscriber();
+  const own = await subscribers.find("default", imsi);
+  if (own === undefined) throw new Error("no subscriber");
+  const keys = { wrappedKey: undefined, wrappedOperator: undefined };
+  const ofCentre = { ...own, ...keys, imsi: `${HOME}9999999999`, centre: "hlr" };
+  await subscribers.insert({ ...ofCentre, algorithm: "COMP128-1" });
+  await bench.rule("home", { condition: { operator: HOME }, minimumStrength: "USIM" });
+  await bench.fleet.admin.putRule("home", {
+    target: { all: true },
+    condition: { operator: HOME },
+    minimumStrength: "COMP128-1",
+    onMismatch: "lock",
+  });
+  expect(await dryRun()).toMatchObject([
+    { kind: "pair", imsi: ofCentre.imsi, after: "SUCCESS: rule home" },
+    { kind: "summary", pairs: counts(2, 1), bindings: counts(0, 0) },
+  ]);
+});
+
+async function failWithAValue(): Promise<never> {
+  throw new TypeError("a value of the query");
+}
+
+test("a part that fails in the middle ends the answer without a summary; its message is not logged", async () => {
+  bench = await openRules({
+    wrap: (dependencies) => {
+      const { audit } = dependencies.repositories;
+      const broken = { ...audit, findDecisions: failWithAValue };
+      const repositories = { ...dependencies.repositories, audit: broken };
+      return { ...dependencies, repositories };
+    },
+  });
+  await bench.addSubscriber();
+  await bench.fleet.admin.putRule("home", {
+    target: { all: true },
+    condition: { operator: HOME },
+    onMismatch: "lock",
+  });
+  const printed = spyOn(console, "error");
+  const lines = await dryRun();
+  expect(lines.map(({ kind }) => kind)).toEqual(["pair"]);
+  expect(printed).not.toHaveBeenCalled();
+  printed.mockRestore();
+  expect(bench.rig.log.join()).toContain('"event":"defect","name":"TypeError"');
+  expect(bench.rig.log.join()).not.toContain("a value of the query");
+});
+
+test("others have a turn while it runs", async () => {
+  let turns = 0;
+  bench = await openRules({
+    wrap: (dependencies) => ({
+      ...dependencies,
+      async sleep() {
+        turns += 1;
+      },
+    }),
+  });
+  const { cards, subscribers } = bench.rig.dependencies.repositories;
+  const card = await cards.find("default", bench.card.cardId);
+  const own = await subscribers.find("default", (await bench.addSubscriber()).imsi);
+  if (card === undefined || own === undefined) throw new Error("nobody is there");
+  for (let i = 0; i < 49; i++) {
+    const cardId = i.toString(16).toUpperCase().padStart(16, "0");
+    const chain = { certificates: [], fingerprints: [] };
+    await cards.insert({ ...card, ...chain, cardId, pinnedKey: encodeAscii(cardId) });
+    await subscribers.insert({ ...own, imsi: `${HOME}${String(i).padStart(10, "9")}` });
+  }
+  expect((await dryRun()).at(-1)).toMatchObject({ pairs: counts(2500, 0) });
+  expect(turns).toBeGreaterThanOrEqual(2);
 });
 
 const readable = (value: unknown): string =>

@@ -217,3 +217,29 @@ test("lock after n: counted at the card's writer, begun anew by a SUCCESS", asyn
   expect((await phone.bind()).outcome.verdict).toBe("UNLOCKED");
   expect([await bind(), await bind(), bench.lockPhase()]).toEqual(["FAILURE", "FAILURE", "none"]);
 });
+
+test("what somebody puts into the draft during a rollback is not activated with it", async () => {
+  const late = { isDue: false };
+  bench = await openRules({
+    wrap: (dependencies) => {
+      const { rules } = dependencies.repositories;
+      const restore: typeof rules.restore = async (tenant, version) => {
+        const revision = await rules.restore(tenant, version);
+        const condition = { operator: HOME };
+        const rule = { id: "late", target: { all: true }, condition, onMismatch: "lock" } as const;
+        if (late.isDue) await rules.save(tenant, rule);
+        return revision;
+      };
+      const repositories = { ...dependencies.repositories, rules: { ...rules, restore } };
+      return { ...dependencies, repositories };
+    },
+  });
+  await bench.rule("r", { condition: { operator: AWAY } });
+  await bench.rule("r", { condition: { operator: HOME } });
+  late.isDue = true;
+  expect((await post("rollback", { version: 1 })).status).toBe(409);
+  const [state] = readDurable(bench.rig, "SELECT active FROM rule_set", "catalog.db");
+  expect(state).toEqual({ active: 2 });
+  late.isDue = false;
+  expect((await post("rollback", { version: 1 })).json).toMatchObject({ version: 3 });
+});
