@@ -6,7 +6,7 @@ import { openScene, type Scene } from "#tests/import/scene";
 const IMSI = "460017000000077";
 const BY = ["--by", "Ada Lovelace"];
 /** Nobody listens there, and nobody is asked. */
-const HLR = { SIMLATCH_GSUP_ADDRESS: "127.0.0.1:1" };
+const HLR = { SIMLATCH_GSUP_CENTRES: "hlr", SIMLATCH_GSUP_HLR_ADDRESS: "127.0.0.1:1" };
 
 describe.each(["bun", "workerd"] as const)("on %s", (runtime) => {
   let scene: Scene;

@@ -32,8 +32,12 @@ describe.skipIf(!hasOsmoHlr("a subscriber moves")).each(["bun", "workerd"] as co
     let rig: LiveRig;
     beforeAll(async () => {
       hlr = await startOsmoHlr();
-      const environment = { ...GENEROUS, SIMLATCH_GSUP_ADDRESS: hlr.address };
-      rig = await createLiveRig(runtime === "workerd", { ...environment, SIMLATCH_SLOTS: "2" });
+      rig = await createLiveRig(runtime === "workerd", {
+        ...GENEROUS,
+        SIMLATCH_GSUP_CENTRES: "hlr",
+        SIMLATCH_GSUP_HLR_ADDRESS: hlr.address,
+        SIMLATCH_SLOTS: "2",
+      });
     }, 60_000);
     afterAll(async () => {
       await rig.dispose();
