@@ -15,6 +15,11 @@ import { claimWrappingKeys, describeWrappingKeyFault } from "./wrapping-key-clai
 const DEFAULT_HOSTNAME = "127.0.0.1";
 /** A report on a subscriber waits two seconds; nothing else takes that long. */
 const LAST_ANSWERS_MS = 5000;
+/**
+ * Bun ends a connection on which nothing went for ten seconds, also when its answer is under way. A
+ * UDM may be asked four times, ten seconds each; a dry run may find nothing to tell for long.
+ */
+const ANSWER_SECONDS = 60;
 
 export interface ServerOptions {
   /** SIMLATCH_* of docs/operations.md. */
@@ -67,6 +72,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     hostname: options.hostname ?? DEFAULT_HOSTNAME,
     port,
     async fetch(request, self) {
+      self.timeout(request, ANSWER_SECONDS);
       const { address } = self.requestIP(request) ?? {};
       const answer = Promise.resolve(app.fetch(request, { address }));
       answers.add(answer);

@@ -17,13 +17,13 @@ export const DEFAULT_TENANT = "default";
 /** Who gives an order, trimmed: printable characters of any script, spaces between them. */
 export const PERSON_PATTERN = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,64}$/u;
 
-/** The same name in another case, width or Unicode form, or with spaces around it, is the same. */
+/** The same name in another case, width or Unicode form, or with other spaces, is the same. */
 export function isSamePerson(one: string, other: string): boolean {
   return foldName(one) === foldName(other);
 }
 
 function foldName(name: string): string {
-  return name.trim().normalize("NFKC").toLowerCase();
+  return name.normalize("NFKC").trim().replaceAll(/ +/g, " ").toLowerCase();
 }
 
 /** The card id as the card and the transcript hold it: 8 bytes. */

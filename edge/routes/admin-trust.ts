@@ -9,6 +9,7 @@ import { type SuiteName, SUITES } from "#protocol/suites";
 import { credentialStatement } from "#protocol/transcript";
 
 import type { Dependencies, TenantRecord } from "../dependencies.ts";
+import { parseCertificate } from "../secure-connection/certificate.ts";
 import { generateConcealmentKey } from "../secure-connection/concealed-imsi.ts";
 import { generatePlatformKey } from "../secure-connection/platform-key.ts";
 import type { FailureReason } from "../wire-error.ts";
@@ -36,7 +37,9 @@ export function createTrustRoutes(dependencies: Dependencies): Hono {
     async (c) => {
       const { cardRoots, anchors } = c.req.valid("json");
       const usable = usableAnchors(dependencies, anchors);
-      if (usable === undefined) return respondProblem(c, "malformed");
+      // What is no certificate that a chain could end in would be kept, and never be found.
+      const areRoots = cardRoots.every((root) => parseCertificate(root).ok);
+      if (usable === undefined || !areRoots) return respondProblem(c, "malformed");
       await repositories.tenants.save({ ...c.req.valid("param"), cardRoots, anchors: usable });
       return c.body(null, 204);
     },

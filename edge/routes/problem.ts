@@ -10,6 +10,7 @@ import { failure, type Result, success } from "#protocol/result";
 
 import type { Log } from "../dependencies.ts";
 import { decodeUtf8, readBounded } from "../peers/bounded-body.ts";
+import { StorageError } from "../state/sql.ts";
 import { absentKeyIn } from "../vault.ts";
 import { type FailureReason, problemFor } from "../wire-error.ts";
 
@@ -42,14 +43,21 @@ export function createErrorHandler(log: Log): ErrorHandler {
  * A defect or a failed part. Only the error's name is logged: messages of database drivers hold
  * the values of the query.
  */
-export function reportError(log: Log, error: Error): "wrapping_key_absent" | "unexpected" {
+export function reportError(
+  log: Log,
+  error: Error,
+): "wrapping_key_absent" | "storage_unavailable" | "unexpected" {
   const key = absentKeyIn(error);
-  if (key === undefined) {
-    log("defect", { name: error.name });
-    return "unexpected";
+  if (key !== undefined) {
+    log("wrapping_key_absent", { key });
+    return "wrapping_key_absent";
   }
-  log("wrapping_key_absent", { key });
-  return "wrapping_key_absent";
+  if (error instanceof StorageError) {
+    log("storage_unavailable", {});
+    return "storage_unavailable";
+  }
+  log("defect", { name: error.name });
+  return "unexpected";
 }
 
 type ObjectSchema = GenericSchema<unknown, object>;

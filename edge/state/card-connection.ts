@@ -12,6 +12,9 @@ import { findMode, findSuite, type ModeName, type Suite } from "#protocol/suites
 import { type Card, findSession, type Session } from "./card-store.ts";
 import type { CardContext } from "./card-writer.ts";
 
+/** Of a closed session: IMSI and keys end with it. */
+export const NO_SECRETS: Uint8Array = new Uint8Array(0);
+
 /** Names the row that a session's secrets are wrapped for. */
 export function secretsContext(object: string, sid: string): string {
   return `${object}/${sid}`;

@@ -25,6 +25,7 @@ import type { AccessChallenge, LockedVerdict } from "#protocol/wire";
 import {
   findPlatformKey,
   loadSession,
+  NO_SECRETS,
   type PlatformKeyInUse,
   readSecrets,
   restoreConnection,
@@ -262,7 +263,7 @@ function assessLock(
 /** A locked card has nothing to gain from a challenge. */
 function closeLocked(context: CardContext, session: Session): string {
   const reply = JSON.stringify({ verdict: "FAILURE" } satisfies LockedVerdict);
-  saveSession(context.sql, context.object, { ...session, phase: "closed" });
+  saveSession(context.sql, context.object, { ...session, phase: "closed", secrets: NO_SECRETS });
   saveReply(context.sql, context.object, session, reply);
   recordCardEvent(context, session, "card_authenticated", session.objection, [
     { step: stepIn(sessionMode(session), 317), at: context.dependencies.clock(), outcome: "done" },

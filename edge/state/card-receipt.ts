@@ -3,7 +3,7 @@ import { verifyReceipt, verifySignedReceipt } from "../secure-connection/critica
 import { LABEL } from "#protocol/assigned-numbers";
 import { failure, success } from "#protocol/result";
 import { closeGrant } from "./card-unlocking.ts";
-import { restoreConnection } from "./card-connection.ts";
+import { NO_SECRETS, restoreConnection } from "./card-connection.ts";
 import { recordCardEvent } from "./card-events.ts";
 import {
   findCard,
@@ -14,9 +14,6 @@ import {
   saveSession,
 } from "./card-store.ts";
 import type { CardContext, CardWriterResult, ReceiptRequest } from "./card-writer.ts";
-
-/** The session's keys end with it. */
-const NO_SECRETS = new Uint8Array(0);
 
 export function acceptReceipt(context: CardContext, request: ReceiptRequest): CardWriterResult {
   const { sql, object } = context;

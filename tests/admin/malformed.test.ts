@@ -329,8 +329,13 @@ test("certificates and roots have bounds", async () => {
       platform.call("POST", "/cards", { ...enrolment, certificates }),
     );
   }
-  const root = encodeBase64Url(new Uint8Array(4));
-  for (const cardRoots of [[tooLarge], [""], Array.from({ length: 17 }, () => root)]) {
+  const [root = ""] = tenantSettings().cardRoots;
+  for (const cardRoots of [
+    [tooLarge],
+    [""],
+    [root, "AAAA"],
+    Array.from({ length: 17 }, () => root),
+  ]) {
     await expectRefusal(platform, "malformed", async () =>
       platform.call("PUT", "/tenants/new", { ...tenantSettings(), cardRoots }),
     );

@@ -5,8 +5,10 @@ import { join } from "node:path";
 import type { Dependencies } from "#edge/dependencies";
 import { cardObject } from "#edge/state/card-writer";
 import { DRAIN_RETRY_MS } from "#edge/state/outbox";
+import { StorageError } from "#edge/state/sql";
 import { createRig, type Rig } from "#tests/platform/rig";
 import { readDurable } from "./bench.ts";
+import { order } from "./order-scene.ts";
 
 const CARD = "00000000000000A1";
 const OBJECT = cardObject("default", CARD);
@@ -82,19 +84,25 @@ test("I12: while the index is away one attempt an object waits, and nothing is l
 test("I12: when storage takes back a group, its calls fail, and the next of that turn are on disk", async () => {
   const open = await createRig();
   rig = open;
-  const state = new Database(join(rig.folder, "state.db"));
+  const card = await (await open.fleet()).addCard();
+  const state = new Database(join(open.folder, "state.db"));
   // As a full disk does: not the statement is taken back, but the transaction.
-  state.run(`CREATE TRIGGER full BEFORE INSERT ON card_order WHEN NEW.object = '${OBJECT}B'
+  state.run(`CREATE TRIGGER full BEFORE INSERT ON card_order WHEN NEW.report = 'stolen'
     BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END`);
   state.close();
-  const calls = ["A", "B", "C"].map((name) => open.host.cards.order(`${OBJECT}${name}`, REPORT));
-  const outcomes = await Promise.allSettled(calls);
-  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"]);
-  expect(outcomes.map((each) => ("reason" in each ? String(each.reason) : ""))).toEqual([
-    "StorageError",
-    "StorageError",
-    "",
+  const outcomes = await Promise.allSettled([
+    open.host.cards.order(`${OBJECT}A`, REPORT),
+    open.host.cards.order(`${OBJECT}B`, { ...REPORT, reason: "stolen" }),
+    open.host.cards.order(`${OBJECT}C`, REPORT),
   ]);
+  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"]);
+  for (const each of outcomes.slice(0, 2)) {
+    expect("reason" in each && each.reason).toBeInstanceOf(StorageError);
+  }
   expect(readDurable(rig, "SELECT object FROM card_order")).toEqual([{ object: `${OBJECT}C` }]);
-  expect((await rig.host.cards.order(`${OBJECT}A`, REPORT)).ok).toBe(true);
+  expect((await open.host.cards.order(`${OBJECT}A`, REPORT)).ok).toBe(true);
+  const stolen = { order: "report", reason: "stolen", by: ["Ada"] };
+  const told = await order(open, `cards/${card.cardId}`, stolen);
+  expect([told.status, JSON.parse(told.text).code]).toEqual([503, "unavailable"]);
+  expect(rig.log.join()).toContain('"event":"storage_unavailable"');
 });

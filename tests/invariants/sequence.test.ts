@@ -98,6 +98,15 @@ test("I4: tokens of before a restore open nothing after it", async () => {
   expect((await after.post(`/${sid}/card`, rest)).json["code"]).toBe("session_expired");
 });
 
+test("a token of a point of presence whose day has begun is good where it has not yet", async () => {
+  const { rig, exchange } = await open();
+  rig.advance(86_400_000 - (rig.now() % 86_400_000) + 1);
+  const attempt = await exchange();
+  const body = await attempt.start();
+  rig.advance(-5);
+  expect((await attempt.prove(body)).status).toBe(200);
+});
+
 test("I4, I5: SEQ after AUTS goes past SEQ_MS, stays, or comes down by more than delta only", () => {
   const delta = SEQ_DELTA;
   expect(resynchroniseSeq(10, 500, delta)).toEqual({ next: 501, newGeneration: false });

@@ -91,6 +91,9 @@ test("I8: under a grant a locked card is unlocked, its receipt ends the grant, a
   await lockCard(scene);
   const refused = await ask(scene);
   expect(refused.answer.json).toEqual({ verdict: "FAILURE" });
+  const closed = "SELECT length(wrapped_secrets) AS bytes FROM card_session WHERE phase = 'closed'";
+  // That of the lock, by its receipt, and this one.
+  expect(readDurable(scene.rig, closed)).toEqual([{ bytes: 0 }, { bytes: 0 }]);
   expect((await unlockCard(scene)).status).toBe(204);
   const unlocking = await ask(scene);
   expect(Object.keys(unlocking.answer.json)).toEqual(["token", "unlock"]);
@@ -200,7 +203,14 @@ test("I8: one person, or one under two spellings, does not unlock; nor is there 
   await lockCard(scene);
   await Bun.sleep(50);
   const before = dumpState(scene.rig);
-  for (const by of [["Ada"], ["Ada", " ADA "], ["Ada", ""], ["Ada", "Grace", "Joan"], "Ada", []]) {
+  for (const by of [
+    ["Ada"],
+    ["Ada L", " ADA  L "],
+    ["Ada", ""],
+    ["Ada", "Grace", "Joan"],
+    "Ada",
+    [],
+  ]) {
     const answer = await order(scene.rig, path, { order: "unlock", by });
     expect([answer.status, JSON.parse(answer.text).code]).toEqual([400, "malformed"]);
   }

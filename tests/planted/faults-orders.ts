@@ -87,6 +87,24 @@ const REPORT_FAULTS: readonly Fault[] = [
 const UNLOCK_FAULTS: readonly Fault[] = [
   {
     invariant: "I8",
+    what: "a receipt of a superseded session still speaks of the lock",
+    source: "edge/state/card-receipt.ts",
+    find: "const isNewest = card.currentSid === sid;",
+    replace: "const isNewest = true;",
+    file: UNLOCK,
+    test: "I8: an unlock's receipt that comes after the next lock was issued lifts nothing",
+  },
+  {
+    invariant: "I8",
+    what: "a proof of before the unlock locks anew",
+    source: "edge/state/card-opening.ts",
+    find: "receiptEpoch: Math.max(card.receiptEpoch, proof.epoch)",
+    replace: "receiptEpoch: card.receiptEpoch",
+    file: UNLOCK,
+    test: "I8: a proof of before the unlock that is sent after it locks nobody out",
+  },
+  {
+    invariant: "I8",
     what: "a grant outlives its unlock",
     source: CARD_UNLOCKING,
     find: "granted: false, unlockEpoch: 0",
