@@ -21,6 +21,7 @@ import { relayCommand } from "./relay.ts";
 import { rewrapCommand } from "./rewrap.ts";
 import { rulesCommand } from "./rules.ts";
 import { serveCommand } from "./serve.ts";
+import { subscribersCommand } from "./subscribers.ts";
 import { terminalCommand } from "./terminal.ts";
 
 const COMMANDS: readonly Command[] = [
@@ -31,6 +32,7 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   cardsCommand,
+  subscribersCommand,
   importCommand,
   exportCommand,
   rewrapCommand,

@@ -22,6 +22,8 @@ import type {
   SsdUpdateOrder,
   SubscriberEnrolment,
   SubscriberKeyReplacement,
+  SubscriberMove,
+  SubscriberMoved,
   SubscriberNumberUpdate,
   SubscriberOrderRequest,
   SubscriberProfileUpdate,
@@ -75,6 +77,7 @@ export interface AdminClient {
   revokeCertificate(revocation: Revocation): Promise<void>;
   createSubscriber(subscriber: SubscriberEnrolment): Promise<void>;
   replaceKeys(imsi: string, keys: SubscriberKeyReplacement): Promise<void>;
+  moveSubscriber(imsi: string, move: SubscriberMove): Promise<SubscriberMoved>;
   setNumber(imsi: string, update: SubscriberNumberUpdate): Promise<void>;
   orderSsdUpdate(imsi: string, order: SsdUpdateOrder): Promise<void>;
   setSubscriberStatus(imsi: string, update: SubscriberStatusUpdate): Promise<void>;
@@ -165,6 +168,11 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       await post("subscribers", subscriber);
     },
     replaceKeys: (imsi, keys) => put(`subscribers/${enc(imsi)}/keys`, keys),
+    moveSubscriber: async (imsi, move) => {
+      const path = `subscribers/${enc(imsi)}/centre`;
+      const moved: SubscriberMoved = JSON.parse(await call("PUT", path, [200], move));
+      return moved;
+    },
     setNumber: (imsi, update) => put(`subscribers/${enc(imsi)}/number`, update),
     orderSsdUpdate: (imsi, order) => put(`subscribers/${enc(imsi)}/ssd-update`, order),
     setSubscriberStatus: (imsi, update) => put(`subscribers/${enc(imsi)}/status`, update),

@@ -119,7 +119,7 @@ describe.skipIf(!hasSwtpm("simlatch mtm"))("simlatch mtm", () => {
     const nowhere = ["--out", join(folder, "absent", "card.json")];
     const reader = ["--module-reader", "Virtual PCD 00 01"];
     const runs: readonly (readonly [string, readonly string[]])[] = [
-      ["say keys, enrol or bind", ["sign"]],
+      ["say keys, enrol, prove or bind", ["sign"]],
       ["--tpm wants", ["keys", "--tpm", "127.0.0.1", "--card-id", CARD_ID]],
       ["--tpm wants", ["keys", "--tpm", "tcp:127.0.0.1:99999", "--card-id", CARD_ID]],
       ["--card-id wants", ["keys", "--tpm", "tcp:127.0.0.1:2321", "--card-id", "12"]],
