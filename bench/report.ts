@@ -99,11 +99,12 @@ export async function describeCommit(): Promise<string> {
   return changes === "" ? commit : `${commit}-changed`;
 }
 
-/** Results of `bench core` that were written before. */
+/** Results of `bench core` that were written before; undefined where there are none. */
 export async function readResults(
   name: string,
-): Promise<{ readonly commit: string; readonly rows: readonly BenchRow[] }> {
-  return await Bun.file(join(RESULTS, `${name}.json`)).json();
+): Promise<{ readonly commit: string; readonly rows: readonly BenchRow[] } | undefined> {
+  const file = Bun.file(join(RESULTS, `${name}.json`));
+  return (await file.exists()) ? await file.json() : undefined;
 }
 
 /** Writes bench/results/<name>.json; gives its path. */

@@ -20,11 +20,11 @@ export const ADMIN_ADVICE: Readonly<Partial<Record<AdminProblem, string>>> = {
 };
 
 /** The administration key crosses no network in clear. Throws UsageError. */
-export function adminUrl(base: string, path: string): string {
+export function adminUrl(base: string, path: string, option = "--url"): string {
   const url = URL.parse(`v1/admin/${path}`, base.endsWith("/") ? base : `${base}/`);
   const isLocal = url !== null && ["127.0.0.1", "localhost", "[::1]"].includes(url.hostname);
   if (url?.protocol !== "https:" && !(url?.protocol === "http:" && isLocal)) {
-    throw new UsageError("--url wants https://..., or http:// on this machine");
+    throw new UsageError(`${option} wants https://..., or http:// on this machine`);
   }
   return url.href;
 }

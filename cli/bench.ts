@@ -190,7 +190,13 @@ const SUBJECTS: ReadonlyMap<string, (options: Options) => Promise<number>> = new
 async function runSummary(runs: readonly string[], { json, write }: Options): Promise<number> {
   const { formatTable, readResults, writeResults } = await import("#bench/report");
   const { summariseRuns } = await import("#bench/summary");
-  const results = await Promise.all(runs.map(readResults));
+  const results = await Promise.all(
+    runs.map(async (name) => {
+      const result = await readResults(name);
+      if (result === undefined) throw new UsageError(`no run is kept as "${name}"`);
+      return result;
+    }),
+  );
   const commits = new Set(results.map(({ commit }) => commit));
   const [commit] = commits;
   if (commit === undefined || commits.size !== 1)

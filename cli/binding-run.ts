@@ -23,6 +23,14 @@ import { formatOutcome, formatStep } from "./step-table.ts";
 const TIMEOUT_SECONDS = 10;
 const TIMEOUT_SECONDS_MAX = 600;
 
+/** Codes of a reader or a TPM that is not there. */
+const ABSENT: ReadonlySet<string> = new Set([
+  "not_installed",
+  "no_service",
+  "no_reader",
+  "unreachable",
+]);
+
 /** For parseArgs. */
 export const BINDING_OPTIONS = {
   platform: { type: "string", default: DEFAULT_PLATFORM_URL },
@@ -143,14 +151,18 @@ function printOutcome(
 export function reportFailure(command: string, error: unknown, json: boolean): number {
   if (!(error instanceof Error) || !("code" in error)) throw error;
   const { cause: under } = error;
-  const isOwn = under instanceof PcscError || under instanceof TpmConnectionError;
-  const cause = isOwn ? under : error;
+  const cause = isConnectionError(under) ? under : error;
   const code = String("code" in cause ? cause.code : error.code);
   if (json) printLine(JSON.stringify({ verdict: null, error: error.name, code }));
   const detail = under instanceof Error ? ` (${under.message})` : "";
   printNote(`simlatch ${command}: ${error.message}${detail}`);
   // A reader that does not answer holds its thread, and with it this process.
   if (code === "timeout") process.exit(EXIT.unexpected);
-  const isAbsent = ["not_installed", "no_service", "no_reader", "unreachable"].includes(code);
+  // A platform that does not answer is no part of this machine.
+  const isAbsent = isConnectionError(cause) && ABSENT.has(code);
   return isAbsent ? EXIT.dependencyAbsent : EXIT.unexpected;
+}
+
+function isConnectionError(error: unknown): error is PcscError | TpmConnectionError {
+  return error instanceof PcscError || error instanceof TpmConnectionError;
 }

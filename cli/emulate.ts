@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { CARD_ID_PATTERN, IMSI_PATTERN } from "#protocol/identifiers";
 import { MODE_NUMBERS, type ModeName, SUITES, type SuiteName } from "#protocol/suites";
+import { ADMIN_ADVICE, adminUrl, reportProblem } from "./admin-call.ts";
 import type { EmulatedPart } from "./emulated-parts.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
@@ -28,13 +29,15 @@ its own operator the tenant's, so give it a platform to try things on (\`simlatc
   --vpcd [H:P]      the virtual reader
   --suite S         card: ${SUITES.map(({ name }) => name).join(", ")} (default P-256)
   --mode M          card: signed or encrypted; may be repeated (default signed)
-  --platform U      enrol at this platform; SIMLATCH_ADMIN_KEY and SIMLATCH_DEPLOYMENT are its keys
+  --platform U      enrol at this platform (https unless it is on this machine);
+                    SIMLATCH_ADMIN_KEY and SIMLATCH_DEPLOYMENT are its keys
   --binds CARD      module: with --platform, a rule that this card may be bound to it
   --imsi N          module: 6 to 15 digits
   --pin N           module: PIN1 or CHV1, 4 to 8 digits; disabled unless given
   --json            what was put in, as one JSON object
 
-Exit codes: 0 stopped, 1 the reader went away, 2 usage, 3 a key is missing, 4 no reader there.`,
+Exit codes: 0 stopped, 1 the reader went away or the platform did not enrol it, 2 usage, 3 a key is
+missing or not the platform's, 4 no reader there.`,
   async run(args) {
     const request = readRequest(args);
     const interrupted = waitForInterrupt();
@@ -43,8 +46,17 @@ Exit codes: 0 stopped, 1 the reader went away, 2 usage, 3 a key is missing, 4 no
       printNote("simlatch emulate: --platform wants SIMLATCH_ADMIN_KEY and SIMLATCH_DEPLOYMENT");
       return EXIT.configuration;
     }
-    return insert(await createPart(request), request, interrupted);
+    const part = await createPart(request);
+    if (!part.ok) return reportProblem("emulate", part.reason, ADVICE);
+    return insert(part.value, request, interrupted);
   },
+};
+
+const ADVICE: typeof ADMIN_ADVICE = {
+  ...ADMIN_ADVICE,
+  conflict: "the platform has a subscriber with this IMSI already",
+  not_found: "the platform has no administration routes",
+  unreachable: "the platform does not answer",
 };
 
 export interface EmulateRequest {
@@ -106,6 +118,7 @@ function readRequest(args: readonly string[]): EmulateRequest {
   if (suite === undefined) throw new UsageError(`no suite "${suiteName}"`);
   const modes = mode.filter((name): name is ModeName => Object.hasOwn(MODE_NUMBERS, name));
   if (modes.length < mode.length) throw new UsageError("--mode is signed or encrypted");
+  if (platform !== undefined) adminUrl(platform, "", "--platform");
   if (imsi !== undefined && !IMSI_PATTERN.test(imsi)) throw new UsageError("an IMSI is digits");
   if (binds !== undefined && !(CARD_ID_PATTERN.test(binds) && platform !== undefined))
     throw new UsageError("--binds wants a card id of 16 hex digits, and --platform");

@@ -1,13 +1,15 @@
 /** What `simlatch emulate` puts into a reader: a card or a module, with test keys or enrolled. */
 import { decodeHex, encodeBase64Url } from "#protocol/bytes";
 import { DEFAULT_TENANT } from "#protocol/identifiers";
-import { createAdminClient } from "#tests/fleet/admin-client";
+import { failure, type Result, success } from "#protocol/result";
+import { AdminError, createAdminClient } from "#tests/fleet/admin-client";
 import { createFleet } from "#tests/fleet/fleet";
 import { makeModuleKeys, type SubscriberKind } from "#tests/fleet/modules";
 import { createSim } from "#tests/emulators/sim/sim";
 import { createUim } from "#tests/emulators/sim/uim";
 import { createUsim } from "#tests/emulators/sim/usim";
 import type { VpcdDevice } from "#tests/emulators/vpcd/connect";
+import type { AdminProblem } from "./admin-call.ts";
 import { createTestCard, TEST_CARD_ID } from "./test-card/test-card.ts";
 import type { EmulateRequest } from "./emulate.ts";
 
@@ -39,15 +41,27 @@ function readKeys(): { readonly adminKey: string; readonly deployment: Uint8Arra
   return adminKey === "" || deployment?.length !== 16 ? undefined : { adminKey, deployment };
 }
 
-export async function createPart(request: EmulateRequest): Promise<EmulatedPart> {
+/** Or why the platform did not enrol it. */
+export async function createPart(
+  request: EmulateRequest,
+): Promise<Result<EmulatedPart, AdminProblem>> {
   const { kind, platform } = request;
   const keys = readKeys();
   if (platform === undefined || keys === undefined) {
-    return kind === "card" ? createCardForTests(request) : createModuleForTests(request, kind);
+    const part =
+      kind === "card" ? createCardForTests(request) : createModuleForTests(request, kind);
+    return success(part);
   }
-  return kind === "card"
-    ? enrolCard(request, platform, keys)
-    : enrolModule(request, kind, platform, keys.adminKey);
+  try {
+    const part =
+      kind === "card"
+        ? enrolCard(request, platform, keys)
+        : enrolModule(request, kind, platform, keys.adminKey);
+    return success(await part);
+  } catch (error) {
+    if (!(error instanceof AdminError)) throw error;
+    return failure(error.status === 0 ? "unreachable" : (error.code ?? "unexpected_answer"));
+  }
 }
 
 function createCardForTests({ suite, modes }: EmulateRequest): EmulatedPart {

@@ -47,13 +47,15 @@ no card wrongly locked, every cell covered and every fault caught.
     const pattern = values.cells === undefined ? undefined : readPattern(values.cells);
     if (values.write && (pattern !== undefined || !values.planted))
       throw new UsageError("--write is for whole runs, without --cells and --no-planted");
-    const { formatTotals, runHostile } = await import("#tests/hostile/hostile");
+    const { chooseCells, formatTotals, runHostile } = await import("#tests/hostile/hostile");
+    const cells = chooseCells(pattern);
+    if (cells.length === 0) throw new UsageError("--cells leaves no cell");
     const settings = { edge: values.edge, seed, perField };
     const startedAt = performance.now();
     const { totals, isProven } = await runHostile({
       ...settings,
       jobs,
-      pattern,
+      cells,
       isPlanted: values.planted,
       writeLine: (line) => {
         if (!values.json || !line.startsWith("caught")) printLine(line);

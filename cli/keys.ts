@@ -50,6 +50,7 @@ all; whoever holds it can read every subscriber's K, unless SIMLATCH_WRAPPING_KE
       options: { json: { type: "boolean" }, wrapping: { type: "string" } },
     });
     if (values.wrapping !== undefined) {
+      if (values.json === true) throw new UsageError("--wrapping prints one entry, not JSON");
       printLine(`${readKeyId(values.wrapping)}:${encodeBase64Url(generateBytes(SECRET_BYTES))}`);
       return EXIT.expected;
     }

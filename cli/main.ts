@@ -14,13 +14,14 @@ import { importCommand } from "./import.ts";
 import { keysCommand } from "./keys.ts";
 import { modelCommand } from "./model.ts";
 import { mtmCommand } from "./mtm.ts";
-import { printLine, printNote } from "./output.ts";
+import { keepGoingUnread, outputLoss, printLine, printNote } from "./output.ts";
 import { plantedCommand } from "./planted.ts";
 import { quickstartCommand } from "./quickstart.ts";
 import { relayCommand } from "./relay.ts";
 import { rewrapCommand } from "./rewrap.ts";
 import { rulesCommand } from "./rules.ts";
 import { serveCommand } from "./serve.ts";
+import { subscribersCommand } from "./subscribers.ts";
 import { terminalCommand } from "./terminal.ts";
 
 const COMMANDS: readonly Command[] = [
@@ -31,6 +32,7 @@ const COMMANDS: readonly Command[] = [
   deployCommand,
   keysCommand,
   cardsCommand,
+  subscribersCommand,
   importCommand,
   exportCommand,
   rewrapCommand,
@@ -103,4 +105,10 @@ function reportFailure(command: Command, error: unknown): number {
   return EXIT.unexpected;
 }
 
+keepGoingUnread();
+// Who stops reading knows it; whose disk is full must be told.
+process.once("exit", () => {
+  if (!["EPIPE", undefined].includes(outputLoss()) && process.exitCode === EXIT.expected)
+    process.exitCode = EXIT.unexpected;
+});
 process.exitCode = await main(process.argv.slice(2));

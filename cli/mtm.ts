@@ -1,13 +1,14 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import * as v from "valibot";
 import type { MtmCardEnrolment, MtmKeyNames } from "#protocol/admin";
 import { decodeBase64Url, decodeHex, encodeBase64Url, encodeHex } from "#protocol/bytes";
-import { CARD_ID_PATTERN, DEFAULT_TENANT } from "#protocol/identifiers";
+import { DEFAULT_TENANT } from "#protocol/identifiers";
 import type { Result } from "#protocol/result";
 import { createMtmCard, type MtmCardOptions } from "#terminal/mtm-card";
 import { proveMtmPossession, readMtmKeys } from "#terminal/mtm-enrolment";
-import { openTpm, type TpmAddress, type TpmConnection } from "#terminal/tpm-connection";
+import { openTpm, type TpmConnection } from "#terminal/tpm-connection";
 import {
   ADMIN_ADVICE,
   type AdminProblem,
@@ -23,22 +24,36 @@ import {
   type CardSide,
   readBindingRun,
   readTenant,
-  reportFailure,
   runBinding,
   TENANT_OPTION,
 } from "./binding-run.ts";
 import { type Command, EXIT, UsageError } from "./command.ts";
+import {
+  CHIP_OPTIONS,
+  DEPLOYMENT_BYTES,
+  DEPLOYMENT_OPTION,
+  nameKeys,
+  POINT_BYTES,
+  type Profile,
+  profileSchema,
+  readAddress,
+  readCardId,
+  readDeployment,
+  toBytes,
+  withTpm,
+  writeProfile,
+} from "./mtm-chip.ts";
+import { appendKeys, prove } from "./mtm-list.ts";
 import { printLine, printNote } from "./output.ts";
 
-const DEPLOYMENT_BYTES = 16;
-const POINT_BYTES = 65;
 const DIGEST_BYTES = 32;
 
 export const mtmCommand: Command = {
   name: "mtm",
   summary: "enrol a TPM 2.0 as a card, and bind it to a SIM",
-  help: `Usage: simlatch mtm keys --tpm ADDRESS --card-id ID [--json]
+  help: `Usage: simlatch mtm keys --tpm ADDRESS --card-id ID [--list FILE] [--json]
        simlatch mtm enrol --tpm ADDRESS --card-id ID --endorsement-key KEY --out CARD.json
+       simlatch mtm prove --tpm ADDRESS --card-id ID --challenges FILE --list FILE --out CARD.json
        simlatch mtm bind --tpm ADDRESS --card CARD.json --module-reader NAME [--sign FILE]...
 
 keys prints the chip's endorsement key and its attestation key for this card id, and makes the epoch
@@ -48,9 +63,15 @@ service key, and writes what \`bind\` needs; nothing in that file is secret. bin
 binding with the identity module in a PC/SC reader; while the chip serves, each FILE is signed into
 FILE.sig (ECDSA P-256 over SHA-256: r and s).
 
+Many chips go by lists, without a platform beside them (docs/import.md): keys adds the chip to the
+list that \`simlatch export mtm-challenges\` reads, and prove answers the chip's challenge in what
+that wrote, adding a row to the list that \`simlatch import cards\` reads.
+
   --tpm ADDRESS          tcp:HOST:PORT, or the path of a device file such as /dev/tpmrm0
   --card-id ID           16 upper-case hex digits
   --endorsement-key K    the point that the maker certifies, 65 bytes in base64url
+  --list FILE            the list that the chip is added to
+  --challenges FILE      what \`simlatch export mtm-challenges\` wrote
   --deployment D         the platform's deployment id, 32 hex digits (default SIMLATCH_DEPLOYMENT)
   --url U                the platform's administration, for enrol (default ${DEFAULT_PLATFORM_URL})
   --tenant T             the card's tenant (default "${DEFAULT_TENANT}")
@@ -64,32 +85,20 @@ TPM or reader there.`,
     const [verb, ...rest] = args;
     if (verb === "keys") return printKeys(rest);
     if (verb === "enrol") return enrol(rest);
+    if (verb === "prove") return prove(rest);
     if (verb === "bind") return bindOnce(rest);
-    throw new UsageError("say keys, enrol or bind");
+    throw new UsageError("say keys, enrol, prove or bind");
   },
 };
 
-/** What enrolment leaves beside the chip: public, but for which chip it is. */
-const profileSchema = v.strictObject({
-  cardId: v.pipe(v.string(), v.regex(CARD_ID_PATTERN)),
-  tenant: v.string(),
-  deployment: v.string(),
-  policyKey: v.string(),
-  servicePolicy: v.string(),
-});
-type Profile = v.InferOutput<typeof profileSchema>;
-
-const CHIP_OPTIONS = {
-  tpm: { type: "string" },
-  "card-id": { type: "string" },
-  json: { type: "boolean", default: false },
-} as const;
-
 async function printKeys(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options: CHIP_OPTIONS });
+  const options = { ...CHIP_OPTIONS, list: { type: "string" } } as const;
+  const { values } = parseArgs({ args: [...args], options });
+  const { list } = values;
   const cardId = readCardId(values["card-id"]);
   return withTpm(readAddress(values.tpm), values.json, async (tpm) => {
     const keys = nameKeys(await readMtmKeys(tpm, cardId));
+    if (list !== undefined && !(await appendKeys(list, cardId, keys))) return EXIT.unexpected;
     if (values.json) printLine(JSON.stringify({ cardId, ...keys }));
     else {
       printLine(`endorsement key  ${keys.endorsementKey}`);
@@ -97,13 +106,6 @@ async function printKeys(args: readonly string[]): Promise<number> {
     }
     return EXIT.expected;
   });
-}
-
-function nameKeys(keys: Awaited<ReturnType<typeof readMtmKeys>>): MtmKeyNames {
-  return {
-    endorsementKey: encodeBase64Url(keys.endorsementKey),
-    attestationKey: encodeBase64Url(keys.attestationKey),
-  };
 }
 
 interface EnrolRequest {
@@ -122,7 +124,7 @@ async function enrol(args: readonly string[]): Promise<number> {
     options: {
       ...CHIP_OPTIONS,
       "endorsement-key": { type: "string" },
-      deployment: { type: "string", default: process.env["SIMLATCH_DEPLOYMENT"] ?? "" },
+      deployment: DEPLOYMENT_OPTION,
       url: { type: "string", default: DEFAULT_PLATFORM_URL },
       tenant: TENANT_OPTION,
       out: { type: "string" },
@@ -134,10 +136,7 @@ async function enrol(args: readonly string[]): Promise<number> {
   if (decodeBase64Url(endorsementKey ?? "")?.length !== POINT_BYTES) {
     throw new UsageError("enrol wants --endorsement-key, 65 bytes in base64url");
   }
-  const deployment = decodeHex(values.deployment);
-  if (deployment?.length !== DEPLOYMENT_BYTES) {
-    throw new UsageError("enrol wants --deployment or SIMLATCH_DEPLOYMENT, 32 hex digits");
-  }
+  const deployment = readDeployment("enrol", values.deployment);
   const cardId = readCardId(values["card-id"]);
   const address = readAddress(values.tpm);
   adminUrl(values.url, "cards");
@@ -152,6 +151,7 @@ async function enrol(args: readonly string[]): Promise<number> {
     endorsementKey: endorsementKey ?? "",
     out,
   };
+  await checkWritable(out);
   return withTpm(address, values.json, async (tpm) => {
     const keys = nameKeys(await readMtmKeys(tpm, cardId));
     if (keys.endorsementKey !== request.endorsementKey) {
@@ -161,6 +161,17 @@ async function enrol(args: readonly string[]): Promise<number> {
     const enrolled = await enrolChip(tpm, request, keys);
     return reportEnrolment(enrolled, request, values.json);
   });
+}
+
+/** A chip is enrolled once, so where its file goes is tried before. Throws UsageError. */
+async function checkWritable(path: string): Promise<void> {
+  const isNew = !existsSync(path);
+  try {
+    await (await open(path, "a")).close();
+    if (isNew) await rm(path);
+  } catch {
+    throw new UsageError("--out: that file cannot be written");
+  }
 }
 
 const challengeSchema = v.object({
@@ -209,11 +220,6 @@ async function enrolChip(
   return { ok: true, value: profile };
 }
 
-/** Of what a platform sent: nothing where it is no base64url, which the TPM then refuses. */
-function toBytes(text: string): Uint8Array {
-  return decodeBase64Url(text) ?? new Uint8Array(0);
-}
-
 const ADVICE: typeof ADMIN_ADVICE = {
   ...ADMIN_ADVICE,
   conflict: "the card id, or this chip, is enrolled already",
@@ -230,7 +236,7 @@ async function reportEnrolment(
     if (json) printLine(JSON.stringify({ cardId, enrolled: false, problem: reason }));
     return reportProblem("mtm", reason, ADVICE);
   }
-  await writeFile(out, `${JSON.stringify(enrolled.value, undefined, 2)}\n`);
+  await writeProfile(out, enrolled.value);
   printLine(json ? JSON.stringify({ cardId, enrolled: true, out }) : `card ${cardId}: enrolled`);
   return EXIT.expected;
 }
@@ -249,16 +255,33 @@ async function bindOnce(args: readonly string[]): Promise<number> {
   const address = readAddress(values.tpm);
   if (values.card === undefined) throw new UsageError("bind wants --card FILE, as enrol wrote it");
   const profile = await readProfile(values.card);
+  const documents = await readDocuments(values.sign);
   return runBinding("mtm", run, async (onEnd) => {
     const tpm = openTpm(address);
     onEnd(() => tpm.close());
-    return openSide(tpm, profile, values.sign);
+    return openSide(tpm, profile, documents);
   });
+}
+
+interface Document {
+  readonly file: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Before the lease of which they take uses. Throws UsageError. */
+function readDocuments(files: readonly string[]): Promise<Document[]> {
+  return Promise.all(
+    files.map(async (file) => {
+      const bytes = await readFile(file).catch(() => undefined);
+      if (bytes === undefined) throw new UsageError(`--sign: ${file} cannot be read`);
+      return { file, bytes: new Uint8Array(bytes) };
+    }),
+  );
 }
 
 type Card = Omit<MtmCardOptions, "tpm">;
 
-function openSide(tpm: TpmConnection, options: Card, files: readonly string[]): CardSide {
+function openSide(tpm: TpmConnection, options: Card, documents: readonly Document[]): CardSide {
   const { cardId, tenant } = options;
   const card = createMtmCard({ tpm, ...options });
   return {
@@ -269,8 +292,8 @@ function openSide(tpm: TpmConnection, options: Card, files: readonly string[]): 
     modes: ["signed"],
     async serve() {
       const done: string[] = [];
-      for (const file of files) {
-        await writeFile(`${file}.sig`, await card.sign(new Uint8Array(await readFile(file))));
+      for (const { file, bytes } of documents) {
+        await writeFile(`${file}.sig`, await card.sign(bytes));
         done.push(`signed ${file}`);
       }
       return done;
@@ -296,36 +319,4 @@ async function readProfile(path: string): Promise<Card> {
     }
   }
   throw new UsageError("--card: that file is not what `simlatch mtm enrol` writes");
-}
-
-function readCardId(text: string | undefined): string {
-  if (text === undefined || !CARD_ID_PATTERN.test(text)) {
-    throw new UsageError("--card-id wants 16 digits, 0-9 and A-F in upper case");
-  }
-  return text;
-}
-
-function readAddress(text: string | undefined): TpmAddress {
-  if (text?.startsWith("/") === true) return { device: text };
-  const [, host = "", digits = ""] = /^tcp:(.+):([0-9]{1,5})$/.exec(text ?? "") ?? [];
-  const port = Number(digits);
-  if (host === "" || port < 1 || port > 65_535) {
-    throw new UsageError("--tpm wants tcp:HOST:PORT, or the path of a device file");
-  }
-  return { host, port };
-}
-
-async function withTpm(
-  address: TpmAddress,
-  json: boolean,
-  work: (tpm: TpmConnection) => Promise<number>,
-): Promise<number> {
-  const tpm = openTpm(address);
-  try {
-    return await work(tpm);
-  } catch (error) {
-    return reportFailure("mtm", error, json);
-  } finally {
-    await tpm.close().catch(() => undefined);
-  }
 }

@@ -2,6 +2,24 @@
 
 import type { Writable } from "node:stream";
 
+let lossCode: string | undefined;
+
+/**
+ * Whoever reads us may be gone (`| head`) and a disk may be full. From then on what we say is lost,
+ * and nothing else: a command ends as it would have, and a platform is stopped and tidied up.
+ */
+export function keepGoingUnread(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (stream === process.stdout) lossCode ??= error.code ?? "unknown";
+    });
+}
+
+/** Why something of standard output was lost: EPIPE where nobody reads it, ENOSPC and so on. */
+export function outputLoss(): string | undefined {
+  return lossCode;
+}
+
 /** What a person or a script asked for. */
 export function printLine(line = ""): void {
   process.stdout.write(`${line}\n`);

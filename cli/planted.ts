@@ -26,12 +26,19 @@ no other to turn red.
     });
     const { json } = values;
     if (positionals[0] === "matrix") {
+      if (positionals.length > 1) throw new UsageError("matrix takes no names");
       const every = Number(values.every);
       if (!Number.isInteger(every) || every < 1) throw new UsageError("--every takes 1 or more");
       const { runPlantedMatrix } = await import("#tests/planted/matrix");
       return runPlantedMatrix({ json, every, writeLine: printLine });
     }
-    const { runPlanted } = await import("#tests/planted/run");
+    const { INVARIANTS, runPlanted } = await import("#tests/planted/run");
+    const unknown = positionals.find((name) => !INVARIANTS.has(name));
+    if (unknown !== undefined) {
+      throw new UsageError(
+        `no fault is planted for "${unknown}"; say ${[...INVARIANTS].join(", ")}`,
+      );
+    }
     return runPlanted({ json, invariants: positionals, writeLine: printLine });
   },
 };

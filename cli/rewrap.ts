@@ -117,7 +117,9 @@ async function runPass(send: Send, start: RewrapStepRequest): Promise<Outcome> {
   for (;;) {
     const step = await send(request);
     if (typeof step === "string") {
-      if ("cursor" in request) printNote(`go on with --cursor ${request.cursor}`);
+      // A cursor that is malformed is not the platform's.
+      if ("cursor" in request && step !== "malformed")
+        printNote(`go on with --cursor ${request.cursor}`);
       return { ...outcome, problem: step };
     }
     outcome = addStep(outcome, step);

@@ -1,3 +1,4 @@
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Command, EXIT, parsePort } from "./command.ts";
 import { printLine, printNote } from "./output.ts";
@@ -5,6 +6,17 @@ import { DEFAULT_HOSTNAME, DEFAULT_PORT, isPortTaken } from "./platform-host.ts"
 import { startPlatform, waitForInterrupt } from "./platform-host.ts";
 
 const DEFAULT_FOLDER = "data";
+
+/** Makes it where it is not there. */
+function isUsable(folder: string): boolean {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export const serveCommand: Command = {
   name: "serve",
@@ -33,6 +45,10 @@ SIMLATCH_MASTER_KEY and SIMLATCH_DEPLOYMENT are required, SIMLATCH_ADMIN_KEY ope
     const port = parsePort(values.port);
     if (await isPortTaken(hostname, port)) {
       printNote(`simlatch serve: ${hostname}:${port} is not free; choose another with --port`);
+      return EXIT.configuration;
+    }
+    if (!isUsable(folder)) {
+      printNote("simlatch serve: the folder cannot be written; choose another with --folder");
       return EXIT.configuration;
     }
     const stopped = waitForInterrupt();

@@ -61,7 +61,7 @@ function printReaders(args: readonly string[]): number {
       for (const { name, hasCard } of readers) printLine(`${hasCard ? "card " : "empty"}  ${name}`);
     return EXIT.expected;
   } catch (error) {
-    return reportFailure("terminal", error, false);
+    return reportFailure("terminal", error, values.json);
   }
 }
 

@@ -119,10 +119,22 @@ export interface SubscriberRecord {
   readonly seqFloor: number;
 }
 
-/** A subscriber as it is to be from now on, and the key version that it was read with. */
+/** A subscriber with what the embedded directory says of its number. */
+export interface SubscriberEntry extends SubscriberRecord {
+  readonly profile?: SubscriberProfile | undefined;
+}
+
+/** A subscriber as it is to be from now on, and what it was when it was read. */
 export interface SubscriberChange {
   readonly record: SubscriberRecord;
   readonly knownKeyVersion: number;
+  /** Absent: customer data stays as it is. */
+  readonly profile?: ProfileChange | undefined;
+}
+
+export interface ProfileChange {
+  readonly known: SubscriberProfile | undefined;
+  readonly next: SubscriberProfile | undefined;
 }
 
 /** The IMSIs of what was written; the others were changed by somebody else meanwhile. */
@@ -133,7 +145,7 @@ export interface SavedSubscribers {
 
 /** A subscriber without its keys. */
 export type SubscriberListing = Omit<
-  SubscriberRecord,
+  SubscriberEntry,
   "tenant" | "wrappedKey" | "wrappedOperator" | "wrappedSsd" | "uimId" | "ssdUpdates" | "seqFloor"
 >;
 
@@ -142,6 +154,13 @@ export type SubscriberKeyRecord = Pick<
   SubscriberRecord,
   "algorithm" | "wrappedKey" | "wrappedOperator" | "wrappedSsd" | "uimId"
 >;
+
+/** The authentication data of a subscriber at its next centre. */
+export interface SubscriberMoveRecord
+  extends SubscriberKeyRecord, Pick<SubscriberRecord, "centre" | "amf" | "indBits" | "seqFloor"> {
+  /** As the subscriber was read with. */
+  readonly knownKeyVersion: number;
+}
 
 /** A rule as it is kept: whatever names one person or terminal is wrapped. */
 export interface StoredRule extends Omit<BindingRule, "condition" | "claims"> {
@@ -280,6 +299,11 @@ export interface Repositories {
     insert(record: SubscriberRecord): Promise<InsertOutcome>;
     /** Raises the key version; the SQN of its slots stays where it is. Embedded centre alone. */
     replaceKeys(tenant: string, imsi: string, keys: SubscriberKeyRecord): Promise<boolean>;
+    /**
+     * All of it at once, and the key version is raised; the floor of SEQ only rises. False when the
+     * key version is no longer the known one.
+     */
+    move(tenant: string, imsi: string, next: SubscriberMoveRecord): Promise<boolean>;
     setNumber(tenant: string, imsi: string, msisdn: string | undefined): Promise<boolean>;
     /** False unless the subscriber has that algorithm. */
     orderSsdUpdate(tenant: string, imsi: string, algorithm: string): Promise<boolean>;
@@ -293,10 +317,10 @@ export interface Repositories {
     /** Undefined when nothing is said of the number, or it is not one subscriber's alone. */
     findProfile(tenant: string, msisdn: string): Promise<SubscriberProfile | undefined>;
     /** Those of the IMSIs that are there, in any order. */
-    findMany(tenant: string, imsis: readonly string[]): Promise<SubscriberRecord[]>;
+    findMany(tenant: string, imsis: readonly string[]): Promise<SubscriberEntry[]>;
     /** All in one unit. A change never touches the status and never lowers the floor of SEQ. */
     saveMany(
-      inserts: readonly SubscriberRecord[],
+      inserts: readonly SubscriberEntry[],
       changes: readonly SubscriberChange[],
     ): Promise<SavedSubscribers>;
     /** In the order of IMSIs. */

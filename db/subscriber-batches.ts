@@ -3,16 +3,17 @@
  * apart: one statement a table whatever the number of rows, within D1's limits (100 parameters a
  * statement, and statements are counted) and no slower on bun:sqlite than a statement a row.
  */
-import { and, asc, eq, gt, inArray, sql } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, isNotNull, sql } from "drizzle-orm";
 
 import { encodeHex } from "#protocol/bytes";
 
-import { build, type CatalogDatabase, prepareStatement, readRows } from "./database.ts";
+import { build, type Call, type CatalogDatabase, prepareStatement, readRows } from "./database.ts";
 import type {
   Page,
   Repositories,
   SavedSubscribers,
   SubscriberChange,
+  SubscriberEntry,
   SubscriberListing,
   SubscriberRecord,
 } from "./records.ts";
@@ -61,13 +62,17 @@ export function toSubscriber(row: SubscriberRow): SubscriberRecord {
   };
 }
 
-const selectMany = prepareStatement(
-  selectWithKeys().where(
-    and(
-      eq(subscribers.tenant, tenant),
-      inArray(subscribers.imsi, sql`(select value from json_each(${rows}))`),
-    ),
-  ),
+const isAmongRows = and(
+  eq(subscribers.tenant, tenant),
+  inArray(subscribers.imsi, sql`(select value from json_each(${rows}))`),
+);
+const selectMany = prepareStatement(selectWithKeys().where(isAmongRows));
+/** Apart from the keys, which every binding reads. */
+const selectProfiles = prepareStatement(
+  build
+    .select({ imsi: subscribers.imsi, profile: subscribers.profile })
+    .from(subscribers)
+    .where(and(isAmongRows, isNotNull(subscribers.profile))),
 );
 
 const selectPage = prepareStatement(
@@ -82,6 +87,7 @@ const selectPage = prepareStatement(
       amf: auc.amf,
       indBits: auc.indBits,
       keyVersion: auc.keyVersion,
+      profile: subscribers.profile,
     })
     .from(subscribers)
     .innerJoin(auc, isItsAuc)
@@ -99,7 +105,7 @@ const insertSubscribers = prepareStatement(
   build
     .insert(subscribers)
     .select(
-      sql`select ${at(0)}, ${at(1)}, ${at(2)}, ${at(3)}, ${at(4)}, null
+      sql`select ${at(0)}, ${at(1)}, ${at(2)}, ${at(3)}, ${at(4)}, ${at(17)}
         from json_each(${rows}) where true`,
     )
     .onConflictDoNothing()
@@ -134,6 +140,9 @@ const changed = build
     keyVersion: sql<number>`${at(12)}`.as("new_key_version"),
     seqFloor: sql<number>`${at(14)}`.as("new_seq_floor"),
     knownKeyVersion: sql<number>`${at(15)}`.as("known_key_version"),
+    profile: sql<string>`${at(17)}`.as("new_profile"),
+    knownProfile: sql<string>`${at(18)}`.as("known_profile"),
+    hasNewProfile: sql<number>`${at(19)}`.as("has_new_profile"),
   })
   .from(sql`json_each(${rows})`)
   .as("changed");
@@ -142,16 +151,26 @@ const isThisAuc = and(eq(auc.tenant, changed.tenant), eq(auc.imsi, changed.imsi)
 /** The keys that were compared must still be there. */
 const isUnreplaced = eq(auc.keyVersion, changed.knownKeyVersion);
 
+/** The profile that was compared must still be there; after updateSubscribers, the new one. */
+const hasProfile = (profile: unknown) =>
+  sql`(${changed.hasNewProfile} = 0 or ${subscribers.profile} is ${profile})`;
+
 /** Before updateAucs, which raises the key version. */
 const updateSubscribers = prepareStatement(
   build
     .update(subscribers)
-    .set({ operator: sql`${changed.operator}`, msisdn: sql`${changed.msisdn}` })
+    .set({
+      operator: sql`${changed.operator}`,
+      msisdn: sql`${changed.msisdn}`,
+      profile: sql`case when ${changed.hasNewProfile} = 0 then ${subscribers.profile}
+        else ${changed.profile} end`,
+    })
     .from(changed)
     .where(
       and(
         eq(subscribers.tenant, changed.tenant),
         eq(subscribers.imsi, changed.imsi),
+        hasProfile(changed.knownProfile),
         sql`exists (select 1 from ${auc} where ${isThisAuc} and ${isUnreplaced})`,
       ),
     )
@@ -177,48 +196,113 @@ const updateAucs = prepareStatement(
       seqFloor: sql`max(${auc.seqFloor}, ${changed.seqFloor})`,
     })
     .from(changed)
-    .where(and(isThisAuc, isUnreplaced))
+    .where(
+      and(
+        isThisAuc,
+        isUnreplaced,
+        sql`exists (select 1 from ${subscribers} where ${isItsAuc}
+          and ${hasProfile(changed.profile)})`,
+      ),
+    )
     .returning({ imsi: auc.imsi }),
 );
 
 export function createSubscriberBatches(
   database: CatalogDatabase,
 ): Pick<Repositories["subscribers"], "findMany" | "saveMany" | "list"> {
-  async function findMany(name: string, imsis: readonly string[]): Promise<SubscriberRecord[]> {
+  async function findMany(name: string, imsis: readonly string[]): Promise<SubscriberEntry[]> {
     const values = { tenant: name, rows: JSON.stringify(imsis) };
-    return (await readRows(database, selectMany, values)).map(toSubscriber);
+    const [found, described] = await database.read([
+      selectMany.call(values),
+      selectProfiles.call(values),
+    ]);
+    const profiles = new Map(
+      selectProfiles.rows(described).map(({ imsi, profile }) => [imsi, profile ?? undefined]),
+    );
+    return selectMany
+      .rows(found)
+      .map((row) => Object.assign(toSubscriber(row), { profile: profiles.get(row.imsi) }));
   }
 
   async function saveMany(
-    inserts: readonly SubscriberRecord[],
+    inserts: readonly SubscriberEntry[],
     changes: readonly SubscriberChange[],
   ): Promise<SavedSubscribers> {
-    const inserted = { rows: JSON.stringify(inserts.map((record) => toArray(record, 0))) };
-    const updated = {
-      rows: JSON.stringify(
-        changes.map(({ record, knownKeyVersion }) => toArray(record, knownKeyVersion)),
-      ),
-    };
-    const statements = [
-      ...(inserts.length > 0 ? [insertSubscribers.call(inserted), insertAucs.call(inserted)] : []),
-      ...(changes.length > 0 ? [updateSubscribers.call(updated), updateAucs.call(updated)] : []),
-    ];
-    const raw = statements.length > 0 ? await database.write(statements) : [];
-    const imsisOf = (all: typeof raw, index: number): ReadonlySet<string> =>
-      new Set(insertAucs.rows(all[index]).map(({ imsi }) => imsi));
+    const inserted = listParameters(inserts.map(insertValues)).flatMap((values): Call[] => [
+      insertSubscribers.call(values),
+      insertAucs.call(values),
+    ]);
+    const updated = listParameters(changes.map(changeValues)).flatMap((values): Call[] => [
+      updateSubscribers.call(values),
+      updateAucs.call(values),
+    ]);
+    const calls = [...inserted, ...updated];
+    const answered = calls.length > 0 ? await database.write(calls) : [];
+    // Of each pair the second says of which rows both were done.
+    const imsisOf = (answers: typeof answered): ReadonlySet<string> =>
+      new Set(
+        answers.flatMap((raw, index) =>
+          index % 2 === 1 ? insertAucs.rows(raw).map(({ imsi }) => imsi) : [],
+        ),
+      );
     return {
-      inserted: imsisOf(inserts.length > 0 ? raw : [], 1),
-      updated: imsisOf(changes.length > 0 ? raw.slice(-1) : [], 0),
+      inserted: imsisOf(answered.slice(0, inserted.length)),
+      updated: imsisOf(answered.slice(inserted.length)),
     };
   }
 
   async function list(name: string, page: Page): Promise<SubscriberListing[]> {
     const found = await readRows(database, selectPage, { tenant: name, ...page });
-    return found.map(({ msisdn, ...row }) => Object.assign(row, { msisdn: msisdn ?? undefined }));
+    return found.map(({ msisdn, profile, ...row }) =>
+      Object.assign(row, { msisdn: msisdn ?? undefined, profile: profile ?? undefined }),
+    );
   }
 
   return { findMany, saveMany, list };
 }
+
+/** A parameter of D1 has at most 2,000,000 bytes; a character takes three at most. */
+const PARAMETER_CHARACTERS_MAX = 600_000;
+
+/** Each as `rows` of one call; customer data may be long. */
+function listParameters(values: readonly (readonly unknown[])[]): { readonly rows: string }[] {
+  const parameters: { readonly rows: string }[] = [];
+  let some: string[] = [];
+  let characters = 0;
+  const close = (): void => {
+    if (some.length > 0) parameters.push({ rows: `[${some.join(",")}]` });
+    some = [];
+    characters = 0;
+  };
+  for (const each of values) {
+    const text = JSON.stringify(each);
+    if (characters + text.length > PARAMETER_CHARACTERS_MAX) close();
+    some.push(text);
+    characters += text.length + 1;
+  }
+  close();
+  return parameters;
+}
+
+const insertValues = (record: SubscriberEntry): readonly unknown[] => [
+  ...toArray(record, 0),
+  textOf(record.profile),
+];
+
+const changeValues = ({
+  record,
+  knownKeyVersion,
+  profile,
+}: SubscriberChange): readonly unknown[] => [
+  ...toArray(record, knownKeyVersion),
+  textOf(profile?.next),
+  textOf(profile?.known),
+  profile === undefined ? 0 : 1,
+];
+
+/** As setProfile of db/subscribers.ts keeps it, so that equal ones are equal texts. */
+const textOf = (profile: SubscriberEntry["profile"]): string | null =>
+  profile === undefined ? null : JSON.stringify(profile);
 
 const hexOf = (bytes: Uint8Array | undefined): string | null =>
   bytes === undefined ? null : encodeHex(bytes);

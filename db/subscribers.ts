@@ -126,6 +126,26 @@ const updateKeys = prepareStatement(
     .returning({ imsi: auc.imsi }),
 );
 
+const updateCentre = prepareStatement(
+  build
+    .update(auc)
+    .set({
+      centre: sql`${sql.placeholder("centre")}`,
+      algorithm: sql`${algorithm}`,
+      wrappedKey: sql`${wrappedKey}`,
+      wrappedOperator: sql`${wrappedOperator}`,
+      wrappedSsd: sql`${wrappedSsd}`,
+      uimId: sql`${uimId}`,
+      amf: sql`${sql.placeholder("amf")}`,
+      indBits: sql`${sql.placeholder("indBits")}`,
+      keyVersion: sql`${auc.keyVersion} + 1`,
+      ssdUpdates: 0,
+      seqFloor: sql`max(${auc.seqFloor}, ${sql.placeholder("seqFloor")})`,
+    })
+    .where(and(isItsAuc, eq(auc.keyVersion, sql.placeholder("knownKeyVersion"))))
+    .returning({ imsi: auc.imsi }),
+);
+
 const raiseSsdUpdates = prepareStatement(
   build
     .update(auc)
@@ -182,6 +202,8 @@ export function createSubscribers(database: CatalogDatabase): Repositories["subs
       found(updateNumber, { tenant: name, imsi: number, msisdn: value ?? null }),
     replaceKeys: (name, number, keys: SubscriberKeyRecord) =>
       found(updateKeys, { ...toValues(keys), tenant: name, imsi: number }),
+    move: (name, number, next) =>
+      found(updateCentre, { ...toValues(next), tenant: name, imsi: number }),
     orderSsdUpdate: (name, number, value) =>
       found(raiseSsdUpdates, { tenant: name, imsi: number, algorithm: value }),
   };

@@ -7,7 +7,7 @@
 import { encodeBase64Url, equalBytes } from "#protocol/bytes";
 import type { CardBatch, RowChange, RowFault, RowOutcome } from "#protocol/import";
 import type { Dependencies, RegisteredCard } from "./dependencies.ts";
-import { checkEnrolment, type EnrolmentInput } from "./enrolment.ts";
+import { checkEnrolment, type EnrolmentInput, MTM_MODES } from "./enrolment.ts";
 import { nameSharedKey } from "./secure-connection/card-key.ts";
 import { parseCertificate } from "./secure-connection/certificate.ts";
 import type { FailureReason } from "./wire-error.ts";
@@ -36,7 +36,8 @@ function compareCard(
   known: RegisteredCard,
 ): RowChange[] {
   const { suite } = dependencies.suites(input.suite);
-  const modes = suite.modes.filter((mode) => input.modes?.includes(mode) ?? true).join(" ");
+  const offered = input.mtm === undefined ? suite.modes : MTM_MODES;
+  const modes = offered.filter((mode) => input.modes?.includes(mode) ?? true).join(" ");
   const servicePublicKey = encodeBase64Url(input.servicePublicKey);
   const plain = [
     { column: "kind", from: known.kind, to: input.kind },
@@ -49,15 +50,20 @@ function compareCard(
     },
   ].filter(({ from, to }) => from !== to);
   if (isSameCredential(dependencies, input, known)) return plain;
-  const column = input.key === undefined ? "certificates" : "key";
-  return [...plain, { column, from: "", to: "" }];
+  return [...plain, { column: credentialColumn(input), from: "", to: "" }];
+}
+
+function credentialColumn({ key, mtm }: EnrolmentInput): string {
+  if (mtm !== undefined) return "mtm.attestationKey";
+  return key === undefined ? "certificates" : "key";
 }
 
 function isSameCredential(
   dependencies: Dependencies,
-  { key, keyVersion, certificates }: EnrolmentInput,
+  { key, keyVersion, certificates, mtm }: EnrolmentInput,
   known: RegisteredCard,
 ): boolean {
+  if (mtm !== undefined) return equalBytes(mtm.attestationKey, known.pinnedKey);
   if (key !== undefined && keyVersion !== undefined) {
     return equalBytes(nameSharedKey(dependencies, key, keyVersion), known.pinnedKey);
   }

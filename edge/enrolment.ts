@@ -61,7 +61,8 @@ type PinnedCredential = Pick<
   | "notAfter"
 >;
 
-const MTM_MODES: readonly ModeName[] = ["signed"];
+/** What the chip is told in encrypted mode would end in the client. */
+export const MTM_MODES: readonly ModeName[] = ["signed"];
 
 const WITHOUT_CHAIN = {
   certificates: [],
@@ -115,7 +116,6 @@ async function makeRecord(
   const { mtm, token, challenge } = input;
   const terms = { tenant: input.tenant, cardId: input.cardId, challenge, mtm };
   if (!isEnrolmentTokenValid(dependencies, terms, token)) return failure("token_invalid");
-  // What the chip is told in encrypted mode would end in the client.
   const offered = mtm === undefined ? tools.suite.modes : MTM_MODES;
   const modes = offered.filter((mode) => input.modes?.includes(mode) ?? true);
   if (!tools.isServiceKey(input.servicePublicKey) || modes.length === 0) {

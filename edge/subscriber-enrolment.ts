@@ -1,4 +1,5 @@
 /** What a subscriber is enrolled with, and within which bounds, one at a time or in a batch. */
+import type { CentreProof } from "#protocol/admin";
 import type { RowFault } from "#protocol/import";
 import {
   readKeys,
@@ -15,6 +16,15 @@ export const AMF_DEFAULT: Uint8Array = new Uint8Array(AMF_BYTES);
 export const IND_BITS_DEFAULT = 5;
 /** Leaves 32 bits of SEQ: hundreds of restores, each of which jumps by 2^24. */
 export const IND_BITS_MAX = 16;
+
+/** Raised by new keys and by each move to another centre. */
+export const FIRST_KEY_VERSION = 1;
+
+/** Of a subscriber whose keys another centre has. */
+export interface CentreProfile {
+  readonly centre: string;
+  readonly proves: CentreProof;
+}
 
 export interface Profile {
   readonly name: string;

@@ -240,6 +240,30 @@ export interface SubscriberKeyReplacement extends SubscriberKeys {
   readonly tenant?: string;
 }
 
+/**
+ * PUT /v1/admin/subscribers/{imsi}/centre: who has the keys from now on. With `embedded` the body
+ * has the keys; with the name of a configured centre it says what a right answer proves.
+ */
+export interface SubscriberMove extends SubscriberKeys {
+  readonly tenant?: string;
+  readonly centre: string;
+  readonly proves?: CentreProof;
+  /** USIM: two bytes, hex; what is there unless given. */
+  readonly amf?: string;
+  /** USIM: only of a subscriber whose keys were never here before. */
+  readonly indBits?: number;
+  /** USIM whose keys come here, and then required: the highest SQN that its centre has issued. */
+  readonly sqn?: number;
+  /** Who orders it. */
+  readonly by: readonly [string];
+}
+
+export interface SubscriberMoved {
+  readonly keyVersion: number;
+  /** No higher one was issued here; keys that came here go on above it. Null: it has no SQN. */
+  readonly sqn: number | null;
+}
+
 /** PUT /v1/admin/subscribers/{imsi}/number: null takes the number away. */
 export interface SubscriberNumberUpdate {
   readonly tenant?: string;

@@ -3,6 +3,7 @@
  * batch is answered with one outcome a row, in the order of the rows.
  */
 import type { CardRecordView, SubscriberKeys, SubscriberStatus } from "./admin.ts";
+import type { SubscriberProfile } from "./subscriber-profile.ts";
 
 export const SUBSCRIBER_BATCH_ROWS_MAX = 1000;
 /** Room for a full batch of the longest rows. */
@@ -23,7 +24,11 @@ export interface SubscriberBatch {
   readonly rows: readonly SubscriberRow[];
 }
 
-export interface SubscriberRow extends SubscriberKeys {
+/**
+ * A row without any key says nothing of keys: those of a subscriber that is there stay as they are,
+ * and a new one must be another centre's.
+ */
+export interface SubscriberRow extends Omit<SubscriberKeys, "algorithm">, CustomerDataRow {
   readonly imsi: string;
   /** Digits of the MNC inside the IMSI. */
   readonly mncLength: 2 | 3;
@@ -31,8 +36,10 @@ export interface SubscriberRow extends SubscriberKeys {
   readonly msisdn?: string;
   /** Of a new subscriber; `active` unless given. Of one that is there it never changes. */
   readonly status?: SubscriberStatus;
-  /** As an export says it: subscribers of other centres are enrolled one by one. */
-  readonly centre?: "embedded";
+  /** `embedded`, or the name of a configured centre; of a subscriber that is there it stays. */
+  readonly centre?: string;
+  /** Of the keys; at another centre what a right answer proves, one of CENTRE_PROOFS. */
+  readonly algorithm?: string;
   /** USIM: two bytes, hex. */
   readonly amf?: string;
   /** USIM: bits of IND in SQN (TS 33.102, C.1.1.1); of a subscriber that is there they stay. */
@@ -43,6 +50,26 @@ export interface SubscriberRow extends SubscriberKeys {
    */
   readonly sqn?: number;
 }
+
+/**
+ * What the embedded subscriber directory says of the subscriber's number. Null and an empty list
+ * say that there is none; what is absent stays as it is. Wants a number.
+ */
+export interface CustomerDataRow {
+  /** `unknown`: nothing is said of the number, so that a rule about it refuses. */
+  readonly customerData?: CustomerDataState;
+  readonly homeRegion?: string | null;
+  readonly userGroups?: readonly string[];
+  readonly level?: string | null;
+  readonly company?: string | null;
+  readonly services?: readonly string[];
+  readonly networkSubset?: string | null;
+  readonly serviceProvider?: string | null;
+  readonly corporate?: string | null;
+}
+
+export const CUSTOMER_DATA_STATES = ["known", "unknown"] as const;
+export type CustomerDataState = (typeof CUSTOMER_DATA_STATES)[number];
 
 /** POST /v1/admin/cards/batch: each row as POST /v1/admin/cards takes it, without its tenant. */
 export interface CardBatch {
@@ -67,6 +94,13 @@ export const ROW_REASONS = [
   "one_of_two",
   "ssd_of_zeros",
   "fewer_inds_than_slots",
+  "unknown_centre",
+  "not_for_centre",
+  "keys_needed",
+  "name_twice",
+  "too_many_names",
+  "no_number",
+  "not_beside_unknown",
   "duplicate_in_batch",
   "changed_meanwhile",
   "token_invalid",
@@ -82,7 +116,7 @@ export interface RowFault {
   readonly reason: RowReason;
 }
 
-/** A difference between a row and what is there; of a key both sides are empty. */
+/** A difference between a row and what is there; of keys and customer data both sides are empty. */
 export interface RowChange {
   readonly column: string;
   readonly from: string;
@@ -115,9 +149,12 @@ export interface SubscriberPageRow {
   /** `embedded`, or the name of the centre that has the keys. */
   readonly centre: string;
   readonly algorithm: string;
-  readonly amf: string;
-  readonly indBits: number;
+  /** Of a USIM, like the next; null elsewhere. */
+  readonly amf: string | null;
+  readonly indBits: number | null;
   readonly keyVersion: number;
+  /** Customer data; null when nothing is said of the number, or there is no number. */
+  readonly profile: SubscriberProfile | null;
 }
 
 /** GET /v1/admin/cards?after=CARD: in the order of the card id. No shared keys. */

@@ -14,7 +14,7 @@ export type TpmAddress =
   | { readonly device: string };
 
 export type TpmConnectionErrorCode =
-  /** Nothing listens there, or the file cannot be opened. */
+  /** Nothing listens there, or the file cannot be opened or is no character device. */
   | "unreachable"
   /** It ended before the response was whole. */
   | "hung_up"
@@ -156,11 +156,18 @@ async function openSocket(host: string, port: number): Promise<Channel> {
   };
 }
 
-/** The kernel takes a command in one write and gives its response in one read. */
+/**
+ * The kernel takes a command in one write and gives its response in one read. Into any other file
+ * a command would be written over what is there.
+ */
 async function openDevice(path: string): Promise<Channel> {
   const file = await open(path, "r+").catch((error: unknown) => {
     throw new TpmConnectionError("unreachable", error);
   });
+  if (!(await file.stat()).isCharacterDevice()) {
+    await file.close();
+    throw new TpmConnectionError("unreachable", new Error("no character device"));
+  }
   return {
     async write(bytes) {
       const { bytesWritten } = await file.write(bytes);

@@ -32,8 +32,8 @@ interface Sent {
 }
 
 const RETRY_DELAYS_MS = [250, 1000, 4000] as const;
-/** A batch of cards is full at this many characters, whatever its number of rows. */
-const BATCH_CHARACTERS_MAX = 600_000;
+/** A batch is full at this many bytes in its cells, whatever its number of rows. */
+const BATCH_BYTES_MAX = 600_000;
 const OUTCOMES: ReadonlySet<unknown> = new Set([
   "inserted",
   "unchanged",
@@ -53,7 +53,7 @@ export async function runBatches(
   let lastLine = 0;
   let entries: Entry[] = [];
   let rows = 0;
-  let characters = 0;
+  let bytes = 0;
 
   async function settleFirst(): Promise<void> {
     const sent = underWay.shift();
@@ -68,7 +68,7 @@ export async function runBatches(
     underWay.push({ entries, answer: ask(entries, options) });
     entries = [];
     rows = 0;
-    characters = 0;
+    bytes = 0;
     while (underWay.length >= options.underWayMax) await settleFirst();
   }
 
@@ -80,9 +80,9 @@ export async function runBatches(
       lastLine = item.line;
       if ("row" in entry) {
         rows += 1;
-        characters += "values" in item ? lengthOf(item.values) : 0;
+        bytes += "values" in item ? countBytes(item.values) : 0;
       }
-      const isFull = rows >= options.rowsMax || characters >= BATCH_CHARACTERS_MAX;
+      const isFull = rows >= options.rowsMax || bytes >= BATCH_BYTES_MAX;
       if (isFull || entries.length >= 4 * options.rowsMax) await dispatch();
       if (problem !== undefined) {
         isWhole = false;
@@ -99,10 +99,10 @@ export async function runBatches(
   return problem;
 }
 
-function lengthOf(values: SourceRow["values"]): number {
-  let length = 0;
-  for (const name in values) length += values[name]?.length ?? 0;
-  return length;
+function countBytes(values: SourceRow["values"]): number {
+  let bytes = 0;
+  for (const name in values) bytes += Buffer.byteLength(values[name] ?? "");
+  return bytes;
 }
 
 const unanswered = (line: number): LineFault => ({ line, column: "", reason: "not_answered" });

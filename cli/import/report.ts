@@ -156,9 +156,8 @@ function conflictFaults(
 
 function describeChange(table: Table, { column, from, to }: RowChange): string {
   const name = columnOfMember(table, column);
-  return columnNamed(table, name)?.isSecret === true || from === to
-    ? `${name} replaced`
-    : `${name} ${from === "" ? "none" : from} -> ${to}`;
+  if (columnNamed(table, name)?.isSecret === true) return `${name} replaced`;
+  return from === to ? `${name} changed` : `${name} ${from === "" ? "none" : from} -> ${to}`;
 }
 
 function describeSummary(table: Table, summary: Summary, elapsedMs: number): string {

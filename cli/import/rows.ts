@@ -2,6 +2,7 @@
 import { type Column, columnNamed, type Table } from "./columns.ts";
 import type { LineFault, LineReason } from "./fault.ts";
 import { createLineTable } from "./line-table.ts";
+import { decodeNames } from "./name-list.ts";
 import type { SourceRow } from "./source.ts";
 import type { TransportKey } from "./transport-key.ts";
 
@@ -67,17 +68,25 @@ export function createRowBuilder(options: RowOptions): (item: SourceRow) => Buil
     if (duplicate !== undefined) return duplicate;
     const row: Record<string, unknown> = {};
     for (const column of table.columns) {
-      const given = values[column.name] ?? defaults.get(column.name);
+      const value = values[column.name];
+      const given = (value === "" ? undefined : value) ?? defaults.get(column.name) ?? value;
       if (given === undefined) continue;
       const isSealed = column.isSecret && !plain.has(column.name);
       const read =
         isSealed && transport !== undefined ? transport.open(given) : readCell(column, given);
       if (!read.ok) return { line, column: column.name, reason: read.reason };
-      row[column.member] = read.value;
+      put(row, column.member, read.value);
     }
     const shared = allowSharedKeys ? undefined : findSharedKey(line, row);
     return shared ?? { line, name: values[table.key] ?? "", row };
   };
+}
+
+/** A member of a member is named with a dot between. */
+function put(row: Record<string, unknown>, member: string, value: unknown): void {
+  const [name = "", inner] = member.split(".");
+  if (inner === undefined) row[name] = value;
+  else row[name] = Object.assign({}, row[name], { [inner]: value });
 }
 
 /** Exactly one number a name; undefined for what the platform will refuse anyway. */
@@ -94,7 +103,11 @@ type Cell =
 function readCell({ kind }: Column, text: string): Cell {
   switch (kind) {
     case "text":
-      return { ok: true, value: text };
+      return { ok: true, value: text === "" ? null : text };
+    case "names": {
+      const value = decodeNames(text);
+      return value === undefined ? { ok: false, reason: "backslash_alone" } : { ok: true, value };
+    }
     case "list":
       return { ok: true, value: text.split(" ").filter((part) => part !== "") };
     case "number": {

@@ -1,11 +1,11 @@
 /** A file of rows, read as a stream: what each line says by column, or what is wrong with it. */
 import { createCsvDecoder, type CsvItem } from "#protocol/csv";
-import { type Column, columnNamed, type Table } from "./columns.ts";
+import { type Column, columnNamed, type Columns } from "./columns.ts";
 import type { LineFault } from "./fault.ts";
 
 export interface SourceRow {
   readonly line: number;
-  /** By the name of the column; cells that are empty are not among them. */
+  /** By the name of the column; empty cells only where they say that there is none. */
   readonly values: Readonly<Record<string, string>>;
 }
 export type SourceItem = SourceRow | LineFault;
@@ -18,7 +18,7 @@ export interface Source {
 }
 
 export interface CsvOptions {
-  readonly table: Table;
+  readonly table: Columns;
   readonly delimiter: string;
   /** From names in the file, lower-case, to ours; empty leaves the column out. */
   readonly renamed: ReadonlyMap<string, string>;
@@ -111,7 +111,8 @@ function readCells(
   for (let index = 0; index < cells.length; index++) {
     const cell = cells[index];
     const column = columns[index];
-    if (cell !== undefined && cell !== "" && column !== undefined) values[column.name] = cell;
+    if (cell === undefined || column === undefined) continue;
+    if (cell !== "" || column.emptyIsNone) values[column.name] = cell;
   }
   return { line, values };
 }

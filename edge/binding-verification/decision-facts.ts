@@ -29,7 +29,7 @@ export function sealFacts({ vault }: Tools, name: DecisionName, facts: DecisionF
   return encodeBase64Url(vault.wrap(purpose, context(name), text));
 }
 
-/** Undefined for what was wrapped under a key that is gone. */
+/** Undefined for what was altered; throws as `unwrap` for a key that is not configured. */
 export function openFacts(
   { vault }: Tools,
   name: DecisionName,

@@ -62,7 +62,7 @@ export function readCentreCallers(
       );
     }
     taken.add(slot);
-    callers.set(name, { key: checkSecret(VARIABLE, key), slot, tenant });
+    callers.set(name, { key: checkSecret(`each KEY of ${VARIABLE}`, key), slot, tenant });
   }
   if (callers.size === 0) return undefined;
   return { callers, questionsPerMinute: readQuestionsPerMinute(environment) };

@@ -30,7 +30,7 @@ function readCallers(environment: UncheckedEnvironment): ReadonlyMap<string, Uin
           "name twice; NAME is its SIMLATCH_GSUP_..._PEER_NAME, KEY its SIMLATCH_GSUP_..._RELAY_KEY.",
       );
     }
-    callers.set(name, checkSecret(variable, key));
+    callers.set(name, checkSecret(`each KEY of ${variable}`, key));
   }
   if (callers.size === 0) {
     throw new ConfigurationError(`Set ${variable} to NAME:KEY of at least one point of presence.`);

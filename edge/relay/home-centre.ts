@@ -83,6 +83,9 @@ async function askSlot(
     case "question_replayed":
       // Two at once, or somebody's copy: whoever asks anew is answered.
       return failure("centre_busy");
+    case "keys_replaced":
+      // Moved between the look at its record and the slot: the next question sees where to.
+      return failure("centre_busy");
     case "imsi_quota_exceeded":
     case "sqn_spent":
     case "imsi_barred":

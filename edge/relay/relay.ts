@@ -20,8 +20,8 @@ import {
 
 /** How far the clocks of caller and relay may be apart. */
 const SKEW_MS = 30_000;
-/** A nonce is remembered for as long as its question could come again. */
-const NONCE_KEPT_MS = 2 * SKEW_MS;
+/** A nonce is remembered for as long as its question could come again, both ends included. */
+const NONCE_KEPT_MS = 2 * SKEW_MS + 1;
 
 /** What a caller without the right to an answer is told; none of it depends on a subscriber. */
 const REFUSALS = {
@@ -67,8 +67,12 @@ export function createRelay(tools: Tools, source: VectorSource, options: RelayOp
   /** The caller has proved itself: the name may stand in the log. */
   function findObjection({ caller, at, nonce }: SealedQuestion): Refusal | undefined {
     if (Math.abs(clock() - at) > SKEW_MS) return "out_of_time";
+    const once = encodeBase64Url(nonce);
+    // First, so that somebody's copies do not use up what the caller may ask.
+    if (nonces.has(once)) return "replayed";
     if (!limit.take(caller)) return "quota";
-    return nonces.take(encodeBase64Url(nonce)) ? undefined : "replayed";
+    nonces.add(once);
+    return undefined;
   }
 
   return {
@@ -95,23 +99,22 @@ export function createRelay(tools: Tools, source: VectorSource, options: RelayOp
 }
 
 interface Nonces {
-  /** False when it was taken before. */
-  take(nonce: string): boolean;
+  has(nonce: string): boolean;
+  add(nonce: string): void;
 }
 
 /** Only of callers that proved themselves, whose questions are limited: memory is, too. */
 function createNonces(clock: Clock): Nonces {
   const seen = new Map<string, number>();
   return {
-    take(nonce) {
+    has: (nonce) => (seen.get(nonce) ?? 0) > clock(),
+    add(nonce) {
       const now = clock();
       for (const [old, until] of seen) {
         if (until > now) break;
         seen.delete(old);
       }
-      if (seen.has(nonce)) return false;
       seen.set(nonce, now + NONCE_KEPT_MS);
-      return true;
     },
   };
 }

@@ -24,6 +24,7 @@ import {
   cardBatch,
   cardPageQuery,
   certificateCard,
+  mtmCard,
   sharedKeyCard,
   subscriberBatch,
   subscriberPageQuery,
@@ -63,7 +64,8 @@ export function createBatchRoutes(dependencies: Dependencies): Hono {
 
   routes.get("/subscribers", validateQuery(subscriberPageQuery), async (c) => {
     const { tenant, after = "", limit } = c.req.valid("query");
-    const rows = (await subscribers.list(tenant, { after, limit })).map(viewListing);
+    const found = await subscribers.list(tenant, { after, limit });
+    const rows = found.map((listing) => viewListing(dependencies, listing));
     const next = rows.length < limit ? null : (rows.at(-1)?.imsi ?? null);
     const page: SubscriberPage = { rows, next };
     return c.json(page);
@@ -86,37 +88,39 @@ export function createBatchRoutes(dependencies: Dependencies): Hono {
   return routes;
 }
 
-function viewListing(listing: SubscriberListing): SubscriberPage["rows"][number] {
-  const { operator, msisdn, amf, ...rest } = listing;
+function viewListing(
+  { algorithms }: Pick<Dependencies, "algorithms">,
+  listing: SubscriberListing,
+): SubscriberPage["rows"][number] {
+  const { operator, msisdn, amf, indBits, profile, ...rest } = listing;
+  const hasSqn = algorithms.findProfile(rest.algorithm)?.family === "aka";
   return {
     ...rest,
     mncLength: operator.length - MCC_DIGITS,
     msisdn: msisdn ?? null,
-    amf: encodeHex(amf),
+    amf: hasSqn ? encodeHex(amf) : null,
+    indBits: hasSqn ? indBits : null,
+    profile: (msisdn === undefined ? undefined : profile) ?? null,
   };
 }
 
 type CardRowRead = { readonly card: EnrolmentInput } | RowFault;
 
-/**
- * As POST /v1/admin/cards takes it. An MTM card is not among them: its challenge is encrypted to
- * its TPM, so it cannot be enrolled from a list.
- */
+/** As POST /v1/admin/cards takes it. */
 function readCardRow(tenant: string, value: unknown): CardRowRead {
   if (typeof value !== "object" || value === null || Array.isArray(value) || "tenant" in value) {
     return { column: "", reason: "not_a_row" };
   }
-  const parsed = safeParse("key" in value ? sharedKeyCard : certificateCard, { ...value, tenant });
+  const parsed = safeParse(schemaOf(value), { ...value, tenant });
   if (!parsed.success) {
     const [issue] = parsed.issues;
-    const key = issue.path?.[0]?.key;
-    const column = typeof key === "string" ? key : "";
     if (issue.expected === "never") return { column: "", reason: "unknown_member" };
-    return { column, reason: Object.hasOwn(value, column) ? "malformed" : "missing" };
+    const keys = issue.path?.map(({ key }) => String(key)) ?? [];
+    return placeFault(value, keys);
   }
   const { output: card } = parsed;
+  if ("mtm" in card || card.kind === "MTM") return checkMtmRow(card);
   const suite = suiteNamed(card.suite);
-  if (card.kind === "MTM") return { column: "kind", reason: "out_of_range" };
   if ("key" in card !== (suite.credential === "shared key")) {
     return "key" in card
       ? { column: "key", reason: "malformed" }
@@ -125,4 +129,30 @@ function readCardRow(tenant: string, value: unknown): CardRowRead {
   return card.proof.length === suite.proofBytes
     ? { card }
     : { column: "proof", reason: "wrong_length" };
+}
+
+function schemaOf(row: object) {
+  if ("mtm" in row || ("kind" in row && row.kind === "MTM")) return mtmCard;
+  return "key" in row ? sharedKeyCard : certificateCard;
+}
+
+/** Members of `mtm` have columns of their own; of others that hold several the column is one. */
+function placeFault(row: object, [name = "", inner]: readonly string[]): RowFault {
+  const given = Object.entries(row).find(([member]) => member === name)?.[1];
+  if (name !== "mtm")
+    return { column: name, reason: given === undefined ? "missing" : "malformed" };
+  if (given === undefined) return { column: "mtm.endorsementKey", reason: "missing" };
+  if (inner === undefined) return { column: name, reason: "malformed" };
+  const isThere = Object.hasOwn(Object(given), inner);
+  return { column: `${name}.${inner}`, reason: isThere ? "malformed" : "missing" };
+}
+
+/** Of a TPM: its kind, its suite and the one mode that it has (docs/protocol.md, section 8). */
+function checkMtmRow(card: EnrolmentInput): CardRowRead {
+  const { kind, suite, modes, mtm } = card;
+  if (kind !== "MTM" || mtm === undefined) return { column: "kind", reason: "out_of_range" };
+  if (suite !== "P-256") return { column: "suite", reason: "out_of_range" };
+  return modes?.includes("signed") === false
+    ? { column: "modes", reason: "out_of_range" }
+    : { card };
 }

@@ -40,7 +40,7 @@ const SLOTS_MAX = 32;
 const CONCEALMENT_KEY_ID_MAX = 255;
 
 const person = v.pipe(v.string(), v.trim(), v.regex(PERSON_PATTERN));
-const onePerson = v.strictTuple([person]);
+export const onePerson = v.strictTuple([person]);
 const twoPeople = v.pipe(
   v.strictTuple([person, person]),
   v.check(([one, other]) => !isSamePerson(one, other)),
@@ -167,8 +167,9 @@ export const sharedKeyCard = v.strictObject({
   key: hex(LENGTH.sharedKey),
   keyVersion: counter,
 });
+export const mtmCard = v.strictObject({ ...enrolmentEntries, mtm });
 export const cardEnrolment = v.pipe(
-  v.union([certificateCard, sharedKeyCard, v.strictObject({ ...enrolmentEntries, mtm })]),
+  v.union([certificateCard, sharedKeyCard, mtmCard]),
   v.check((card) => "mtm" in card === (card.kind === "MTM")),
   v.check((card) => card.kind !== "MTM" || card.suite === "P-256"),
   v.check((card) => "mtm" in card || isProofOf(card.suite, card.proof)),

@@ -11,14 +11,16 @@ import {
 import { moduleKindOf } from "../access-authentication/challenge-form.ts";
 import type { Dependencies, SubscriberRecord } from "../dependencies.ts";
 import type { Writers } from "../state/writers.ts";
+import { moveSubscriber } from "../subscriber-move.ts";
 import { orderAtSlots } from "../subscriber-orders.ts";
 import { subscriberPath, subscriberStatusUpdate, tenantQuery } from "./admin-schemas.ts";
-import { MCC_DIGITS } from "../subscriber-enrolment.ts";
+import { FIRST_KEY_VERSION, MCC_DIGITS } from "../subscriber-enrolment.ts";
 import { respondProblem, validateJson, validatePath, validateQuery } from "./problem.ts";
 import {
   ssdUpdateOrder,
   subscriberEnrolment,
   subscriberKeyReplacement,
+  subscriberMove,
   subscriberNumberUpdate,
   subscriberProfileUpdate,
 } from "./subscriber-schemas.ts";
@@ -68,6 +70,17 @@ export function createSubscriberRoutes(dependencies: Dependencies, { slots }: Wr
       const set = status !== "active";
       await orderAtSlots(dependencies, slots, imsi, { tenant, mark: "barred", set, by: [] });
       return c.body(null, 204);
+    },
+  );
+
+  routes.put(
+    "/subscribers/:imsi/centre",
+    validatePath(subscriberPath),
+    validateJson(subscriberMove(dependencies)),
+    async (c) => {
+      const { imsi } = c.req.valid("param");
+      const moved = await moveSubscriber(dependencies, slots, imsi, c.req.valid("json"));
+      return moved.ok ? c.json(moved.value) : respondProblem(c, moved.reason);
     },
   );
 
@@ -175,7 +188,7 @@ function toRecord(dependencies: Dependencies, enrolment: Enrolment): SubscriberR
       : { centre: profile.centre, algorithm: profile.proves, ...NO_STORED_KEYS }),
     amf,
     indBits,
-    keyVersion: 1,
+    keyVersion: FIRST_KEY_VERSION,
     ssdUpdates: 0,
     seqFloor: 0,
   };

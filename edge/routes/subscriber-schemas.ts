@@ -6,6 +6,7 @@ import {
   ALGORITHM_DEFAULT,
   AMF_BYTES,
   AMF_DEFAULT,
+  type CentreProfile,
   IND_BITS_DEFAULT,
   IND_BITS_MAX,
   MCC_DIGITS,
@@ -14,8 +15,11 @@ import {
 } from "../subscriber-enrolment.ts";
 import { CENTRE_PROOFS, type CentreProof, EMBEDDED_CENTRE } from "#protocol/admin";
 import { GROUP_IDENTIFIER_PATTERN, NETWORK_SUBSET_PATTERN } from "#protocol/subscriber-profile";
+import { onePerson } from "./admin-schemas.ts";
 import { attribute, attributes, hex, imsi, msisdn, noList, tenant } from "./fields.ts";
 
+/** TS 33.102, 6.3.2. */
+const SQN_MAX = 2 ** 48 - 1;
 const algorithmName = v.optional(v.string());
 
 const enrolmentEntries = {
@@ -29,13 +33,17 @@ const enrolmentEntries = {
   amf: v.optional(hex(AMF_BYTES)),
   indBits: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(IND_BITS_MAX))),
 };
+const moveEntries = {
+  tenant,
+  centre: v.string(),
+  proves: enrolmentEntries.proves,
+  algorithm: algorithmName,
+  amf: enrolmentEntries.amf,
+  indBits: enrolmentEntries.indBits,
+  sqn: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(SQN_MAX))),
+  by: onePerson,
+};
 const replacementEntries = { tenant, algorithm: algorithmName };
-
-/** Of a subscriber whose keys another centre has. */
-interface CentreProfile {
-  readonly centre: string;
-  readonly proves: CentreProof;
-}
 
 type Tools = Pick<Dependencies, "algorithms" | "connectors" | "limits">;
 
@@ -67,6 +75,28 @@ export function subscriberEnrolment(tools: Tools) {
         indBits: indBits ?? IND_BITS_DEFAULT,
         profile,
       };
+    }),
+  );
+}
+
+/**
+ * SQN of a USIM whose keys come here must go on above what their centre has issued, so that is told
+ * with them; elsewhere SQN and IND are the centre's own.
+ */
+export function subscriberMove(tools: Tools) {
+  return v.pipe(
+    v.looseObject(moveEntries),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const { amf, indBits, sqn, by, ...given } = dataset.value;
+      const profile = readAnyProfile(tools, given, keysIn(given, moveEntries));
+      const hasSqn = profile !== undefined && "keys" in profile && isAka(profile);
+      const hasAmf = hasSqn || (profile !== undefined && isCentreUsim(profile));
+      const isUnfit = (!hasAmf && amf !== undefined) || (!hasSqn && indBits !== undefined);
+      if (profile === undefined || isUnfit || hasSqn !== (sqn !== undefined)) {
+        addIssue();
+        return NEVER;
+      }
+      return { tenant: given.tenant, profile, amf, indBits, sqn, by };
     }),
   );
 }

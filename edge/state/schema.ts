@@ -135,7 +135,8 @@ const STATEMENTS = [
     object TEXT PRIMARY KEY,
     barred INTEGER NOT NULL,
     swapped INTEGER NOT NULL,
-    words_until INTEGER NOT NULL
+    words_until INTEGER NOT NULL,
+    key_version INTEGER NOT NULL
   ) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS outbox (
     object TEXT NOT NULL,

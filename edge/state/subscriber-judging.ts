@@ -16,6 +16,7 @@ import { encodeChallenge } from "#protocol/messages";
 import type { Strength } from "#protocol/suites";
 import { confirmationMessage } from "#protocol/transcript";
 import { type SlotContext, unwrapVector } from "./subscriber-context.ts";
+import { findObjection } from "./subscriber-status.ts";
 import { isUpdateDue, loadSsd, openCandidates, saveSsd, wrapSsd } from "./subscriber-ssd.ts";
 import { loadSlot, type Slot, type SlotChallenge } from "./subscriber-store.ts";
 import { eraseVectors } from "./subscriber-vectors.ts";
@@ -38,8 +39,8 @@ export function judgeAnswer(
   open: SlotChallenge,
   effects: JudgementEffects,
 ): Judgement {
-  const { answer, subscriber, tag } = request;
-  if (open.keyVersion !== subscriber.keyVersion) return { outcome: "keys_replaced" };
+  const { answer, tag } = request;
+  if (isOfOtherKeys(context, request, open)) return { outcome: "keys_replaced" };
   if (tag.length > 0 && answer.kind !== "res") return { outcome: "tag_unverifiable" };
   switch (answer.kind) {
     case "refusal":
@@ -53,6 +54,16 @@ export function judgeAnswer(
         ? verifyCave(context, request, open, answer.values, effects)
         : verifyStored(context, request, open, answer.values);
   }
+}
+
+/** Keys, or whoever has them, changed since the challenge, or since the record was read. */
+export function isOfOtherKeys(
+  { sql, object }: SlotContext,
+  { subscriber }: SlotAnswerRequest,
+  { keyVersion }: SlotChallenge,
+): boolean {
+  const isOutdated = findObjection(sql, object, subscriber) === "keys_replaced";
+  return keyVersion !== subscriber.keyVersion || isOutdated;
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   type SlotChallengeFailure,
   type SlotChallengeRequest,
   type SlotOrder,
+  type SlotOrderDone,
   type SlotResynchronisation,
   type SlotVector,
   type SlotWord,
@@ -23,8 +24,8 @@ import { recordEvent } from "./outbox.ts";
 import { issueBatch } from "./subscriber-batches.ts";
 import type { SlotContext } from "./subscriber-context.ts";
 import { issueChallenge } from "./subscriber-issuing.ts";
-import { judgeAnswer } from "./subscriber-judging.ts";
-import { findWithdrawal, giveWord, recordSlotOrder } from "./subscriber-status.ts";
+import { isOfOtherKeys, judgeAnswer } from "./subscriber-judging.ts";
+import { findObjection, giveWord, recordSlotOrder } from "./subscriber-status.ts";
 import { eraseVectors, storeVectors } from "./subscriber-vectors.ts";
 import type { Sql } from "./sql.ts";
 import {
@@ -63,7 +64,7 @@ export class SubscriberWriter {
         const { rands, autn } = known.challenge;
         return success({ rands, autn });
       }
-      const withdrawal = findWithdrawal(this.sql, this.object);
+      const withdrawal = findObjection(this.sql, this.object, request.subscriber);
       if (withdrawal !== undefined) return failure(withdrawal);
       if (this.isOverQuota(request)) return failure("imsi_quota_exceeded");
       const before = loadSlot(this.sql, this.object);
@@ -77,7 +78,7 @@ export class SubscriberWriter {
   /** Vectors for another point of presence, whose slot this is. */
   batch(request: SlotBatchRequest): Result<readonly FetchedVector[], SlotBatchFailure> {
     return this.sql.transaction(() => {
-      const report = findWithdrawal(this.sql, this.object);
+      const report = findObjection(this.sql, this.object, request.subscriber);
       if (report !== undefined) return failure(report);
       const asked = { subscriber: request.subscriber, cardId: "", sid: "" };
       const before = loadSlot(this.sql, this.object);
@@ -118,7 +119,7 @@ export class SubscriberWriter {
         return success({ outcome: closed.closed.outcome, goodForMs: 0 });
       }
       const outcome = fetched.ok ? "resynchronised" : fetched.reason;
-      const isWithdrawn = findWithdrawal(this.sql, this.object) !== undefined;
+      const isWithdrawn = findObjection(this.sql, this.object, subscriber) !== undefined;
       if (fetched.ok && !isWithdrawn) {
         const stored = storeVectors(this.context, subscriber, fetched.value);
         if (!stored) return failure("vectors_unusable");
@@ -128,8 +129,8 @@ export class SubscriberWriter {
     });
   }
 
-  /** A report on the subscriber, or its withdrawal (subscriber-status.ts). */
-  order(order: SlotOrder): number {
+  /** A report on the subscriber, its withdrawal, or a move (subscriber-status.ts). */
+  order(order: SlotOrder): SlotOrderDone {
     return this.sql.transaction(() => {
       eraseVectors(this.sql, this.object);
       return recordSlotOrder(this.sql, this.object, this.dependencies, order);
@@ -146,7 +147,9 @@ export class SubscriberWriter {
     if (open === undefined) return failure("no_open_challenge");
     if (open.closed !== undefined) {
       const isSame = equalBytes(open.closed.digest, request.digest);
-      return isSame ? success(open.closed) : failure("no_open_challenge");
+      if (!isSame) return failure("no_open_challenge");
+      const isVoid = isOfOtherKeys(this.context, request, open);
+      return success(isVoid ? { ...open.closed, outcome: "keys_replaced" } : open.closed);
     }
     const { outcome, strength } = judgeAnswer(this.context, request, open, {
       saveSlot: (before, slot) => {

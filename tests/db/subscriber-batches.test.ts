@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { createRepositories } from "#db/catalog";
-import type { Repositories, SubscriberRecord } from "#db/records";
+import type { ProfileChange, Repositories, SubscriberRecord } from "#db/records";
 
 import { bytesOf, fresh, makeCard, makeSubscriber, saveTenant } from "./fixtures.ts";
 import { HOSTS, type OpenHost } from "./hosts.ts";
 
 const HOST_TIMEOUT_MS = 30_000;
 
-const byImsi = (records: readonly SubscriberRecord[]) =>
+const byImsi = <Entry extends SubscriberRecord>(records: readonly Entry[]) =>
   records.toSorted((a, b) => (a.imsi < b.imsi ? -1 : 1));
 
 describe.each([...HOSTS])("subscribers in batches on $name", (host) => {
@@ -85,6 +85,77 @@ describe.each([...HOSTS])("subscribers in batches on $name", (host) => {
     expect(await subscribers.find(tenant, three.imsi)).toEqual(three);
   });
 
+  test("customer data comes with a row, stays, changes, and not under somebody's feet", async () => {
+    const [tenant, [one, two]] = await make(2);
+    if (one === undefined || two === undefined) throw new Error("no records");
+    const { subscribers } = repositories;
+    const known = { userGroups: ["a;b", "ü"], services: [], company: "ACME" };
+    const numbered = { ...one, msisdn: fresh("46701") };
+    await subscribers.saveMany([{ ...numbered, profile: known }, two], []);
+    const profiles = async (): Promise<unknown[]> =>
+      byImsi(await subscribers.findMany(tenant, [one.imsi, two.imsi])).map(
+        ({ profile }) => profile,
+      );
+    expect(await profiles()).toEqual([known, undefined]);
+    const [listed] = await subscribers.list(tenant, { after: "", limit: 1 });
+    expect(listed?.profile).toEqual(known);
+    const save = async (profile?: ProfileChange, changes: Partial<SubscriberRecord> = {}) => {
+      const record = { ...numbered, ...changes };
+      const { updated } = await subscribers.saveMany([], [{ record, knownKeyVersion: 1, profile }]);
+      return updated.size;
+    };
+    expect(await save(undefined, { seqFloor: 3 })).toBe(1);
+    expect(await profiles()).toEqual([known, undefined]);
+    const next = { userGroups: [], services: [] };
+    // Neither half of a change whose profile is another by now.
+    expect(await save({ known: next, next: undefined }, { amf: bytesOf(2, 9) })).toBe(0);
+    expect(await subscribers.find(tenant, one.imsi)).toEqual({ ...numbered, seqFloor: 3 });
+    expect(await save({ known, next })).toBe(1);
+    expect(await profiles()).toEqual([next, undefined]);
+    expect(await save({ known: next, next: undefined })).toBe(1);
+    expect(await save({ known: undefined, next })).toBe(1);
+    expect(await profiles()).toEqual([next, undefined]);
+  });
+
+  test("a move takes or brings keys at once, if nobody was faster", async () => {
+    const [tenant, [record]] = await make(1);
+    if (record === undefined) throw new Error("no record");
+    const { subscribers } = repositories;
+    await subscribers.saveMany([{ ...record, seqFloor: 7 }], []);
+    const nothing = {
+      wrappedKey: undefined,
+      wrappedOperator: undefined,
+      wrappedSsd: undefined,
+      uimId: undefined,
+    };
+    const there = {
+      ...nothing,
+      centre: "hlr",
+      algorithm: "USIM",
+      amf: bytesOf(2, 1),
+      indBits: 5,
+      seqFloor: 3,
+    };
+    const move = (next: typeof there, knownKeyVersion: number) =>
+      subscribers.move(tenant, record.imsi, { ...next, knownKeyVersion });
+    expect(await move(there, 2)).toBe(false);
+    expect(await subscribers.find(tenant, record.imsi)).toEqual({ ...record, seqFloor: 7 });
+    expect(await move(there, 1)).toBe(true);
+    const moved = { ...record, ...there, seqFloor: 7, keyVersion: 2 };
+    expect(await subscribers.find(tenant, record.imsi)).toEqual(moved);
+    const here = { ...there, centre: "embedded", algorithm: "milenage", seqFloor: 9 };
+    const keys = { wrappedKey: bytesOf(69, 5), wrappedOperator: bytesOf(69, 6) };
+    const back = { ...here, ...keys, knownKeyVersion: 2 };
+    expect(await subscribers.move(tenant, record.imsi, back)).toBe(true);
+    expect(await subscribers.find(tenant, record.imsi)).toEqual({
+      ...record,
+      ...here,
+      ...keys,
+      keyVersion: 3,
+    });
+    expect(await subscribers.move(tenant, fresh("none"), back)).toBe(false);
+  });
+
   test("I4: the floor of SEQ rises and never falls", async () => {
     const [tenant, [record]] = await make(1);
     if (record === undefined) throw new Error("no record");
@@ -108,7 +179,7 @@ describe.each([...HOSTS])("subscribers in batches on $name", (host) => {
     const first = await subscribers.list(tenant, { after: "", limit: 3 });
     expect(first.map(({ imsi }) => imsi)).toEqual(names.slice(0, 3));
     expect(Object.keys(first[0] ?? {}).toSorted()).toEqual(
-      "algorithm amf centre imsi indBits keyVersion msisdn operator status".split(" "),
+      "algorithm amf centre imsi indBits keyVersion msisdn operator profile status".split(" "),
     );
     const rest = await subscribers.list(tenant, { after: names[2] ?? "", limit: 3 });
     expect(rest.map(({ imsi }) => imsi)).toEqual(names.slice(3));

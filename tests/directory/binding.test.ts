@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { Fleet, FleetCard, FleetSubscriber } from "#tests/fleet/fleet";
-import { createLiveRig, GENEROUS, type LiveRig } from "#tests/platform/live-rig";
+import { createLiveRig, eventsOf, GENEROUS, type LiveRig } from "#tests/platform/live-rig";
 import { openScene, PROFILE, type Scene, SECRET } from "./scene.ts";
 
 describe.each([false, true])("edge %p", (edge) => {
@@ -14,6 +14,8 @@ describe.each([false, true])("edge %p", (edge) => {
   let card: FleetCard;
   let subscriber: FleetSubscriber;
   let msisdn = "";
+  /** The last one. */
+  let session = "";
 
   beforeAll(async () => {
     customers = await openScene();
@@ -43,13 +45,13 @@ describe.each([false, true])("edge %p", (edge) => {
   async function bind(module = subscriber): Promise<string> {
     const phone = await fleet.assemblePhone(card, module);
     const { outcome } = await phone.bind();
+    session = outcome.sid;
     return `${outcome.verdict} ${outcome.cardState}`;
   }
 
   async function reasonOf(): Promise<string> {
-    await Bun.sleep(100);
-    const events = await fleet.admin.getAudit({ card: card.cardId });
-    return events.findLast(({ type }) => type === "decided")?.reason ?? "";
+    const [reason = ""] = await eventsOf(fleet, session, "decided");
+    return reason;
   }
 
   test("what the database says decides, and a change of it decides anew", async () => {

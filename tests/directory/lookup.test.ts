@@ -118,10 +118,8 @@ test("a directory that is gone is not asked again before its rest is over, then 
   const accepted = (): number => peer.connections();
   for (let i = 0; i < 3; i++) expect(await directory.find("default", NUMBER)).toEqual(unavailable);
   const before = accepted();
-  const startedAt = performance.now();
   for (let i = 0; i < 100; i++)
     expect(await directory.find("default", NUMBER)).toEqual(unavailable);
-  expect(performance.now() - startedAt).toBeLessThan(250);
   expect(accepted()).toBe(before);
   advance(10_000);
   const [trial, other] = [directory.find("default", NUMBER), directory.find("default", NUMBER)];

@@ -22,6 +22,8 @@ import type {
   SsdUpdateOrder,
   SubscriberEnrolment,
   SubscriberKeyReplacement,
+  SubscriberMove,
+  SubscriberMoved,
   SubscriberNumberUpdate,
   SubscriberOrderRequest,
   SubscriberProfileUpdate,
@@ -40,12 +42,13 @@ export interface AdminClientOptions {
 }
 
 /** An answer that was not the one asked for; `code` as the problem said, if it was one. */
-class AdminError extends Error {
+export class AdminError extends Error {
+  /** HTTP status; 0 when there was no answer. */
   readonly status: number;
   readonly code: ProblemCode | undefined;
 
-  constructor(request: string, status: number, code: ProblemCode | undefined) {
-    super(`${request}: ${status} ${code ?? "(no problem body)"}`);
+  constructor(request: string, status: number, code?: ProblemCode, cause?: unknown) {
+    super(`${request}: ${status} ${code ?? "(no problem body)"}`, { cause });
     this.name = "AdminError";
     this.status = status;
     this.code = code;
@@ -74,6 +77,7 @@ export interface AdminClient {
   revokeCertificate(revocation: Revocation): Promise<void>;
   createSubscriber(subscriber: SubscriberEnrolment): Promise<void>;
   replaceKeys(imsi: string, keys: SubscriberKeyReplacement): Promise<void>;
+  moveSubscriber(imsi: string, move: SubscriberMove): Promise<SubscriberMoved>;
   setNumber(imsi: string, update: SubscriberNumberUpdate): Promise<void>;
   orderSsdUpdate(imsi: string, order: SsdUpdateOrder): Promise<void>;
   setSubscriberStatus(imsi: string, update: SubscriberStatusUpdate): Promise<void>;
@@ -164,6 +168,11 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       await post("subscribers", subscriber);
     },
     replaceKeys: (imsi, keys) => put(`subscribers/${enc(imsi)}/keys`, keys),
+    moveSubscriber: async (imsi, move) => {
+      const path = `subscribers/${enc(imsi)}/centre`;
+      const moved: SubscriberMoved = JSON.parse(await call("PUT", path, [200], move));
+      return moved;
+    },
     setNumber: (imsi, update) => put(`subscribers/${enc(imsi)}/number`, update),
     orderSsdUpdate: (imsi, order) => put(`subscribers/${enc(imsi)}/ssd-update`, order),
     setSubscriberStatus: (imsi, update) => put(`subscribers/${enc(imsi)}/status`, update),
@@ -186,7 +195,8 @@ async function callAdmin(
   body: object | undefined,
 ): Promise<string> {
   const base = options.baseUrl.endsWith("/") ? options.baseUrl : `${options.baseUrl}/`;
-  const response = await options.fetch(new URL(`v1/admin/${path}`, base).href, {
+  const request = `${method} /v1/admin/${path}`;
+  const sent = options.fetch(new URL(`v1/admin/${path}`, base).href, {
     method,
     headers: {
       authorization: `Bearer ${options.adminKey}`,
@@ -194,9 +204,12 @@ async function callAdmin(
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
+  const response = await sent.catch((error: unknown) => {
+    throw new AdminError(request, 0, undefined, error);
+  });
   const text = await response.text();
   if (statuses.includes(response.status)) return text;
-  throw new AdminError(`${method} /v1/admin/${path}`, response.status, readProblemCode(text));
+  throw new AdminError(request, response.status, readProblemCode(text));
 }
 
 function readProblemCode(text: string): ProblemCode | undefined {

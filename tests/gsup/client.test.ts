@@ -29,9 +29,11 @@ let client: GsupClient;
 let log: string[];
 /** Added to the real clock. */
 let later: number;
+/** What the clock says, when it stands still. */
+let standing: number | undefined;
 
 const tools = {
-  clock: () => Date.now() + later,
+  clock: () => standing ?? Date.now() + later,
   sleep: (milliseconds: number) => Bun.sleep(milliseconds),
   log: (event: string, fields: object) => {
     log.push(`${event} ${JSON.stringify(fields)}`);
@@ -41,6 +43,7 @@ const tools = {
 beforeEach(() => {
   log = [];
   later = 0;
+  standing = undefined;
   hlr = startLyingHlr();
   client = createGsupClient(tools, bunTcp(hlr.address), "bindpop1");
 });
@@ -235,13 +238,14 @@ describe("outages", () => {
   test("centre_unreachable: nobody listens, in no time, and then somebody does", async () => {
     const { port } = hlr.address;
     hlr.stop();
+    standing = Date.now();
     const first = await timed(ask());
     expect([first.word, first.took < 1000]).toEqual(["centre_unreachable", true]);
-    // The back-off answers at once.
-    const second = await timed(ask());
-    expect([second.word, second.took < 50]).toEqual(["centre_unreachable", true]);
     hlr = startLyingHlr(port);
-    await Bun.sleep(300);
+    // In the pause nobody is asked, though there is somebody.
+    expect(await wordOf(ask())).toBe("centre_unreachable");
+    expect([hlr.names.length, hlr.open()]).toEqual([0, 0]);
+    standing += 250;
     expect(await wordOf(ask())).toBe(3);
   });
 

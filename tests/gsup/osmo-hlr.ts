@@ -37,6 +37,8 @@ export interface OsmoHlr extends KeyHolder {
   thaw(): void;
   /** Of a USIM: the highest SEQ that it has given out. */
   seqOf(imsi: string): number;
+  /** As its operator sets it: the highest SQN that it takes for given out. */
+  setSqn(imsi: string, sqn: number): void;
   /** The names that an IND was given to. */
   names(): string[];
   forget(imsi: string): void;
@@ -80,6 +82,10 @@ export async function startOsmoHlr(): Promise<OsmoHlr> {
       const query = "SELECT sqn FROM auc_3g JOIN subscriber ON id = subscriber_id WHERE imsi = ?";
       const row = database.query<{ sqn: number }, [string]>(query).get(imsi);
       return (row?.sqn ?? 0) >> IND_BITS;
+    },
+    setSqn(imsi, sqn) {
+      const id = "(SELECT id FROM subscriber WHERE imsi = ?)";
+      database.query(`UPDATE auc_3g SET sqn = ? WHERE subscriber_id = ${id}`).run(sqn, imsi);
     },
     names: () =>
       database

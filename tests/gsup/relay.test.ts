@@ -212,6 +212,13 @@ describe("who asks", () => {
     expect(hlr.heard).toEqual([]);
   });
 
+  test("replayed: copies of a question use up nothing that its caller may ask", async () => {
+    await ask();
+    for (let i = 0; i < 25; i++) expect(await send(questions[0] ?? "")).toBe(409);
+    expect(await ask()).not.toBe("centre_busy");
+    expect(log.join("\n")).not.toContain('"quota"');
+  });
+
   test("quota: one caller's share of a minute, and not the other's", async () => {
     const words: unknown[] = [];
     for (let i = 0; i < 21; i++) words.push(await ask());

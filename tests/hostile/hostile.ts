@@ -11,8 +11,8 @@ const GUESSES = 1000;
 
 export interface WholeOptions {
   readonly edge: boolean;
-  /** Of the names of cells; every cell when undefined. */
-  readonly pattern: RegExp | undefined;
+  /** Indices into HOSTILE_CELLS. */
+  readonly cells: readonly number[];
   readonly seed: number;
   readonly perField: number;
   /** Processes at once. */
@@ -28,15 +28,18 @@ interface Share {
   readonly findings: readonly string[];
 }
 
+/** Indices of the cells whose names match; of every cell when `pattern` is undefined. */
+export function chooseCells(pattern: RegExp | undefined): number[] {
+  return [...HOSTILE_CELLS.entries()]
+    .filter(([, cell]) => pattern?.test(nameCell(cell)) ?? true)
+    .map(([index]) => index);
+}
+
 /** The totals, and whether they prove what they are to prove. */
 export async function runHostile(
   options: WholeOptions,
 ): Promise<{ readonly totals: WholeTotals; readonly isProven: boolean }> {
-  const { edge, pattern, seed, perField, jobs, writeLine } = options;
-  const cells = [...HOSTILE_CELLS.keys()].filter((index) => {
-    const cell = HOSTILE_CELLS[index];
-    return cell !== undefined && (pattern?.test(nameCell(cell)) ?? true);
-  });
+  const { edge, cells, seed, perField, jobs, writeLine } = options;
   const shares = await Promise.all(
     Array.from({ length: Math.min(jobs, cells.length) }, (_, worker) =>
       runShare({

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { FAULTS } from "#tests/planted/faults";
 import { HOSTILE_FAULTS, PATCHES } from "./faults.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
@@ -11,6 +12,14 @@ test("every patch of the hostile terminal's faults finds its place once", () => 
     ({ source, find }) => readFileSync(join(ROOT, source), "utf8").split(find).length !== 2,
   );
   expect(stale.map(({ source, find }) => `${source}: ${find}`)).toEqual([]);
+});
+
+test("every planted fault finds its place once", () => {
+  const stale = FAULTS.filter(
+    ({ source, find }) => readFileSync(join(ROOT, source), "utf8").split(find).length !== 2,
+  );
+  expect(FAULTS.length).toBeGreaterThan(0);
+  expect(stale.map(({ source, what }) => `${source}: ${what}`)).toEqual([]);
 });
 
 test("every fault is planted somewhere, and every place has a fault", () => {

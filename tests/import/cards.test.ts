@@ -210,7 +210,7 @@ test.each([
   ["missing", "token", (row: object) => ({ ...row, token: undefined })],
   ["malformed", "cardId", (row: object) => ({ ...row, cardId: "x" })],
   ["malformed", "certificates", (row: object) => ({ ...row, certificates: "x" })],
-  ["out_of_range", "kind", (row: object) => ({ ...row, kind: "MTM" })],
+  ["missing", "mtm.endorsementKey", (row: object) => ({ ...row, kind: "MTM" })],
   ["missing", "key", (row: object) => ({ ...row, suite: "AES" })],
   [
     "malformed",

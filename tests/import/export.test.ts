@@ -22,11 +22,14 @@ test("every subscriber once, in the order of the IMSI, and no key", async () => 
   const outcome = await scene.run(["export", "subscribers", "--url", scene.url]);
   expect(outcome).toMatchObject({ code: 0, stderr: "" });
   const lines = outcome.stdout.trimEnd().split("\r\n");
-  expect(lines[0]).toBe("imsi,mnc_length,msisdn,status,centre,algorithm,amf,ind_bits,key_version");
+  expect(lines[0]).toBe(
+    "imsi,mnc_length,msisdn,status,centre,algorithm,amf,ind_bits,key_version,customer_data," +
+      "home_region,user_groups,level,company,services,network_subset,service_provider,corporate",
+  );
   expect(lines.slice(1).map((line) => line.split(",")[0])).toEqual(
     Array.from({ length: COUNT }, (_, i) => imsiOf(i)),
   );
-  expect(lines[2]).toBe(`${imsiOf(1)},2,46701,active,embedded,milenage,80ff,6,1`);
+  expect(lines[2]).toBe(`${imsiOf(1)},2,46701,active,embedded,milenage,80ff,6,1,unknown,,,,,,,,`);
   expect(outcome.stdout).not.toContain(OPC);
   for (const number of [0, 1, COUNT - 1]) expect(outcome.stdout).not.toContain(keyOf(number));
 });

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { safeParse } from "valibot";
 import { algorithms } from "#edge/algorithms";
 import { DEFAULT_LIMITS } from "#edge/limits";
-import { subscriberEnrolment } from "#edge/routes/subscriber-schemas";
+import { subscriberEnrolment, subscriberProfileUpdate } from "#edge/routes/subscriber-schemas";
 import { createRowReader } from "#edge/subscriber-row";
 import { ROW_REASONS } from "#protocol/import";
 import { createSeeded } from "#tests/terminal/seeded";
@@ -13,7 +13,7 @@ import { imsiOf, K, OPC } from "./keys.ts";
 const INPUTS = Number(process.env["SIMLATCH_FUZZ_INPUTS"] ?? "20000");
 const TIMEOUT_MS = 600_000;
 const limits = DEFAULT_LIMITS;
-const readRow = createRowReader({ algorithms, limits, slots: 1 });
+const readRow = createRowReader({ algorithms, limits, slots: 1, connectors: new Map() });
 const enrolment = subscriberEnrolment({ algorithms, limits, connectors: new Map() });
 
 const COLUMNS = new Set([
@@ -27,6 +27,15 @@ const COLUMNS = new Set([
   "amf",
   "indBits",
   "sqn",
+  "customerData",
+  "homeRegion",
+  "userGroups",
+  "level",
+  "company",
+  "services",
+  "networkSubset",
+  "serviceProvider",
+  "corporate",
   ...algorithms.names.flatMap((name) =>
     (algorithms.find(name)?.keys ?? []).flatMap((key) => [key.name, key.from ?? key.name]),
   ),
@@ -63,10 +72,48 @@ test.each([...VALID.entries()])(
         expect(COLUMNS.has(read.column)).toBe(true);
         expect(ROW_REASONS).toContain(read.reason);
       }
-      if (!isToldApart(value)) expect(safeParse(enrolment, value).success).toBe(read.ok);
+      // A row without keys may be of a subscriber that is there; a single enrolment never is.
+      const isKeyless = read.ok && read.row.profile === undefined;
+      if (!isToldApart(value) && !isKeyless)
+        expect(safeParse(enrolment, value).success).toBe(read.ok);
     }
     expect(accepted).toBeGreaterThan(0);
     expect(accepted).toBeLessThan(INPUTS);
+  },
+  TIMEOUT_MS,
+);
+
+const PROFILE = {
+  homeRegion: "Shenzhen",
+  userGroups: ["drivers", "field; north"],
+  level: "gold",
+  company: "Ping An",
+  services: ["bank"],
+  networkSubset: "12",
+  serviceProvider: "0A",
+  corporate: "FFEE",
+};
+
+test(
+  "customer data: what a row takes, the route of a profile takes, and nothing else",
+  () => {
+    const seeded = createSeeded(99);
+    let accepted = 0;
+    for (let input = 0; input < INPUTS; input++) {
+      const profile = mutateEnvelope(seeded, PROFILE);
+      const isProfile = typeof profile === "object" && profile !== null && !Array.isArray(profile);
+      if (!isProfile || isToldApart(profile)) continue;
+      // What else a row may hold, and null, are not a profile's.
+      const isOther = Object.entries(profile).some(
+        ([name, value]) => value === null || !Object.hasOwn(PROFILE, name),
+      );
+      if (isOther) continue;
+      const read = readRow({ imsi: imsiOf(5), mncLength: 2, ...profile });
+      expect(safeParse(subscriberProfileUpdate, { profile }).success).toBe(read.ok);
+      if (read.ok) accepted += 1;
+      else expect(Object.keys(PROFILE)).toContain(read.column);
+    }
+    expect(accepted).toBeGreaterThan(0);
   },
   TIMEOUT_MS,
 );

@@ -31,7 +31,10 @@ export interface Scene {
   stop(): Promise<void>;
 }
 
-export async function openScene(runtime: "bun" | "workerd" = "bun"): Promise<Scene> {
+export async function openScene(
+  runtime: "bun" | "workerd" = "bun",
+  changes: Readonly<Record<string, string>> = {},
+): Promise<Scene> {
   const folder = mkdtempSync(join(tmpdir(), "simlatch-import-"));
   const log: string[] = [];
   const deployment = random(16);
@@ -40,6 +43,7 @@ export async function openScene(runtime: "bun" | "workerd" = "bun"): Promise<Sce
     SIMLATCH_DEPLOYMENT: encodeHex(deployment),
     SIMLATCH_ADMIN_KEY: ADMIN_KEY,
     SIMLATCH_SLOTS: "2",
+    ...changes,
   };
   const writeLine = (line: string): void => {
     log.push(line);

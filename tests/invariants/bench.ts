@@ -48,6 +48,11 @@ export function readDurable(
   return readFile(join(rig.folder, file), query);
 }
 
+/** Events are carried to the index behind the answers: until none is on its way. */
+export async function untilIndexed(rig: Rig): Promise<void> {
+  while (readDurable(rig, "SELECT 1 FROM outbox").length > 0) await Bun.sleep(5);
+}
+
 function readFile(path: string, query: string): Record<string, unknown>[] {
   const database = new Database(path, { readonly: true });
   // Whose file it is may be about to commit.

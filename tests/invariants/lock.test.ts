@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "bun:test";
 import { createExchange, textOf } from "#tests/platform/exchange";
 import type { RigOptions } from "#tests/platform/rig";
-import { type Bench, createBench, HOME, readDurable } from "./bench.ts";
+import { type Bench, createBench, HOME, readDurable, untilIndexed } from "./bench.ts";
 
 let bench: Bench | undefined;
 async function open(options?: RigOptions): Promise<Bench> {
@@ -103,7 +103,7 @@ test("I9: a card that reports less than its last receipt, or more than was issue
     [0, "rollback_suspected"],
     [9, "clone_suspected"],
   ] as const) {
-    await Bun.sleep(50); // The events of the last session are on their way to the index.
+    await untilIndexed(rig);
     setEpochs(rig, `default:${card.cardId}`, epoch);
     const { reply: refused, sid: refusedSid } = await (await exchange()).run();
     expect(refused.json["verdict"]).toBe("FAILURE");

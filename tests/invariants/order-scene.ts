@@ -4,7 +4,7 @@ import type { Dependencies, SubscriberRecord } from "#edge/dependencies";
 import { suiteNamed } from "#protocol/suites";
 import type { Exchange, Run } from "#tests/platform/exchange";
 import { ADMIN_KEY, type Answer, type Rig, type RigOptions } from "#tests/platform/rig";
-import { type Bench, readDurable } from "./bench.ts";
+import { type Bench, readDurable, untilIndexed } from "./bench.ts";
 
 export const SUITE = suiteNamed("P-256");
 export const TWO = ["Ada Lovelace", "Grace Hopper"] as const;
@@ -100,8 +100,8 @@ export async function bind(exchange: Exchange): Promise<unknown> {
 }
 
 /** Why the newest decision was as it was, and what was ordered: in the order of the audit. */
-export async function reasonsOf({ fleet, card }: Bench, type: string): Promise<string[]> {
-  await Bun.sleep(50); // Events are carried to the index behind the answers.
+export async function reasonsOf({ rig, fleet, card }: Bench, type: string): Promise<string[]> {
+  await untilIndexed(rig);
   const events = await fleet.admin.getAudit({ card: card.cardId });
   return events.filter((event) => event.type === type).map(({ reason }) => reason);
 }

@@ -9,6 +9,7 @@ import { createExchange, bytesOf, type Exchange, textOf } from "#tests/platform/
 import { CardError } from "#terminal/card";
 import type { Answer, Rig, RigOptions } from "#tests/platform/rig";
 import { type Bench, createBench, dumpState, flipBit, HOME, readDurable } from "./bench.ts";
+import { untilIndexed } from "./bench.ts";
 import {
   bind,
   dieAtSigning,
@@ -201,7 +202,7 @@ test("I8: one person, or one under two spellings, does not unlock; nor is there 
   const early = await unlockCard(scene);
   expect([early.status, JSON.parse(early.text).code]).toEqual([409, "conflict"]);
   await lockCard(scene);
-  await Bun.sleep(50);
+  await untilIndexed(scene.rig);
   const before = dumpState(scene.rig);
   for (const by of [
     ["Ada"],

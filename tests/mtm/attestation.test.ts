@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createSuiteTools } from "#edge/suites/tools";
 import { isAttested, type MtmStatement } from "#edge/secure-connection/mtm";
 import { decodeAttestation } from "#edge/secure-connection/tpm-attest";
-import { LABEL } from "#protocol/assigned-numbers";
+import { LABEL, LENGTH } from "#protocol/assigned-numbers";
 import { cardIdBytes } from "#protocol/identifiers";
 import { concatBytes } from "#protocol/bytes";
 import {
@@ -35,6 +35,8 @@ import { hasSwtpm, type SoftwareTpm, startSwtpm } from "./swtpm.ts";
 const CARD_ID = "4D544D0000000002";
 const OTHER_INDEX = 0x0180534d;
 const FUZZ_ROUNDS = 20_000;
+/** Behind magic, type, signer, qualifying data, clock, resets and restarts. */
+const SAFE_OFFSET = 4 + 2 + 36 + 34 + 8 + 4 + 4;
 
 const made = createSuiteTools(random)("P-256");
 if (!("verify" in made)) throw new Error("P-256 is a certificate suite");
@@ -157,6 +159,21 @@ tpms("an attestation", () => {
       }
       expect(proves(concatBytes(proof, Uint8Array.of(0)), change)).toBe(false);
       expect(proves(concatBytes(Uint8Array.of(0), proof), change)).toBe(false);
+    }
+  });
+
+  test("what no TPM states is not read, whoever signed it", () => {
+    for (const proof of [certified, quoted]) {
+      expect(decodeAttestation(proof)).toBeDefined();
+      const end = proof.length - LENGTH.signature;
+      const continued = concatBytes(proof.subarray(0, end), Uint8Array.of(0), proof.subarray(end));
+      expect(decodeAttestation(continued)).toBeUndefined();
+      // Magic, type, the lengths of signer and qualifying data, and whether the clock is safe.
+      for (const at of [0, 1, 2, 3, 4, 5, 6, 7, 42, 43, SAFE_OFFSET]) {
+        const altered = Uint8Array.from(proof);
+        altered[at] = (altered[at] ?? 0) ^ 0x40;
+        expect(decodeAttestation(altered)).toBeUndefined();
+      }
     }
   });
 

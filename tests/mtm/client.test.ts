@@ -177,6 +177,23 @@ test("a transport that fails is told as such", async () => {
   expect(() => decodeTpmResponse(command, new Uint8Array(3))).toThrow(CardError);
 });
 
+function readClockResponse(tag: number, size: number): Uint8Array {
+  return concatBytes(encodeU16(tag), encodeU32(size), encodeU32(0), new Uint8Array(25));
+}
+
+test("a response is as long as its header says, and has sessions as its command has", () => {
+  const command = { name: "TPM2_ReadClock", code: TPM_CC.readClock };
+  expect(decodeTpmResponse(command, readClockResponse(0x8001, 35)).handle).toBe(0);
+  for (const [tag, size] of [
+    [0x8001, 34],
+    [0x8001, 36],
+    [0x8001, 0],
+    [0x8002, 35],
+    [0x00c4, 35],
+  ] as const)
+    expect(() => decodeTpmResponse(command, readClockResponse(tag, size))).toThrow("malformed");
+});
+
 test("the result of an MTM card has one encoding, with an authorisation only for SUCCESS", () => {
   const result = {
     success: true,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encodeHex } from "#protocol/bytes";
+import { encodeBase64Url, encodeHex } from "#protocol/bytes";
 import { type Finished, runSimlatch, serveRig } from "#tests/fleet/program";
 import { ADMIN_KEY, createRig, type Rig } from "#tests/platform/rig";
 import { createMtmCard } from "#terminal/mtm-card";
@@ -108,9 +108,18 @@ describe.skipIf(!hasSwtpm("simlatch mtm"))("simlatch mtm", () => {
   test("what the command line or the file lacks is told before anything is done: 2", async () => {
     const broken = join(folder, "broken.json");
     writeFileSync(broken, JSON.stringify({ cardId: CARD_ID, tenant: "default" }));
+    const sound = join(folder, "sound.json");
+    const names = { cardId: CARD_ID, tenant: "default", deployment: "00".repeat(16) };
+    const policy = {
+      policyKey: encodeBase64Url(new Uint8Array(65)),
+      servicePolicy: encodeBase64Url(new Uint8Array(32)),
+    };
+    writeFileSync(sound, JSON.stringify({ ...names, ...policy }));
+    const { endorsementKey } = await readKeys();
+    const nowhere = ["--out", join(folder, "absent", "card.json")];
     const reader = ["--module-reader", "Virtual PCD 00 01"];
     const runs: readonly (readonly [string, readonly string[]])[] = [
-      ["say keys, enrol or bind", ["sign"]],
+      ["say keys, enrol, prove or bind", ["sign"]],
       ["--tpm wants", ["keys", "--tpm", "127.0.0.1", "--card-id", CARD_ID]],
       ["--tpm wants", ["keys", "--tpm", "tcp:127.0.0.1:99999", "--card-id", CARD_ID]],
       ["--card-id wants", ["keys", "--tpm", "tcp:127.0.0.1:2321", "--card-id", "12"]],
@@ -120,6 +129,11 @@ describe.skipIf(!hasSwtpm("simlatch mtm"))("simlatch mtm", () => {
       ["bind wants --card", ["bind", ...chip().slice(0, 2), ...reader]],
       ["no such file", ["bind", ...chip().slice(0, 2), ...reader, "--card", `${out}.gone`]],
       ["is not what", ["bind", ...chip().slice(0, 2), ...reader, "--card", broken]],
+      ["cannot be written", [...enrolment(endorsementKey), ...nowhere]],
+      [
+        "cannot be read",
+        ["bind", ...chip().slice(0, 2), ...reader, "--card", sound, "--sign", `${out}.gone`],
+      ],
     ];
     for (const [advice, args] of runs) {
       const { code, stdout, stderr } = await runMtm(args);

@@ -1,5 +1,8 @@
 /** The shipped ways to a TPM: a socket and a device file, and ends that misbehave. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { concatBytes } from "#protocol/bytes";
 import { encodeU16, encodeU32 } from "#protocol/tpm";
 import { rejectionOf } from "#tests/terminal/rejection";
@@ -21,8 +24,15 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
+/** Of a command: one that must run out, and one that must not however busy the machine is. */
+const SHORT_MS = 250;
+const LONG_MS = 20_000;
+
 /** Answers the nth command, over all connections, as the nth of `replies` says. */
-function serve(...replies: readonly Reply[]): { readonly tpm: TpmConnection; dials: () => number } {
+function serve(
+  timeoutMs: number,
+  ...replies: readonly Reply[]
+): { readonly tpm: TpmConnection; dials: () => number } {
   let dials = 0;
   let commands = 0;
   const server = Bun.listen({
@@ -43,7 +53,7 @@ function serve(...replies: readonly Reply[]): { readonly tpm: TpmConnection; dia
     },
   });
   cleanups.push(() => server.stop(true));
-  const tpm = openTpm({ host: "127.0.0.1", port: server.port }, { timeoutMs: 250 });
+  const tpm = openTpm({ host: "127.0.0.1", port: server.port }, { timeoutMs });
   cleanups.push(() => tpm.close());
   return { tpm, dials: () => dials };
 }
@@ -51,7 +61,7 @@ function serve(...replies: readonly Reply[]): { readonly tpm: TpmConnection; dia
 const WHOLE: Reply = (write) => write(response([7]));
 
 test("a response in pieces is put together", async () => {
-  const { tpm } = serve(async (write) => {
+  const { tpm } = serve(LONG_MS, async (write) => {
     for (const byte of response([1, 2, 3])) {
       write(Uint8Array.of(byte));
       await Bun.sleep(2);
@@ -63,6 +73,7 @@ test("a response in pieces is put together", async () => {
 test("commands of several callers go one after the other, over one connection", async () => {
   const order: string[] = [];
   const { tpm, dials } = serve(
+    LONG_MS,
     async (write) => {
       order.push("first asked");
       await Bun.sleep(60);
@@ -100,7 +111,7 @@ const FAULTS: readonly (readonly [string, Reply, string])[] = [
 
 for (const [what, fault, code] of FAULTS) {
   test(`one that ${what} is ${code}; the next command has a connection of its own`, async () => {
-    const { tpm, dials } = serve(fault, WHOLE);
+    const { tpm, dials } = serve(code === "timeout" ? SHORT_MS : LONG_MS, fault, WHOLE);
     expect(await rejectionOf(tpm.transmit(COMMAND))).toMatchObject({
       name: "TpmConnectionError",
       code,
@@ -111,13 +122,18 @@ for (const [what, fault, code] of FAULTS) {
 }
 
 test("a response that comes late answers no later command", async () => {
+  const secondAsked = Promise.withResolvers<void>();
+  const lateSent = Promise.withResolvers<void>();
   const { tpm } = serve(
+    SHORT_MS,
     async (write) => {
-      await Bun.sleep(300);
+      await secondAsked.promise;
       write(response([0x66]));
+      lateSent.resolve();
     },
     async (write) => {
-      await Bun.sleep(150);
+      secondAsked.resolve();
+      await lateSent.promise;
       write(response([7]));
     },
   );
@@ -133,6 +149,16 @@ test("where nothing is there is unreachable", async () => {
   expect(await rejectionOf(socket.transmit(COMMAND))).toMatchObject({ code: "unreachable" });
   const device = openTpm({ device: "/dev/simlatch-no-such-tpm" });
   expect(await rejectionOf(device.transmit(COMMAND))).toMatchObject({ code: "unreachable" });
+});
+
+test("a file that is no device is unreachable, and no command is written into it", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "simlatch-tpm-"));
+  cleanups.push(() => rm(folder, { recursive: true }));
+  const path = join(folder, "card.json");
+  await writeFile(path, "what somebody still needs");
+  const tpm = openTpm({ device: path }, { timeoutMs: 20_000 });
+  expect(await rejectionOf(tpm.transmit(COMMAND))).toMatchObject({ code: "unreachable" });
+  expect(await readFile(path, "utf8")).toBe("what somebody still needs");
 });
 
 describe.skipIf(!hasSwtpm("a TPM behind a device file"))("a TPM behind a device file", () => {

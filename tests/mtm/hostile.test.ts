@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { encodeAscii } from "#protocol/bytes";
 import { ecdsaP256 } from "#edge/suites/p256";
+import { decodeMtmResult, encodeMtmResult } from "#protocol/mtm-messages";
+import { encodeResult } from "#protocol/messages";
 import { suiteNamed } from "#protocol/suites";
 import type { CardApplet } from "#terminal/card";
 import { rejectionOf } from "#tests/terminal/rejection";
@@ -131,4 +133,42 @@ describe.skipIf(!hasSwtpm("a hostile client of MTM cards"))("a client that cheat
     await bench.fleet.admin.orderCard(bench.mtm.cardId, { order: "unlock", by: ["Ada", "Grace"] });
     expect((await bench.bind()).outcome.verdict).toBe("SUCCESS");
   });
+
+  test("a result of another session, or one that wears the counter out, is refused before it counts", async () => {
+    const { card } = bench.mtm;
+    const results: Uint8Array[] = [];
+    /** Binds with a card that takes what `change` makes of its result; why that was refused. */
+    const refusalWith = (change: (result: Uint8Array) => Uint8Array): Promise<unknown> => {
+      const cheated: CardApplet = {
+        ...card,
+        deliverResult(suite, result) {
+          results.push(result);
+          return card.deliverResult(suite, change(result));
+        },
+      };
+      const mtm = { ...bench.mtm, card: cheated };
+      return rejectionOf(bindMtm(bench.platform, bench.fleet, mtm, bench.subscriber));
+    };
+    expect((await bench.bind()).outcome.verdict).toBe("SUCCESS");
+    const { epoch } = await card.readStatus();
+    expect(await refusalWith(() => withEpoch(results[0], epoch + 2000))).toMatchObject({
+      reason: "epoch_unusable",
+    });
+    expect(await refusalWith(() => withEpoch(results[1], epoch - 1))).toMatchObject({
+      reason: "epoch_unusable",
+    });
+    expect(await refusalWith(() => results[0] ?? new Uint8Array(0))).toMatchObject({
+      reason: "out_of_order",
+    });
+    expect((await card.readStatus()).epoch).toBe(epoch);
+    expect((await bench.bind()).outcome.verdict).toBe("SUCCESS");
+  });
 });
+
+/** The platform's result with another epoch; its proof is of the true one. */
+function withEpoch(bytes: Uint8Array | undefined, epoch: number): Uint8Array {
+  const decoded = decodeMtmResult(bytes ?? new Uint8Array(0));
+  if (decoded === undefined) throw new Error("no result");
+  const { result, authorisation } = decoded;
+  return encodeMtmResult(encodeResult({ ...result, epoch }), new Uint8Array(64), authorisation);
+}

@@ -11,7 +11,7 @@ import { connectCard, type Fleet, type FleetCard, type FleetSubscriber } from "#
 import { listen, type Peer } from "#tests/emulators/udm/listen";
 import { createUdm, type Udm } from "#tests/emulators/udm/udm";
 import type { UdmSubscriber } from "#tests/emulators/udm/vectors";
-import { createLiveRig, GENEROUS, type LiveRig } from "#tests/platform/live-rig";
+import { createLiveRig, eventsOf, GENEROUS, type LiveRig } from "#tests/platform/live-rig";
 import { CLIENT, INSTANCE, NETWORK } from "./scene.ts";
 
 const HOSTS = [
@@ -118,17 +118,15 @@ describe.each(HOSTS)("edge $edge, $protocol", ({ edge, protocol }) => {
     });
   }
 
-  async function eventsOf(type: string): Promise<string[]> {
-    await Bun.sleep(150);
-    const events = await fleet.admin.getAudit({ card: card.cardId });
-    return events.filter((event) => event.type === type).map(({ reason }) => reason);
-  }
+  const reasonOf = async ({ sid }: BindingOutcome, type: string): Promise<string | undefined> =>
+    (await eventsOf(fleet, sid, type)).at(-1);
 
   test("EAP_AKA_PRIME binds by RES, and the UDM is told whose proof it was", async () => {
     const subscriber = await addSubscriber("prime");
-    expect(await run(subscriber)).toMatchObject({ verdict: "SUCCESS", receipt: "delivered" });
-    expect((await eventsOf("decided")).at(-1)).toEndWith(" USIM");
-    expect((await eventsOf("centre_told")).at(-1)).toBe("done");
+    const outcome = await run(subscriber);
+    expect(outcome).toMatchObject({ verdict: "SUCCESS", receipt: "delivered" });
+    expect(await reasonOf(outcome, "decided")).toEndWith(" USIM");
+    expect(await reasonOf(outcome, "centre_told")).toBe("done");
     expect(peers.prime.udm.authEvents).toMatchObject([
       { supi: `imsi-${subscriber.imsi}`, success: true, authType: "EAP_AKA_PRIME" },
     ]);
@@ -136,24 +134,29 @@ describe.each(HOSTS)("edge $edge, $protocol", ({ edge, protocol }) => {
 
   test("a tag beside such a proof cannot be checked, and counts for nothing", async () => {
     const subscriber = await addSubscriber("prime");
-    expect(await run(subscriber, { tag: true })).toMatchObject({ verdict: "FAILURE" });
-    expect((await eventsOf("decided")).at(-1)).toContain("tag_unverifiable");
+    const outcome = await run(subscriber, { tag: true });
+    expect(outcome).toMatchObject({ verdict: "FAILURE" });
+    expect(await reasonOf(outcome, "decided")).toContain("tag_unverifiable");
   });
 
   test("5G_AKA binds by RES*, not by RES", async () => {
     const subscriber = await addSubscriber("aka5g");
-    expect(await run(subscriber)).toMatchObject({ verdict: "FAILURE", cardState: "idle" });
-    expect((await eventsOf("decided")).at(-1)).toContain("response_mismatch");
+    const byRes = await run(subscriber);
+    expect(byRes).toMatchObject({ verdict: "FAILURE", cardState: "idle" });
+    expect(await reasonOf(byRes, "decided")).toContain("response_mismatch");
     expect(peers.aka5g.udm.authEvents).toEqual([]);
-    expect(await run(subscriber, { star: true, tag: true })).toMatchObject({ verdict: "SUCCESS" });
-    expect((await eventsOf("decided")).at(-1)).toEndWith(" USIM");
+    const byResStar = await run(subscriber, { star: true, tag: true });
+    expect(byResStar).toMatchObject({ verdict: "SUCCESS" });
+    expect(await reasonOf(byResStar, "decided")).toEndWith(" USIM");
   });
 
   test("generate-av binds with the tag, and five vectors serve five bindings", async () => {
     const subscriber = await addSubscriber("hss");
-    for (let i = 0; i < 5; i++)
-      expect(await run(subscriber, { tag: true })).toMatchObject({ verdict: "SUCCESS" });
-    expect((await eventsOf("decided")).at(-1)).toEndWith(" USIM with tag");
+    for (let i = 0; i < 5; i++) {
+      const outcome = await run(subscriber, { tag: true });
+      expect(outcome).toMatchObject({ verdict: "SUCCESS" });
+      expect(await reasonOf(outcome, "decided")).toEndWith(" USIM with tag");
+    }
     const asked = peers.hss.udm.asked.filter((path) => path.includes(subscriber.imsi));
     expect(asked).toEqual([
       `/nudm-ueau/v1/imsi-${subscriber.imsi}/hss-security-information/umts-aka/generate-av`,
@@ -162,37 +165,44 @@ describe.each(HOSTS)("edge $edge, $protocol", ({ edge, protocol }) => {
 
   test.each(["prime", "hss"] as const)("%s: a USIM that is ahead resynchronises", async (name) => {
     const subscriber = await addSubscriber(name, 70_000);
-    expect(await run(subscriber)).toMatchObject({ verdict: "SUCCESS" });
-    expect((await eventsOf("resynchronised")).length).toBeGreaterThan(0);
+    const outcome = await run(subscriber);
+    expect(outcome).toMatchObject({ verdict: "SUCCESS" });
+    expect(await eventsOf(fleet, outcome.sid, "resynchronised")).toHaveLength(1);
     expect(await run(subscriber)).toMatchObject({ verdict: "SUCCESS" });
   });
 
   test("a subscriber whom the UDM does not know is refused and does not lock", async () => {
     const subscriber = await addSubscriber("prime");
     subscribers.delete(subscriber.imsi);
-    expect(await run(subscriber)).toMatchObject({ verdict: "FAILURE", cardState: "idle" });
-    expect((await eventsOf("decided")).at(-1)).toContain("imsi_unknown_at_centre");
+    const outcome = await run(subscriber);
+    expect(outcome).toMatchObject({ verdict: "FAILURE", cardState: "idle" });
+    expect(await reasonOf(outcome, "decided")).toContain("imsi_unknown_at_centre");
   });
 
   test("a UDM that is silent delays: 503, nothing is decided, and the next binding is good", async () => {
     const subscriber = await addSubscriber("prime");
-    const decided = (await eventsOf("decided")).length;
+    const before = await run(subscriber);
     peers.prime.peer.plan(...Array.from({ length: 12 }, () => ({ kind: "silence" }) as const));
     const error = await run(subscriber).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "unavailable" });
-    expect(await eventsOf("decided")).toHaveLength(decided);
     expect(platform.log.join("\n")).toContain(
       '"event":"nudm_failed","centre":"prime","reason":"timed_out"',
     );
     peers.prime.peer.heal();
-    expect(await run(subscriber)).toMatchObject({ verdict: "SUCCESS" });
+    const outcome = await run(subscriber);
+    expect(outcome).toMatchObject({ verdict: "SUCCESS" });
+    await eventsOf(fleet, outcome.sid, "decided");
+    const audit = await fleet.admin.getAudit({ card: card.cardId });
+    const decided = audit.filter(({ type }) => type === "decided").map(({ session }) => session);
+    expect(decided.slice(-2)).toEqual([before.sid, outcome.sid]);
   }, 60_000);
 
   test("what the UDM did not want to hear is an event, and nobody's FAILURE", async () => {
     const subscriber = await addSubscriber("prime");
     peers.prime.peer.plan(undefined, { kind: "reply", status: 500, body: "" });
-    expect(await run(subscriber)).toMatchObject({ verdict: "SUCCESS" });
-    expect((await eventsOf("centre_told")).at(-1)).toBe("centre_failed");
+    const outcome = await run(subscriber);
+    expect(outcome).toMatchObject({ verdict: "SUCCESS" });
+    expect(await reasonOf(outcome, "centre_told")).toBe("centre_failed");
   });
 
   test("no request and no answer contradicted the schema; no IMSI, key or secret is in the log", () => {

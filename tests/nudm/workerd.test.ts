@@ -133,7 +133,7 @@ test("workerd: the directory finds, does not know, and is unavailable", async ()
     secret: SECRET,
     timeoutMs: 300,
     cacheMs: 0,
-    breaker: { failuresMax: 1, restMs: 500, trialMs: 600 },
+    breaker: { failuresMax: 1, restMs: 3000, trialMs: 600 },
   };
   const find = (msisdn: string): Promise<Record<string, unknown>> =>
     call({ kind: "directory", settings, method: "find", arguments: ["default", msisdn] });
@@ -145,6 +145,6 @@ test("workerd: the directory finds, does not know, and is unavailable", async ()
   const asked = directory.requests.length;
   expect(await find(NUMBER)).toEqual(unavailable);
   expect(directory.requests).toHaveLength(asked);
-  await Bun.sleep(600);
+  await Bun.sleep(3100);
   expect(await find(NUMBER)).toEqual({ ok: true, value: PROFILE });
 });

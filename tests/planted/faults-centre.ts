@@ -139,7 +139,7 @@ export const CENTRE_FAULTS: readonly Fault[] = [
     invariant: "I4",
     what: "a challenge of replaced keys counts for the new ones",
     source: JUDGING,
-    find: 'if (open.keyVersion !== subscriber.keyVersion) return { outcome: "keys_replaced" };',
+    find: 'if (isOfOtherKeys(context, request, open)) return { outcome: "keys_replaced" };',
     replace: "",
     file: REPLACED,
     test: "I4: replaced keys raise the key version; the SQN goes on from where it was",

@@ -1,9 +1,11 @@
-/** I4, I11, I15: what an import may not do. */
+/** I2, I4, I11, I13, I15 and M9: what an import may not do. */
 import type { Fault } from "./fault.ts";
 
 const FLOOR = "tests/import/sequence-floor.test.ts";
 const BATCH = "tests/import/subscribers.test.ts";
 const CARDS = "tests/import/cards.test.ts";
+const TPMS = "tests/import/mtm-cards.test.ts";
+const DATA = "tests/import/customer-data.test.ts";
 const ISSUING = "edge/state/subscriber-issuing.ts";
 const IMPORT = "edge/subscriber-import.ts";
 
@@ -70,5 +72,77 @@ export const IMPORT_FAULTS: readonly Fault[] = [
     replace: "parsed.value.publicKey.length === known.pinnedKey.length",
     file: CARDS,
     test: "a registered card is never changed by a list",
+  },
+  {
+    invariant: "I2",
+    what: "a row without keys brings a subscriber in",
+    source: IMPORT,
+    find: "return read.ok ? undefined : read;",
+    replace: "return undefined;",
+    file: DATA,
+    test: "a new subscriber wants its keys, unless another centre has them",
+  },
+  {
+    invariant: "I2",
+    what: "a list moves a subscriber to another centre",
+    source: IMPORT,
+    find: '...difference("centre", known.centre, row.centre),',
+    replace: "",
+    file: DATA,
+    test: "keys stay, and the centre: a list moves nobody",
+  },
+  {
+    invariant: "M9",
+    what: "an empty cell leaves a group standing",
+    source: "cli/import/source.ts",
+    find: 'if (cell !== "" || column.emptyIsNone)',
+    replace: 'if (cell !== "")',
+    file: DATA,
+    test: "bun: an export comes in again as nothing, and puts back what was changed since",
+  },
+  {
+    invariant: "M9",
+    what: "what nobody says of a number passes for having nothing",
+    source: "edge/customer-data.ts",
+    find: "next: isThere ? undefined : known,",
+    replace: "next: isThere ? NO_DATA : known,",
+    file: DATA,
+    test: "known to have nothing is not the same as nothing known",
+  },
+  {
+    invariant: "M9",
+    what: "an import overwrites customer data that was set since it looked",
+    source: "db/subscriber-batches.ts",
+    find: "        hasProfile(changed.knownProfile),\n",
+    replace: "",
+    file: DATA,
+    test: "changed_meanwhile: a profile that was set since is not overwritten, nor is the rest taken",
+  },
+  {
+    invariant: "I15",
+    what: "a list of TPMs goes without the chip's proof",
+    source: "edge/enrolment.ts",
+    find: 'if (!isProven) return failure("possession_unproven");',
+    replace: "",
+    file: TPMS,
+    test: "bun: I15: what is not this chip's, this card's or this challenge's is not taken",
+  },
+  {
+    invariant: "I15",
+    what: "a registered TPM passes for another with the same id",
+    source: "edge/card-import.ts",
+    find: "if (mtm !== undefined) return equalBytes(mtm.attestationKey, known.pinnedKey);",
+    replace: "if (mtm !== undefined) return mtm.attestationKey.length === known.pinnedKey.length;",
+    file: TPMS,
+    test: "bun: a registered TPM is never changed by a list, and what a row lacks has its place",
+  },
+  {
+    invariant: "I15",
+    what: "a chip that nobody certifies gets a challenge",
+    source: "cli/export-challenges.ts",
+    find: 'if (!trusted.has(endorsementKey)) return faultOf(row, "endorsement_key", "not_trusted");',
+    replace: "",
+    file: TPMS,
+    test: "bun: not_trusted: a chip whose endorsement key nobody certifies gets no challenge",
   },
 ];

@@ -70,4 +70,13 @@ export const MTM_FAULTS: readonly Fault[] = [
     file: ENROLMENT,
     test: "a challenge that was not opened, or was made for other keys, is no proof",
   },
+  {
+    invariant: "I7",
+    what: "bytes that a TPM did not make count as its statement",
+    source: "edge/secure-connection/tpm-attest.ts",
+    find: "if (cursor.u32() !== GENERATED) return undefined;",
+    replace: "cursor.u32();",
+    file: ATTESTATION,
+    test: "what no TPM states is not read, whoever signed it",
+  },
 ];

@@ -6,6 +6,7 @@ const CARD_OPENING = "edge/state/card-opening.ts";
 const CARD_ANSWERING = "edge/state/card-answering.ts";
 const SLOT = "edge/state/subscriber-writer.ts";
 const VERIFICATION = "edge/access-authentication/authentication-centre/verification.ts";
+const ECIES = "edge/suites/ecies.ts";
 const TOKEN = "edge/secure-connection/token.ts";
 
 export const SESSION_FAULTS: readonly Fault[] = [
@@ -99,5 +100,14 @@ export const SESSION_FAULTS: readonly Fault[] = [
       "if (!isProvenByCard(connection, LABEL.answerProof, h3, proof) && h3.length === 0) return",
     file: SESSION,
     test: "I7: a step-3 proof of another session or over other bytes is refused, nothing consumed",
+  },
+  {
+    invariant: "I7",
+    what: "an IMSI is revealed that was concealed in another session",
+    source: ECIES,
+    find: "if (!equalBytes(sealed.mac, mac.subarray(0, MAC_BYTES))) return undefined;",
+    replace: "",
+    file: "tests/platform/concealed-imsi.test.ts",
+    test: "a concealed IMSI is the subscriber's in its own session and tenant, else nobody's",
   },
 ];

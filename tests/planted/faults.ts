@@ -7,6 +7,7 @@ import { DECISION_FAULTS } from "./faults-decision.ts";
 import { ORDER_FAULTS } from "./faults-orders.ts";
 import { HOME_FAULTS } from "./faults-home.ts";
 import { IMPORT_FAULTS } from "./faults-import.ts";
+import { MOVE_FAULTS } from "./faults-move.ts";
 import { MTM_FAULTS } from "./faults-mtm.ts";
 import { PEER_FAULTS } from "./faults-peers.ts";
 import { ROTATION_FAULTS } from "./faults-rotation.ts";
@@ -22,6 +23,7 @@ export const FAULTS: readonly Fault[] = [
   ...CENTRE_FAULTS,
   ...ORDER_FAULTS,
   ...IMPORT_FAULTS,
+  ...MOVE_FAULTS,
   ...MTM_FAULTS,
   ...PEER_FAULTS,
   ...ROTATION_FAULTS,

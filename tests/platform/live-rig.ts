@@ -30,6 +30,19 @@ export const GENEROUS = {
   SIMLATCH_IMSIS_PER_CARD_HOUR: "1000",
 };
 
+/**
+ * The reasons of a session's events of one type, once there is one: events are carried to the index
+ * behind the answers.
+ */
+export async function eventsOf(fleet: Fleet, session: string, type: string): Promise<string[]> {
+  for (;;) {
+    const events = await fleet.admin.getAudit({ session, tenant: fleet.tenant });
+    const reasons = events.filter((event) => event.type === type).map(({ reason }) => reason);
+    if (reasons.length > 0) return reasons;
+    await Bun.sleep(20);
+  }
+}
+
 export async function createLiveRig(
   edge: boolean,
   environment: Readonly<Record<string, string>> = {},

@@ -178,6 +178,8 @@ test("a body over 16 KiB is not read to its end", async () => {
         pull(controller) {
           pulled += 1;
           controller.enqueue(new Uint8Array(1024).fill(0x20));
+          // Who reads on fails below, and not by never coming back.
+          if (pulled === 1000) controller.close();
         },
         cancel() {
           cancelled = true;
@@ -192,6 +194,31 @@ test("a body over 16 KiB is not read to its end", async () => {
   expect(requests).toHaveLength(1);
   expect(pulled).toBeLessThan(30);
   expect(cancelled).toBe(true);
+});
+
+test("a redirect is no answer of this protocol: nothing is carried elsewhere", async () => {
+  const asked: string[] = [];
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch(incoming) {
+      asked.push(new URL(incoming.url).pathname);
+      return Response.redirect(new URL("/elsewhere", incoming.url).href, 307);
+    },
+  });
+  const client = createPlatformClient({
+    baseUrl: server.url.href,
+    fetch: (url, init) => fetch(url, init),
+  });
+  try {
+    expect(await rejectionOf(client.requestAccess(OFFER))).toMatchObject({
+      code: "malformed_response",
+      status: 307,
+    });
+    expect(asked).toEqual(["/v1/bindings"]);
+  } finally {
+    await server.stop(true);
+  }
 });
 
 test("who is asked to come back after the deadline is told so at once", async () => {

@@ -171,9 +171,20 @@ test("uses under an old lease are not counted against the new one", async () => 
 
 test("a service that the card refuses is refused to the caller, and counts", async () => {
   const rig = createRig();
-  rig.card.state = "idle";
-  const renewal = createRenewal(rig.options);
-  expect(await rejectionOf(renewal.card.sign(Uint8Array.of(1)))).toMatchObject({ sw: 0x6982 });
+  // What cannot be deciphered has cost its use (docs/protocol.md, section 7).
+  const decipher = async (): Promise<never> => {
+    rig.card.uses -= 1;
+    throw new CardError("refused", "PSO: DECIPHER", 0x6a80);
+  };
+  const card = { ...rig.options.card, decipher };
+  const renewal = createRenewal({ ...rig.options, card, sleep: never });
+  const work = renewal.keepServing(rig.controller.signal);
+  for (let use = 0; use < 5; use++) {
+    const refused = rejectionOf(renewal.card.decipher(Uint8Array.of(1)));
+    expect(await refused).toMatchObject({ sw: 0x6a80 });
+  }
+  expect(await work).toBe("aborted");
+  expect(rig.events[0]).toEqual({ kind: "renewing", lease: { ...LEASE, uses: 5 } });
 });
 
 test("uses by others are noticed at the next poll", async () => {

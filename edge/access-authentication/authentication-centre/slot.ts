@@ -87,11 +87,19 @@ export interface SlotResynchronisation {
 }
 
 /** Goes to every slot of the subscriber; `by` holds the names of who ordered it. */
-export interface SlotOrder {
-  readonly tenant: string;
-  readonly mark: "barred" | "swapped";
-  readonly set: boolean;
-  readonly by: readonly string[];
+export type SlotOrder = { readonly tenant: string; readonly by: readonly string[] } & (
+  | { readonly mark: "barred" | "swapped"; readonly set: boolean }
+  /** Another centre has issued SEQs up to this one. */
+  | { readonly mark: "sqn"; readonly seq: number }
+  /** Whoever comes with a record of an older key version comes too late. */
+  | { readonly mark: "moved"; readonly centre: string; readonly keyVersion: number }
+);
+
+export interface SlotOrderDone {
+  /** Milliseconds until every word of before the order has run out. */
+  readonly goodForMs: number;
+  /** The highest SEQ issued. */
+  readonly seq: number;
 }
 
 export type SlotChallengeFailure =
@@ -101,7 +109,10 @@ export type SlotChallengeFailure =
   | "imsi_quota_exceeded"
   | "sqn_spent"
   | "ssd_superseded"
-  | SubscriberWithdrawal;
+  | SlotObjection;
+
+/** Why a slot serves nobody, or not whoever read the subscriber's record before a move. */
+export type SlotObjection = SubscriberWithdrawal | "keys_replaced";
 
 /** What is between the slot and its external centre; nothing was issued. */
 export type SlotFetchNeed = "vectors_needed" | "vectors_unusable";
@@ -139,7 +150,7 @@ export type SlotBatchFailure =
   | "sqn_spent"
   /** AUTS is of another challenge than those that were given out last, or its MAC-S is wrong. */
   | "mac_failure"
-  | SubscriberWithdrawal;
+  | SlotObjection;
 
 export interface SlotBatches {
   batch(
@@ -150,6 +161,5 @@ export interface SlotBatches {
 
 /** How reports reach the same writers. */
 export interface SlotOrders {
-  /** Milliseconds until every word of before the order has run out. */
-  order(object: string, order: SlotOrder): Promise<number>;
+  order(object: string, order: SlotOrder): Promise<SlotOrderDone>;
 }
