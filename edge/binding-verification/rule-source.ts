@@ -50,7 +50,11 @@ interface KeptOwn {
   readonly compiledAt: number;
 }
 
-export function createRuleSource(): RuleSource {
+/**
+ * With `sharesReading` calls at the same moment wait for one reading. Not among Durable Objects: who
+ * waits for what another one reads waits for ever when that one is cut off.
+ */
+export function createRuleSource({ sharesReading }: { sharesReading: boolean }): RuleSource {
   const kept = new Map<string, KeptShared>();
   const loading = new Map<string, Promise<CompiledShared>>();
   const own = new Map<string, KeptOwn>();
@@ -67,7 +71,8 @@ export function createRuleSource(): RuleSource {
     }
     const { active } = await tools.repositories.rules.findState(tenant);
     const isSame = known?.shared.version === active && now < known.shared.compiledAt + COMPILED_MS;
-    const shared = isSame ? known.shared : await loadOnce(tools, tenant, active);
+    const read = sharesReading ? loadOnce : loadShared;
+    const shared = isSame ? known.shared : await read(tools, tenant, active);
     // Another call may have found a newer version meanwhile.
     const newest = kept.get(tenant)?.shared.version ?? 0;
     if (shared.version >= newest) kept.set(tenant, { shared, checkedAt: now });

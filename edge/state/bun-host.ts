@@ -30,7 +30,7 @@ export function openBunHost(path: string, dependencies: Dependencies): BunHost {
   start.sql.transaction(() => createStateTables(start.sql));
   const drains = createDrains(gate, dependencies);
   const followUps = createFollowUps(drains, dependencies);
-  const rules = createRuleSource();
+  const rules = createRuleSource({ sharesReading: true });
 
   /** Runs a writer's call, holds its outcome back until it is durable, then carries its events. */
   async function call<T>(object: string, work: (sql: Sql) => T | Promise<T>): Promise<T> {

@@ -134,7 +134,7 @@ export class CardObject extends WriterObject {
 const ruleSources = new WeakMap<Dependencies, RuleSource>();
 
 function ruleSourceOf(dependencies: Dependencies): RuleSource {
-  const source = ruleSources.get(dependencies) ?? createRuleSource();
+  const source = ruleSources.get(dependencies) ?? createRuleSource({ sharesReading: false });
   ruleSources.set(dependencies, source);
   return source;
 }

@@ -185,7 +185,7 @@ test("calls at the same moment read a version once", async () => {
   const reads = { own: 0, shared: 0 };
   bench = await openRules({ wrap: counting(reads) });
   await bench.rule("r", { condition: { operator: HOME } });
-  const source = createRuleSource();
+  const source = createRuleSource({ sharesReading: true });
   const { dependencies } = bench.rig;
   const cards = Array.from({ length: 20 }, (_, i) =>
     i.toString(16).toUpperCase().padStart(16, "0"),
@@ -195,6 +195,24 @@ test("calls at the same moment read a version once", async () => {
   );
   expect(new Set(loaded.map(({ version }) => version))).toEqual(new Set([1]));
   expect(reads).toEqual({ own: 20, shared: 1 });
+});
+
+test("where a call may be cut off, no other waits for what it reads", async () => {
+  bench = await openRules();
+  await bench.rule("r", { condition: { operator: HOME } });
+  const { dependencies } = bench.rig;
+  const { rules } = dependencies.repositories;
+  const findShared = (): ReturnType<typeof rules.findShared> =>
+    Promise.withResolvers<never>().promise;
+  const cutOff = {
+    ...dependencies,
+    repositories: { ...dependencies.repositories, rules: { ...rules, findShared } },
+  };
+  const source = createRuleSource({ sharesReading: false });
+  const never = source.load(cutOff, "default", "00112233445566AA", 0);
+  expect(await Promise.race([never, Bun.sleep(20).then(() => "cut off")])).toBe("cut off");
+  const loaded = await source.load(dependencies, "default", "00112233445566AA", 0);
+  expect(loaded.version).toBe(1);
 });
 
 test("lock after n: counted at the card's writer, begun anew by a SUCCESS", async () => {
