@@ -197,16 +197,16 @@ test("calls at the same moment read a version once", async () => {
   expect(reads).toEqual({ own: 20, shared: 1 });
 });
 
+const neverRead = (): Promise<never> => Promise.withResolvers<never>().promise;
+
 test("where a call may be cut off, no other waits for what it reads", async () => {
   bench = await openRules();
   await bench.rule("r", { condition: { operator: HOME } });
   const { dependencies } = bench.rig;
   const { rules } = dependencies.repositories;
-  const findShared = (): ReturnType<typeof rules.findShared> =>
-    Promise.withResolvers<never>().promise;
   const cutOff = {
     ...dependencies,
-    repositories: { ...dependencies.repositories, rules: { ...rules, findShared } },
+    repositories: { ...dependencies.repositories, rules: { ...rules, findShared: neverRead } },
   };
   const source = createRuleSource({ sharesReading: false });
   const never = source.load(cutOff, "default", "00112233445566AA", 0);
