@@ -51,8 +51,8 @@ interface KeptOwn {
 }
 
 /**
- * With `sharesReading` calls at the same moment wait for one reading. Not among Durable Objects: who
- * waits for what another one reads waits for ever when that one is cut off.
+ * With `sharesReading` calls at the same moment wait for one reading. Not among Durable Objects:
+ * who waits for what another one reads waits for ever when that one is cut off.
  */
 export function createRuleSource({ sharesReading }: { sharesReading: boolean }): RuleSource {
   const kept = new Map<string, KeptShared>();
