@@ -4,9 +4,10 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { decodeNames, encodeNames } from "#cli/import/name-list";
-import type { BatchAnswer, RowOutcome, RowReason } from "#protocol/import";
+import type { RowOutcome, RowReason } from "#protocol/import";
 import type { SubscriberProfile } from "#protocol/subscriber-profile";
 import { openTenant, type Platform, TENANT } from "#tests/admin/platform";
+import { sendRows } from "./batch.ts";
 import { imsiOf, K, keyOf, OPC } from "./keys.ts";
 import { openScene, type Scene, summaryOf } from "./scene.ts";
 
@@ -39,15 +40,8 @@ describe("a batch", () => {
   });
   afterEach(() => platform.close());
 
-  async function send(
-    rows: readonly unknown[],
-    options: Readonly<Record<string, boolean>> = {},
-  ): Promise<readonly RowOutcome[]> {
-    const answer = await platform.call("POST", "/subscribers/batch", { rows, ...options });
-    expect(answer.status).toBe(200);
-    const { outcomes }: BatchAnswer = JSON.parse(answer.text);
-    return outcomes;
-  }
+  const send = (rows: readonly unknown[], options?: Readonly<Record<string, boolean>>) =>
+    sendRows(platform, rows, options);
   const update = (row: object) => send([row], { update: true });
   const profile = async (): Promise<unknown> =>
     (await platform.dependencies.repositories.subscribers.findMany(TENANT, [imsiOf(1)]))[0]

@@ -1,9 +1,10 @@
 /** POST /v1/admin/subscribers/batch: an outcome a row, and nothing that is not said there. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import type { BatchAnswer, RowOutcome, RowReason } from "#protocol/import";
+import type { RowOutcome, RowReason } from "#protocol/import";
 import { encodeHex } from "#protocol/bytes";
 import { openTenant, type Platform, TENANT } from "#tests/admin/platform";
 import { expectRefusal, MARKER } from "#tests/admin/refusal";
+import { sendRows } from "./batch.ts";
 import { imsiOf, K, keyOf, OP, OPC } from "./keys.ts";
 
 let platform: Platform;
@@ -12,15 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => platform.close());
 
-async function send(
-  rows: readonly unknown[],
-  options: Readonly<Record<string, boolean>> = {},
-): Promise<readonly RowOutcome[]> {
-  const answer = await platform.call("POST", "/subscribers/batch", { rows, ...options });
-  expect(answer.status).toBe(200);
-  const { outcomes }: BatchAnswer = JSON.parse(answer.text);
-  return outcomes;
-}
+const send = (rows: readonly unknown[], options?: Readonly<Record<string, boolean>>) =>
+  sendRows(platform, rows, options);
 const find = (number: number) =>
   platform.dependencies.repositories.subscribers.find(TENANT, imsiOf(number));
 async function readKeys(number: number): Promise<readonly string[]> {
