@@ -1,6 +1,6 @@
 /** POST /v1/admin/subscribers/batch: an outcome a row, and nothing that is not said there. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import type { RowOutcome, RowReason } from "#protocol/import";
+import type { RowReason } from "#protocol/import";
 import { encodeHex } from "#protocol/bytes";
 import { openTenant, type Platform, TENANT } from "#tests/admin/platform";
 import { expectRefusal, MARKER } from "#tests/admin/refusal";
