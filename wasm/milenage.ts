@@ -127,6 +127,7 @@ export function generateVectors(
   amf: Uint8Array,
 ): AuthenticationVector[] {
   requireBytes("amf", amf, AMF_BYTES);
+  if (!Array.isArray(challenges)) throw new CoreInputError("challenges", "a list");
   const requests = new Uint8Array(challenges.length * CHALLENGE_RECORD_BYTES);
   for (const [index, { rand, sqn }] of challenges.entries()) {
     requireBytes("rand", rand, RAND_BYTES);

@@ -15,8 +15,10 @@ test.skipIf(program === null)(
     const rows: BenchRow[] = JSON.parse(await new Response(child.stdout).text());
     expect(await child.exited).toBe(0);
     expect(rows.map(({ name, unit, peer }) => [name, unit, peer])).toEqual([
-      ["five challenges, durable", "us", "osmo-hlr, GSUP"],
+      ["five vectors, SQN durable", "us", "osmo-hlr, GSUP"],
+      ["five vectors, SQN durable, sealed", "us", "osmo-hlr, GSUP"],
       ["five vectors, computed", "us", "osmo-hlr, GSUP"],
+      ["five challenges, durable", "us", "osmo-hlr, GSUP"],
     ]);
     for (const { value, peerValue } of rows) {
       expect(value).toBeGreaterThan(0);

@@ -39,6 +39,7 @@ const textParameter = (name: string, value = NAME): Parameter => [
   { value, wrong: WRONG_TEXTS },
 ];
 /** An object whose fields are tested one by one below. */
+const CHALLENGE = { rand: new Uint8Array(16), sqn: new Uint8Array(6) };
 const objectParameter = (name: string, value: object): Parameter => [name, { value, wrong: [] }];
 const range = (min: number, max: number): number[] =>
   Array.from({ length: max - min + 1 }, (_, index) => min + index);
@@ -103,6 +104,18 @@ const FUNCTIONS: Record<string, Record<string, Parameter[]>> = {
   milenage: {
     generateVectorBatch: [["requests", range(1, 1024).map((count) => 56 * count)]],
     generateVectorSeries: [K, OPC, ["challenges", range(1, 1024).map((count) => 24 * count)]],
+    generateVectors: [
+      K,
+      OPC,
+      [
+        "challenges",
+        {
+          value: [CHALLENGE],
+          wrong: [[], undefined, Array.from({ length: 1025 }, () => CHALLENGE)],
+        },
+      ],
+      AMF,
+    ],
     milenageCustom: [K, OPC, RAND, SQN, AMF, objectParameter("constants", CONSTANTS)],
     openCustomAuts: [K, OPC, RAND, AUTS, objectParameter("constants", CONSTANTS)],
   },

@@ -55,6 +55,8 @@ const CALLS_BY_NAME: Record<string, Call> = {
   generateVectorBatchOfFive: ({ milenage }, b) => milenage.generateVectorBatch(b(56 * 5)),
   generateVectorSeries: ({ milenage }, b) =>
     milenage.generateVectorSeries(b(16), b(16), b(24 * 1022)),
+  generateVectors: ({ milenage }, b) =>
+    milenage.generateVectors(b(16), b(16), [{ rand: b(16), sqn: b(6) }], b(2)),
   milenageCustom: ({ milenage }, b) =>
     milenage.milenageCustom(b(16), b(16), b(16), b(6), b(2), milenage.MILENAGE_CONSTANTS),
   openCustomAuts: ({ milenage }, b) =>

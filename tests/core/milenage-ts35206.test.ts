@@ -7,6 +7,7 @@ import { generateVector, milenage } from "#wasm";
 import {
   CHALLENGE_RECORD_BYTES,
   generateVectorBatch,
+  generateVectors,
   generateVectorSeries,
   milenageCustom,
   MILENAGE_CONSTANTS,
@@ -142,6 +143,21 @@ describe("batches", () => {
       return single([k, opc, c.slice(0, 16), c.slice(16, 22), c.slice(22, 24)]);
     });
     expect(records(generateVectorSeries(k, opc, challenges))).toEqual(expected);
+  });
+
+  test("vectors of one subscriber come taken apart, as single calls give them", () => {
+    const random = new SeededRandom(SEED);
+    const [k, opc, , , amf] = makeInputs(random);
+    const challenges = Array.from({ length: 5 }, () => ({
+      rand: random.bytes(16),
+      sqn: random.bytes(6),
+    }));
+    const expected = challenges.map(({ rand, sqn }) => generateVector(k, opc, rand, sqn, amf));
+    expect(generateVectors(k, opc, challenges, amf)).toEqual(expected);
+    const short = { rand: random.bytes(15), sqn: random.bytes(6) };
+    const long = { rand: random.bytes(16), sqn: random.bytes(7) };
+    expect(() => generateVectors(k, opc, [...challenges, short], amf)).toThrow("rand");
+    expect(() => generateVectors(k, opc, [long], amf)).toThrow("sqn");
   });
 
   test("more than fit, none, or a broken record are refused", () => {

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dir, "../..");
-const BUNDLE_GZIP_BYTES_MAX = 150 * 1024;
+const BUNDLE_GZIP_BYTES_MAX = 160 * 1024;
 
-test("deploy --dry-run bundles the Worker; it stays below 150 KB gzip", async () => {
+test("deploy --dry-run bundles the Worker; it stays below 160 KB gzip", async () => {
   const folder = mkdtempSync(join(tmpdir(), "simlatch-bundle-"));
   try {
     const command = [process.execPath, "cli/main.ts", "deploy", "--dry-run", "--outdir", folder];
