@@ -8,7 +8,7 @@ import type { Dependencies } from "../dependencies.ts";
 import type { SubscriberSlots } from "../access-authentication/authentication-centre/slot.ts";
 import { createRuleSource } from "../binding-verification/rule-source.ts";
 import { CardWriter } from "./card-writer.ts";
-import { carryEvents, DRAIN_RETRY_MS } from "./outbox.ts";
+import { carryEvents, DRAIN_RETRY_MS, hasEvents } from "./outbox.ts";
 import { listWriters, rewrapState, type RewrapOrder } from "./rewrapping.ts";
 import { createStateTables } from "./schema.ts";
 import { readText, type Sql, type SqlRow, type SqlValue, StorageError } from "./sql.ts";
@@ -151,7 +151,9 @@ function createDrains(gate: Gate, { repositories, log }: Dependencies): Drains {
     retries.set(object, setTimeout(again, DRAIN_RETRY_MS).unref());
   }
 
+  /** Most calls record nothing. */
   function start(object: string): void {
+    if (!hasEvents(gate.enter().sql, object)) return;
     const next = drain(object, running.get(object))
       .catch(() => retry(object))
       .finally(() => {

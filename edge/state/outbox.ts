@@ -37,6 +37,10 @@ export function recordEvent(
   );
 }
 
+export function hasEvents(sql: Sql, object: string): boolean {
+  return sql.all("SELECT 1 FROM outbox WHERE object = ? LIMIT 1", object).length > 0;
+}
+
 /**
  * Carries the oldest of what is waiting; true when there may be more. What it reads must be on disk
  * already: a number that a failed COMMIT gives back goes to another event, which the index would
