@@ -11,11 +11,13 @@ import { numberOf, rankOf } from "./compiled-rule.ts";
 import { findAround, type RankedRange } from "./covering-ranges.ts";
 import { fieldsOf } from "./rule-match.ts";
 
-type Tools = Pick<Dependencies, "repositories" | "clock">;
+type Tools = Pick<Dependencies, "repositories" | "clock" | "sleep">;
 type Finding = RuleFinding["finding"];
 
 /** Questions to the registries at one moment. */
 const LOOKUPS_AT_ONCE = 64;
+/** Rules between two turns of everybody else: a look through a million takes half a minute. */
+const RULES_A_TURN = 500;
 /** More members than any condition has. */
 const SUBSETS_MAX_MEMBERS = 12;
 
@@ -28,7 +30,7 @@ export async function analyseRules(
   const absent = await findAbsent(tools, tenant, rules);
   const hopeless = new Set([...never, ...absent].map(({ rule }) => rule));
   const living = rules.filter(({ id }) => !hopeless.has(id));
-  const covered = findCovered(living);
+  const covered = await findCovered(tools, living);
   const dead = new Set(covered.filter(({ isDead }) => isDead).map(({ rule }) => rule));
   const isOpen = living.some(({ id, effect }) => effect !== "deny" && !dead.has(id));
   return [
@@ -114,25 +116,29 @@ interface Covering extends RuleFinding {
  * A rule is shadowed when one of higher priority matches whatever it matches; contradicted when one
  * of equal priority does that denies what it allows.
  */
-function findCovered(rules: readonly BindingRule[]): Covering[] {
+async function findCovered({ sleep }: Tools, rules: readonly BindingRule[]): Promise<Covering[]> {
   const lasting = rules.filter(
     ({ claims, validFrom, validUntil }) =>
       claims === undefined && validFrom === undefined && validUntil === undefined,
   );
-  const byContent = Map.groupBy(lasting, (rule) => contentKey(rule.target, rule.condition));
+  // The highest first: where that one does not come before a rule, none does.
+  const ranked = lasting.toSorted((one, other) => rankOf(other) - rankOf(one));
+  const byContent = Map.groupBy(ranked, (rule) => contentKey(rule.target, rule.condition));
   const byRange = findInWiderRange(rules, lasting);
-  return rules.flatMap((rule) => {
-    for (const key of coveringKeys(rule)) {
-      for (const by of byContent.get(key) ?? []) {
-        if (by.id === rule.id) continue;
-        const finding = relate(rule, by);
-        if (finding !== undefined) return [{ finding, rule: rule.id, by: by.id, isDead: true }];
-      }
+  const covered: Covering[] = [];
+  for (const [index, rule] of rules.entries()) {
+    if (index % RULES_A_TURN === 0) await sleep(0);
+    const alike = coveringKeys(rule).map((key) =>
+      byContent.get(key)?.find(({ id }) => id !== rule.id),
+    );
+    for (const by of [...alike, byRange.get(rule)]) {
+      const finding = by && relate(rule, by);
+      if (finding === undefined) continue;
+      covered.push({ finding, rule: rule.id, by: by?.id, isDead: true });
+      break;
     }
-    const by = byRange.get(rule);
-    const finding = by && relate(rule, by);
-    return finding === undefined ? [] : [{ finding, rule: rule.id, by: by?.id, isDead: true }];
-  });
+  }
+  return covered;
 }
 
 /** For a rule of an IMSI or a range one that asks for a range around it, and for no more. */

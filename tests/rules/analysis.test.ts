@@ -13,6 +13,12 @@ const DAY_MS = 86_400_000;
 const KNOWN_CARD: Pick<RegisteredCard, "cardId"> = { cardId: CARD_ID };
 const KNOWN_SUBSCRIBER: Pick<SubscriberRecord, "imsi"> = { imsi: "460010000000001" };
 
+/** Turns that the analysis gave. */
+let turns = 0;
+const sleep = async (): Promise<void> => {
+  turns += 1;
+};
+
 /** Registries that know one card, one subscriber and one group. */
 async function analyse(rules: readonly BindingRule[], isAllKnown = false): Promise<RuleFinding[]> {
   const repositories = {
@@ -27,7 +33,7 @@ async function analyse(rules: readonly BindingRule[], isAllKnown = false): Promi
     },
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the analysis asks for
-  const tools = { repositories, clock: () => NOON } as unknown as Dependencies;
+  const tools = { repositories, clock: () => NOON, sleep } as unknown as Dependencies;
   return analyseRules(tools, "default", rules);
 }
 
@@ -182,4 +188,15 @@ test("what is said to decide nothing decides nothing", async () => {
     }
   }
   expect(said).toBeGreaterThan(400);
+});
+
+test("of many alike the highest stands for all, and others have turns meanwhile", async () => {
+  const rules = Array.from({ length: 2000 }, (_, index) =>
+    makeRule({ id: `r${index}`, condition: { operator: "46001" }, priority: index % 3 }),
+  );
+  turns = 0;
+  const findings = await analyse(rules, true);
+  expect(turns).toBe(4);
+  expect(findings).toHaveLength(rules.filter(({ priority }) => priority !== 2).length);
+  for (const { finding, by } of findings) expect([finding, by]).toEqual(["shadowed", "r2"]);
 });
