@@ -1,14 +1,8 @@
 /** Points of presence that this platform is the authentication centre of. */
-import { GSUP_NAME_PATTERN } from "../access-authentication/authentication-centre/gsup/client.ts";
-import {
-  checkSecret,
-  ConfigurationError,
-  readInteger,
-  readText,
-  type UncheckedEnvironment,
-} from "../environment.ts";
+import { ConfigurationError, type UncheckedEnvironment } from "../environment.ts";
 import type { Bytes } from "#protocol/bytes";
 import { DEFAULT_TENANT, TENANT_PATTERN } from "#protocol/identifiers";
+import { malformedCallers, readCallerEntries, readQuestionsPerMinute } from "./caller-entries.ts";
 
 export interface CentreCaller {
   /** 32 bytes. */
@@ -27,34 +21,19 @@ export interface CentreCallers {
 }
 
 const VARIABLE = "SIMLATCH_CENTRE_CALLERS";
-const QUESTIONS_PER_MINUTE = 6000;
-const QUESTIONS_PER_MINUTE_MAX = 1_000_000;
+const FORM = "NAME:KEY:SLOT or NAME:KEY:SLOT:TENANT";
 
-export function readQuestionsPerMinute(environment: UncheckedEnvironment): number {
-  const name = "SIMLATCH_RELAY_PER_MINUTE";
-  return readInteger(environment, name, QUESTIONS_PER_MINUTE, 1, QUESTIONS_PER_MINUTE_MAX);
-}
-
-/**
- * NAME:KEY:SLOT or NAME:KEY:SLOT:TENANT of each, with spaces between them; undefined when there are
- * none.
- */
+/** Undefined when there are none. */
 export function readCentreCallers(
   environment: UncheckedEnvironment,
   slots: { readonly own: number; readonly count: number },
 ): CentreCallers | undefined {
   const callers = new Map<string, CentreCaller>();
   const taken = new Set([slots.own]);
-  for (const entry of (readText(environment, VARIABLE) ?? "").split(/\s+/).filter(Boolean)) {
-    const [name = "", key = "", digits = "", tenant = DEFAULT_TENANT, ...rest] = entry.split(":");
+  for (const { name, key, more } of readCallerEntries(environment, VARIABLE, FORM)) {
+    const [digits = "", tenant = DEFAULT_TENANT, ...rest] = more;
+    if (!TENANT_PATTERN.test(tenant) || rest.length > 0) throw malformedCallers(VARIABLE, FORM);
     const slot = /^[0-9]{1,2}$/.test(digits) ? Number(digits) : slots.count;
-    const isNamed = GSUP_NAME_PATTERN.test(name) && TENANT_PATTERN.test(tenant);
-    if (!isNamed || callers.has(name) || rest.length > 0) {
-      throw new ConfigurationError(
-        `Set ${VARIABLE} to NAME:KEY:SLOT or NAME:KEY:SLOT:TENANT of each point of presence, with ` +
-          "spaces between them and no name twice.",
-      );
-    }
     if (slot >= slots.count || taken.has(slot)) {
       throw new ConfigurationError(
         `Give each point of presence in ${VARIABLE} a slot below SIMLATCH_SLOTS that neither ` +
@@ -62,7 +41,7 @@ export function readCentreCallers(
       );
     }
     taken.add(slot);
-    callers.set(name, { key: checkSecret(`each KEY of ${VARIABLE}`, key), slot, tenant });
+    callers.set(name, { key, slot, tenant });
   }
   if (callers.size === 0) return undefined;
   return { callers, questionsPerMinute: readQuestionsPerMinute(environment) };

@@ -1,8 +1,7 @@
 /** What `simlatch relay` is told by its environment. */
-import { GSUP_NAME_PATTERN } from "../access-authentication/authentication-centre/gsup/client.ts";
-import { checkSecret, ConfigurationError, type UncheckedEnvironment } from "../environment.ts";
+import { ConfigurationError, type UncheckedEnvironment } from "../environment.ts";
 import { readGsupAddress, type TcpAddress } from "../gsup-settings.ts";
-import { readQuestionsPerMinute } from "./centre-callers.ts";
+import { malformedCallers, readCallerEntries, readQuestionsPerMinute } from "./caller-entries.ts";
 import type { RelayOptions } from "./relay.ts";
 
 export interface RelayConfiguration extends RelayOptions {
@@ -17,23 +16,13 @@ export function checkRelayEnvironment(environment: UncheckedEnvironment): RelayC
   };
 }
 
-/** NAME:KEY, one for each point of presence, with spaces between them. */
 function readCallers(environment: UncheckedEnvironment): ReadonlyMap<string, Uint8Array> {
   const variable = "SIMLATCH_RELAY_CALLERS";
-  const value = environment[variable];
-  const callers = new Map<string, Uint8Array>();
-  for (const entry of typeof value === "string" ? value.split(/\s+/).filter(Boolean) : []) {
-    const [name = "", key = "", ...rest] = entry.split(":");
-    if (!GSUP_NAME_PATTERN.test(name) || callers.has(name) || rest.length > 0) {
-      throw new ConfigurationError(
-        `Set ${variable} to NAME:KEY of each point of presence, with spaces between them and no ` +
-          "name twice; NAME is its SIMLATCH_GSUP_..._PEER_NAME, KEY its SIMLATCH_GSUP_..._RELAY_KEY.",
-      );
-    }
-    callers.set(name, checkSecret(`each KEY of ${variable}`, key));
+  const form = "NAME:KEY";
+  const entries = readCallerEntries(environment, variable, form);
+  if (entries.some(({ more }) => more.length > 0)) throw malformedCallers(variable, form);
+  if (entries.length === 0) {
+    throw new ConfigurationError(`Set ${variable} to ${form} of at least one point of presence.`);
   }
-  if (callers.size === 0) {
-    throw new ConfigurationError(`Set ${variable} to NAME:KEY of at least one point of presence.`);
-  }
-  return callers;
+  return new Map(entries.map(({ name, key }) => [name, key]));
 }
