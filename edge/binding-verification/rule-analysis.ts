@@ -127,7 +127,7 @@ async function findCovered({ sleep }: Tools, rules: readonly BindingRule[]): Pro
   const byRange = findInWiderRange(rules, lasting);
   const covered: Covering[] = [];
   for (const [index, rule] of rules.entries()) {
-    if (index % RULES_A_TURN === 0) await sleep(0);
+    if ((index + 1) % RULES_A_TURN === 0) await sleep(0);
     const alike = coveringKeys(rule).map((key) =>
       byContent.get(key)?.find(({ id }) => id !== rule.id),
     );

@@ -154,6 +154,8 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
   await addPlatformKey(base, "P-256");
   const key = await admin.createConcealmentKey({ tenant });
   const concealment = { keyId: key.id, publicKey: requireBytes(key.publicKey) };
+  /** One rule after the other: a draft that changed since it was looked through is a conflict. */
+  let activated = Promise.resolve();
   return {
     tenant,
     admin,
@@ -163,9 +165,17 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
     addCard: (card = {}) => addCard(base, card),
     addSubscriber: (subscriber) => addSubscriber(base, subscriber),
     addRule: async ({ cardId }, condition, onMismatch) => {
-      const id = `rule-${encodeHex(options.random(CARD_ID_BYTES))}`;
-      await admin.putRule(id, { tenant, target: { card: cardId }, condition, onMismatch });
-      await admin.activateRules({ tenant });
+      const before = activated;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      activated = promise;
+      await before;
+      try {
+        const id = `rule-${encodeHex(options.random(CARD_ID_BYTES))}`;
+        await admin.putRule(id, { tenant, target: { card: cardId }, condition, onMismatch });
+        await admin.activateRules({ tenant });
+      } finally {
+        resolve();
+      }
     },
     assemblePhone: async (card, subscriber, tamper, claims) => {
       const { platformUrl, fetch } = options;
