@@ -155,7 +155,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
   const key = await admin.createConcealmentKey({ tenant });
   const concealment = { keyId: key.id, publicKey: requireBytes(key.publicKey) };
   /** One rule after the other: a draft that changed since it was looked through is a conflict. */
-  let activated = Promise.resolve();
+  let activated: Promise<void> = Promise.resolve();
   return {
     tenant,
     admin,
@@ -164,18 +164,10 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
     addPlatformKey: (suite = "P-256") => addPlatformKey(base, suite),
     addCard: (card = {}) => addCard(base, card),
     addSubscriber: (subscriber) => addSubscriber(base, subscriber),
-    addRule: async ({ cardId }, condition, onMismatch) => {
-      const before = activated;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      activated = promise;
-      await before;
-      try {
-        const id = `rule-${encodeHex(options.random(CARD_ID_BYTES))}`;
-        await admin.putRule(id, { tenant, target: { card: cardId }, condition, onMismatch });
-        await admin.activateRules({ tenant });
-      } finally {
-        resolve();
-      }
+    addRule: (...rule) => {
+      const added = activated.then(() => addRule(base, ...rule));
+      activated = added.catch(() => undefined);
+      return added;
     },
     assemblePhone: async (card, subscriber, tamper, claims) => {
       const { platformUrl, fetch } = options;
@@ -194,6 +186,15 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
       return terminal;
     },
   };
+}
+
+async function addRule(
+  { options, tenant, admin }: FleetBase,
+  ...[{ cardId }, condition, onMismatch]: Parameters<Fleet["addRule"]>
+): Promise<void> {
+  const id = `rule-${encodeHex(options.random(CARD_ID_BYTES))}`;
+  await admin.putRule(id, { tenant, target: { card: cardId }, condition, onMismatch });
+  await admin.activateRules({ tenant });
 }
 
 interface FleetBase {
