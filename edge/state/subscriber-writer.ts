@@ -64,8 +64,8 @@ export class SubscriberWriter {
         const { rands, autn } = known.challenge;
         return success({ rands, autn });
       }
-      const withdrawal = findObjection(this.sql, this.object, request.subscriber);
-      if (withdrawal !== undefined) return failure(withdrawal);
+      const objection = findObjection(this.sql, this.object, request.subscriber);
+      if (objection !== undefined) return failure(objection);
       if (this.isOverQuota(request)) return failure("imsi_quota_exceeded");
       const before = loadSlot(this.sql, this.object);
       const slot = this.restoreSlot(request, before);
@@ -78,8 +78,8 @@ export class SubscriberWriter {
   /** Vectors for another point of presence, whose slot this is. */
   batch(request: SlotBatchRequest): Result<readonly FetchedVector[], SlotBatchFailure> {
     return this.sql.transaction(() => {
-      const report = findObjection(this.sql, this.object, request.subscriber);
-      if (report !== undefined) return failure(report);
+      const refusal = findObjection(this.sql, this.object, request.subscriber);
+      if (refusal !== undefined) return failure(refusal);
       const asked = { subscriber: request.subscriber, cardId: "", sid: "" };
       const before = loadSlot(this.sql, this.object);
       const slot = this.restoreSlot(asked, before);
@@ -119,8 +119,8 @@ export class SubscriberWriter {
         return success({ outcome: closed.closed.outcome, goodForMs: 0 });
       }
       const outcome = fetched.ok ? "resynchronised" : fetched.reason;
-      const isWithdrawn = findObjection(this.sql, this.object, subscriber) !== undefined;
-      if (fetched.ok && !isWithdrawn) {
+      const isRefused = findObjection(this.sql, this.object, subscriber) !== undefined;
+      if (fetched.ok && !isRefused) {
         const stored = storeVectors(this.context, subscriber, fetched.value);
         if (!stored) return failure("vectors_unusable");
       }

@@ -178,6 +178,22 @@ test("a RAND is remembered for 1,024 challenges and up to 63 more, a challenge f
   expect(counts()).toEqual([{ open: 88, rands: 2 * 1024 }]);
 });
 
+test("a challenge is kept for as long as its session may last", async () => {
+  await scene.enrol(COMP128_3.enrolment);
+  const start = Date.now();
+  let now = start;
+  const limits = { ...scene.dependencies.limits, sessionSeconds: 7200 };
+  scene.reopen({ clock: () => now, limits });
+  const kept = () => scene.rows("SELECT COUNT(*) AS n FROM slot_challenge");
+  await scene.ask(COMP128_3);
+  now = start + 7_199_000;
+  await scene.ask(COMP128_3);
+  expect(kept()).toEqual([{ n: 2 }]);
+  now = start + 7_200_000;
+  await scene.ask(COMP128_3);
+  expect(kept()).toEqual([{ n: 2 }]);
+});
+
 test("a subscriber of a test algorithm is neither enrolled nor challenged unless it is let in", async () => {
   const xor = PHONES.filter(({ algorithm }) => algorithm.startsWith("xor"));
   expect(xor).toHaveLength(2);

@@ -2,6 +2,7 @@
  * The embedded centre as another point of presence asks it: what a slot gives out, in which order,
  * and to whom it gives nothing.
  */
+import { Database } from "bun:sqlite";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
@@ -246,6 +247,17 @@ describe("I5: AUTS", () => {
       { seq: 12, sqn_generation: 2 },
     ]);
   });
+});
+
+test("I12: events that cannot be looked for fail no call that is on disk", async () => {
+  const { imsi } = await fleet.addSubscriber({ operator: HOME });
+  await give(imsi);
+  const database = new Database(join(rig.folder, "state.db"));
+  database.run("DROP TABLE outbox");
+  database.close();
+  expect(await reasonOf(ask(imsi))).toBe(5);
+  expect(seqs()).toEqual([10]);
+  expect(rig.log.join("")).toContain("audit_index_unavailable");
 });
 
 describe("who gets nothing", () => {

@@ -57,7 +57,7 @@ export const HOME_FAULTS: readonly Fault[] = [
     invariant: "I11",
     what: "other points of presence get vectors of a reported subscriber",
     source: WRITER,
-    find: "if (report !== undefined) return failure(report);",
+    find: "if (refusal !== undefined) return failure(refusal);",
     replace: "",
     file: SLOT,
     test: "I11: imsi_swapped: from the acknowledgement of the report on",

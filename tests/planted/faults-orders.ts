@@ -77,7 +77,7 @@ const REPORT_FAULTS: readonly Fault[] = [
     invariant: "I6",
     what: "a swapped IMSI gets a real vector",
     source: "edge/state/subscriber-writer.ts",
-    find: "if (withdrawal !== undefined) return failure(withdrawal);",
+    find: "if (objection !== undefined) return failure(objection);",
     replace: "",
     file: REPORT,
     test: "I11: swapped before step 2 it gets a dummy, before step 3 a refusal; nothing locks",
